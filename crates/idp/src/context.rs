@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use action_api::{Limits, RunReport};
+use model::{Clock, RandomSource, RequestOrigin, Tenant, Timestamp};
+use serde_json::Value;
+use storage::Storage;
+
+use crate::Vault;
+
+/// What every use case works with. One for the process.
+pub struct Idp {
+    /// The database.
+    pub storage: Storage,
+    /// The only source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The only source of randomness.
+    pub random: Arc<dyn RandomSource>,
+    /// Runs Actions.
+    pub actions: Arc<dyn ActionExecutor>,
+    /// Seals what is secret at rest.
+    pub vault: Vault,
+    /// Knows the autonomous system of an address.
+    pub network: Arc<dyn NetworkData>,
+    /// What one run of an Action may use. The wall clock is shared by all Actions of a login.
+    pub limits: Limits,
+}
+
+impl Idp {
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// The tenant and the caller of one request.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Found by the host name.
+    pub tenant: Tenant,
+    /// With the final slash, from configuration: the `iss` of everything in this request.
+    pub issuer: String,
+    /// Every issuer of this tenant, one for each of its hosts.
+    pub tenant_issuers: Vec<String>,
+    /// The host without port, when the request came in through a custom domain.
+    pub custom_domain: Option<String>,
+    /// Where the request came from.
+    pub origin: RequestOrigin,
+}
+
+/// One run of one Action.
+pub struct ActionRun {
+    /// The artifact, by digest.
+    pub digest: String,
+    /// The event. `secrets` is in it.
+    pub event: Value,
+    /// The Action's own secrets, for components.
+    pub secrets: BTreeMap<String, String>,
+    /// The time that the Action sees.
+    pub now: Timestamp,
+    /// The randomness that the Action sees.
+    pub seed: [u8; 32],
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// Runs an artifact on an event in a fresh sandbox. It never fails: what goes wrong is in the report, with whose fault
+/// it is.
+pub trait ActionExecutor: Send + Sync {
+    /// Runs one Action.
+    fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>>;
+}
+
+/// What the operator's data files know of an address.
+pub trait NetworkData: Send + Sync {
+    /// Whether ASN data is there at all: without it, `asn` binding is refused when it is configured.
+    fn has_asn(&self) -> bool;
+    /// As `AS64496`.
+    fn asn(&self, ip: &str) -> Option<String>;
+}
+
+/// For an operator without data files.
+#[derive(Debug, Clone, Copy)]
+pub struct NoNetworkData;
+
+impl NetworkData for NoNetworkData {
+    fn has_asn(&self) -> bool {
+        false
+    }
+
+    fn asn(&self, _ip: &str) -> Option<String> {
+        None
+    }
+}
+
+/// What the answer does to the browser's cookies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CookieChanges {
+    /// The session cookie.
+    pub session: CookieChange,
+    /// The cookie that binds a login under way to this browser.
+    pub browser: CookieChange,
+    /// Expire `auth0_session_transfer_token`, whatever became of it.
+    pub clear_session_transfer_token: bool,
+}
+
+/// What happens to one cookie.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CookieChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// A new value, until this moment.
+    Set {
+        /// The secret.
+        value: String,
+        /// When the browser may forget it.
+        expires_at: Timestamp,
+    },
+    /// Expire it.
+    Clear,
+}

@@ -1,0 +1,33 @@
+//! The use cases: authorize, login, transfer, post-login, token, userinfo, revoke, logout, manage.
+//!
+//! Each takes parsed input, opens and commits its own transactions, and yields an outcome. No HTTP, no SQL, no Wasm. No
+//! transaction is open while an Action, a password hash or a request to elsewhere runs.
+
+pub mod authorize;
+mod complete;
+mod context;
+mod credential;
+mod decision;
+mod error;
+mod event;
+pub mod keys;
+pub mod login;
+pub mod logout;
+pub mod manage;
+mod password;
+mod post_login;
+mod rate_limit;
+mod revocation;
+pub mod revoke;
+pub mod token;
+mod tokens;
+mod transfer;
+pub mod userinfo;
+mod vault;
+
+pub use context::{
+    ActionExecutor, ActionRun, CookieChange, CookieChanges, Idp, NetworkData, NoNetworkData, RequestContext,
+};
+pub use credential::hash_credential;
+pub use error::{IdpError, PageError, ServerError};
+pub use vault::Vault;

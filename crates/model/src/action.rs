@@ -1,0 +1,59 @@
+use serde_json::Value;
+
+use crate::{ActionId, Timestamp};
+
+/// A tenant's Action, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// As `act_...`.
+    pub id: ActionId,
+    /// Unique in the tenant.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One immutable version of an Action. Versions count from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionVersion {
+    /// Of which Action.
+    pub action_id: ActionId,
+    /// From 1.
+    pub number: i64,
+    /// The artifact that it runs.
+    pub digest: String,
+    /// What the author deployed, for reading again.
+    pub source: String,
+    /// When it was deployed.
+    pub created_at: Timestamp,
+}
+
+/// An Action that runs at a trigger, with all that a login needs to run it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionBinding {
+    /// Which Action.
+    pub action_id: ActionId,
+    /// Its name, for records.
+    pub name: String,
+    /// The deployed version.
+    pub version: i64,
+    /// Its artifact.
+    pub digest: String,
+    /// JSON of its secrets, sealed with the installation's key.
+    pub sealed_secrets: Option<String>,
+}
+
+/// The record of one run in a login.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    /// Which Action.
+    pub action_id: ActionId,
+    /// Its name at that time.
+    pub action_name: String,
+    /// The version that ran.
+    pub version: i64,
+    /// The `RunReport` as JSON, without secrets.
+    pub report: Value,
+    /// When it ran.
+    pub created_at: Timestamp,
+}

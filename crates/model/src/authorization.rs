@@ -1,0 +1,102 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ClientId, PendingAuthorizationId, RefreshTokenId, SessionId, Timestamp, UserId};
+
+/// What a client asked for at `/authorize`, after all checks. Stored with the login under way, so that no later step
+/// can change it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// The client.
+    pub client_id: ClientId,
+    /// A registered one, byte for byte.
+    pub redirect_uri: String,
+    /// Whether the request named it: then the code exchange must, too (RFC 6749 §4.1.3).
+    pub redirect_uri_was_sent: bool,
+    /// The API, when one was asked for or the tenant has a default.
+    pub audience: Option<String>,
+    /// The scopes granted to this request.
+    pub scope: Vec<String>,
+    /// The scopes asked for, as Actions see them.
+    pub requested_scopes: Vec<String>,
+    /// Echoed.
+    pub state: Option<String>,
+    /// Copied into the ID token.
+    pub nonce: Option<String>,
+    /// S256 only.
+    pub code_challenge: Option<String>,
+    /// As sent.
+    pub prompt: Vec<String>,
+    /// In seconds.
+    pub max_age: Option<i64>,
+    /// Fills the login page.
+    pub login_hint: Option<String>,
+    /// As sent.
+    pub acr_values: Vec<String>,
+    /// As sent.
+    pub ui_locales: Vec<String>,
+    /// `query`.
+    pub response_mode: Option<String>,
+    /// The parameters as sent, without credentials, for `event.request.query`.
+    pub query: Map<String, Value>,
+}
+
+/// Where a request came from, as the server knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestOrigin {
+    /// The caller's address.
+    pub ip: String,
+    /// As `AS64496`, with ASN data only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asn: Option<String>,
+    /// The header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The first of `Accept-Language`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The host, as configured.
+    #[serde(default)]
+    pub hostname: String,
+    /// The HTTP method.
+    #[serde(default)]
+    pub method: String,
+}
+
+/// A login under way, from `/authorize` to the code. It belongs to the browser that started it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingAuthorization {
+    /// The event's `transaction.id`.
+    pub id: PendingAuthorizationId,
+    /// What is to be completed.
+    pub request: AuthorizationRequest,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// After it, the user starts again.
+    pub expires_at: Timestamp,
+}
+
+/// An authorization code (RFC 6749 §4.1.2): 60 seconds, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationCode {
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// Who logged in.
+    pub user_id: UserId,
+    /// In which session.
+    pub session_id: SessionId,
+    /// What was asked for and granted.
+    pub request: AuthorizationRequest,
+    /// When the user authenticated.
+    pub auth_time: Timestamp,
+    /// What Actions added to the ID token.
+    pub id_token_claims: Map<String, Value>,
+    /// What Actions added to the access token.
+    pub access_token_claims: Map<String, Value>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// Its end.
+    pub expires_at: Timestamp,
+    /// The refresh token that its exchange issued: a replay revokes it.
+    pub issued_refresh_token: Option<RefreshTokenId>,
+}

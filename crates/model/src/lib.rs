@@ -1,0 +1,32 @@
+//! Our nouns: tenant, client, user, session, refresh token, session transfer token, Action; their ids; time and
+//! randomness as parameters. Pure data: no database, no HTTP, no sandbox.
+
+mod action;
+mod authorization;
+mod client;
+mod clock;
+mod id;
+mod log;
+mod random;
+mod session;
+mod tenant;
+mod token;
+mod user;
+
+pub use action::{Action, ActionBinding, ActionVersion, Execution};
+pub use authorization::{AuthorizationCode, AuthorizationRequest, PendingAuthorization, RequestOrigin};
+pub use client::{
+    AppType, Client, ClientGrant, DeviceBinding, RefreshTokenSettings, ResourceServer, RotationType,
+    SessionTransfer, TokenEndpointAuthMethod, TransferMethod,
+};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use id::{
+    ActionId, ClientId, ConnectionId, PendingAuthorizationId, RefreshTokenId, RoleId, SessionId, TenantId,
+    UserId,
+};
+pub use log::{LogEntry, LogType};
+pub use random::{RandomSource, SystemRandom, random_token};
+pub use session::{AuthenticationMethod, Device, Session};
+pub use tenant::{SessionSettings, SigningKey, SigningKeyState, Tenant};
+pub use token::{OpaqueAccessToken, RefreshToken, SessionTransferToken};
+pub use user::{Connection, Identity, Role, User};

@@ -1,0 +1,73 @@
+use serde_json::Value;
+
+use crate::{ClientId, Timestamp, UserId};
+
+/// One entry of a tenant's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEntry {
+    /// What happened.
+    pub log_type: LogType,
+    /// When.
+    pub date: Timestamp,
+    /// The client, when one is known.
+    pub client_id: Option<ClientId>,
+    /// The user, when one is known.
+    pub user_id: Option<UserId>,
+    /// The caller's address.
+    pub ip: Option<String>,
+    /// For people.
+    pub description: String,
+    /// For tools.
+    pub details: Value,
+}
+
+/// The type codes of the dialect's tenant logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's code is spelled in `code`")]
+pub enum LogType {
+    SuccessLogin,
+    FailedLogin,
+    FailedLoginWrongPassword,
+    SuccessSilentAuth,
+    FailedSilentAuth,
+    SuccessExchangeCode,
+    FailedExchangeCode,
+    SuccessExchangeRefreshToken,
+    FailedExchangeRefreshToken,
+    SuccessExchangeClientCredentials,
+    FailedExchangeClientCredentials,
+    RefreshTokenReused,
+    RefreshTokenRevoked,
+    SuccessLogout,
+    SessionRevoked,
+    Warning,
+    ActionExecutionFailed,
+    LimitReached,
+}
+
+impl LogType {
+    /// The code as tools read it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SuccessLogin => "s",
+            Self::FailedLogin => "f",
+            Self::FailedLoginWrongPassword => "fp",
+            Self::SuccessSilentAuth => "ssa",
+            Self::FailedSilentAuth => "fsa",
+            Self::SuccessExchangeCode => "seacft",
+            Self::FailedExchangeCode => "feacft",
+            Self::SuccessExchangeRefreshToken => "sertft",
+            Self::FailedExchangeRefreshToken => "fertft",
+            Self::SuccessExchangeClientCredentials => "seccft",
+            Self::FailedExchangeClientCredentials => "feccft",
+            Self::RefreshTokenReused => "ferrt",
+            Self::RefreshTokenRevoked => "srrt",
+            Self::SuccessLogout => "slo",
+            Self::SessionRevoked => "session_revoked",
+            Self::Warning => "w",
+            Self::ActionExecutionFailed => "actions_execution_failed",
+            Self::LimitReached => "limit_wc",
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientId, ConnectionId, RefreshTokenId, SessionId, Timestamp, UserId};
+
+/// A browser's session. It is alive when it is not revoked and both ends lie ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The `sid` of ID tokens. Not the cookie's secret.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The connection of its last authentication.
+    pub connection_id: ConnectionId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When the user last authenticated: `auth_time`.
+    pub authenticated_at: Timestamp,
+    /// When it was last used.
+    pub last_interacted_at: Timestamp,
+    /// Its absolute end.
+    pub expires_at: Timestamp,
+    /// Its end unless it is used again before.
+    pub idle_expires_at: Timestamp,
+    /// When it was ended by a logout or a revocation.
+    pub revoked_at: Option<Timestamp>,
+    /// The methods by which the user authenticated in it.
+    pub methods: Vec<AuthenticationMethod>,
+    /// Where it was used from.
+    pub device: Device,
+    /// The clients that logged in within it.
+    pub clients: Vec<ClientId>,
+    /// The native refresh token that it was made from, by a session transfer token.
+    pub parent_refresh_token: Option<RefreshTokenId>,
+}
+
+impl Session {
+    /// Whether it may be used at this moment.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at && now < self.idle_expires_at
+    }
+}
+
+/// One authentication in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthenticationMethod {
+    /// `pwd`, or another name of the event's list.
+    pub name: String,
+    /// When.
+    pub timestamp: Timestamp,
+}
+
+/// Where a session or refresh token was first and last used from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the event")]
+pub struct Device {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_asn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_user_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_asn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_user_agent: Option<String>,
+}

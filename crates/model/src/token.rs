@@ -1,0 +1,98 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::{ClientId, ConnectionId, Device, RefreshTokenId, RequestOrigin, SessionId, Timestamp, UserId};
+
+/// A refresh token with all its rotations ("family"): one id, one secret that is valid at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// As `rt_...`: stable over rotations.
+    pub id: RefreshTokenId,
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The session in which it was issued.
+    pub session_id: Option<SessionId>,
+    /// It ends when that session ends (`enforce_online_refresh_tokens`).
+    pub bound_to_session: bool,
+    /// The native refresh token behind the transferred session in which it was issued.
+    pub parent_refresh_token: Option<RefreshTokenId>,
+    /// The connection of the user's login.
+    pub connection_id: ConnectionId,
+    /// The API it was granted for.
+    pub audience: Option<String>,
+    /// What was granted.
+    pub scope: Vec<String>,
+    /// When the user authenticated.
+    pub auth_time: Timestamp,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// Its absolute end.
+    pub expires_at: Option<Timestamp>,
+    /// Its end unless exchanged before.
+    pub idle_expires_at: Option<Timestamp>,
+    /// When it was last exchanged.
+    pub last_exchanged_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Whether it rotates.
+    pub rotating: bool,
+    /// Where it was used from.
+    pub device: Device,
+    /// Set by Actions; at most 25 entries.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl RefreshToken {
+    /// Whether it may be used at this moment. Its session's end comes besides, when it is bound to one.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none()
+            && self.expires_at.is_none_or(|end| now < end)
+            && self.idle_expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// The one-time token that carries a login from a native app to a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionTransferToken {
+    /// The native client that obtained it.
+    pub client_id: ClientId,
+    /// Whose login it carries.
+    pub user_id: UserId,
+    /// The refresh token that it was traded for.
+    pub refresh_token_id: RefreshTokenId,
+    /// The connection of that login.
+    pub connection_id: ConnectionId,
+    /// The scopes asked for at the exchange.
+    pub scope: Vec<String>,
+    /// The request that obtained it, for device binding and `event.session_transfer_token.request`.
+    pub request: RequestOrigin,
+    /// When the user authenticated, for `max_age` and `auth_time`.
+    pub auth_time: Timestamp,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// 60 seconds later.
+    pub expires_at: Timestamp,
+}
+
+/// An access token for `/userinfo` only: a random handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpaqueAccessToken {
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// Whose claims it shows.
+    pub user_id: UserId,
+    /// The session or refresh token that it came from: it ends with it.
+    pub session_id: Option<SessionId>,
+    /// The refresh token that it came from.
+    pub refresh_token_id: Option<RefreshTokenId>,
+    /// Which claims.
+    pub scope: Vec<String>,
+    /// What an Action added to the ID token.
+    pub custom_claims: Map<String, Value>,
+    /// Its end.
+    pub expires_at: Timestamp,
+}

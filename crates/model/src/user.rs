@@ -1,0 +1,77 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ClientId, ConnectionId, RoleId, Timestamp, UserId};
+
+/// A person who logs in. Stored as JSON but for what is looked up or counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the claims of OIDC Core §5.1 and of the dialect's profile")]
+pub struct User {
+    pub user_id: UserId,
+    pub connection_id: ConnectionId,
+    pub email: Option<String>,
+    #[serde(default)]
+    pub email_verified: bool,
+    pub username: Option<String>,
+    pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub nickname: Option<String>,
+    pub picture: Option<String>,
+    pub phone_number: Option<String>,
+    pub phone_verified: Option<bool>,
+    #[serde(default)]
+    pub user_metadata: Map<String, Value>,
+    #[serde(default)]
+    pub app_metadata: Map<String, Value>,
+    #[serde(default)]
+    pub blocked: bool,
+    /// Argon2id in PHC form; `None`: this user has no password.
+    pub password_hash: Option<String>,
+    pub last_password_reset: Option<Timestamp>,
+    #[serde(default)]
+    pub logins_count: i64,
+    pub last_login: Option<Timestamp>,
+    pub last_ip: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One identity of a user at a connection, as `event.user.identities` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of the event")]
+pub struct Identity {
+    pub connection: String,
+    pub provider: String,
+    #[serde(rename = "user_id")]
+    pub user_id: String,
+    pub is_social: bool,
+}
+
+/// Where users come from: in this version, the tenant's own database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// As `con_...`.
+    pub id: ConnectionId,
+    /// As `Username-Password-Authentication`.
+    pub name: String,
+    /// `auth0` for a database of users.
+    pub strategy: String,
+    /// Free data for Actions.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    /// The clients whose users may log in with it.
+    pub enabled_clients: Vec<ClientId>,
+}
+
+/// A named role. Actions see the names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// As `rol_...`.
+    pub id: RoleId,
+    /// What Actions see.
+    pub name: String,
+}
