@@ -1,0 +1,384 @@
+//! `/authorize` (RFC 6749 §4.1.1, OIDC Core §3.1.2): checks the request, finds out who is there, and either completes
+//! the login or sends the browser to the login page.
+
+use model::{
+    AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId, Session,
+    Timestamp, TokenEndpointAuthMethod, random_token,
+};
+use oauth::{ErrorCode, OAuthError, Parameters};
+
+use crate::complete::{Authenticated, Completed, complete};
+use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::error::{PageError, ServerError};
+use crate::post_login::log_entry;
+use crate::transfer::{Transfer, redeem};
+use crate::{CookieChange, CookieChanges, Idp, RequestContext};
+
+/// How long a login may take from `/authorize` to the password.
+const PENDING_LIFETIME_SECS: i64 = 30 * 60;
+/// How long the browser keeps the cookie that binds its logins to it.
+const BROWSER_COOKIE_SECS: i64 = 24 * 3600;
+/// The scopes of OIDC Core §5.4 that are granted without an API.
+const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "phone", "address"];
+/// Parameters that carry credentials: they never reach an Action or the database.
+const CREDENTIAL_PARAMETERS: [&str; 3] = ["session_transfer_token", "id_token_hint", "client_secret"];
+
+/// One request to `/authorize`.
+pub struct AuthorizeInput<'a> {
+    /// From the query or the form.
+    pub parameters: Parameters,
+    /// The session cookie.
+    pub session_cookie: Option<&'a str>,
+    /// The cookie that binds logins under way to this browser.
+    pub browser_cookie: Option<&'a str>,
+    /// The cookie `auth0_session_transfer_token`.
+    pub session_transfer_cookie: Option<&'a str>,
+}
+
+/// What becomes of it.
+#[derive(Debug)]
+pub enum AuthorizeOutcome {
+    /// To the client: with a code, or with an error.
+    Redirect {
+        /// The client's redirect URI with the answer.
+        location: String,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+    /// To the login page, with this `state`.
+    Login {
+        /// Names the login under way.
+        handle: String,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+}
+
+/// Answers `/authorize`.
+///
+/// # Errors
+/// [`PageError`] while the redirect URI is not trusted (RFC 6749 §4.1.2.1), or when the server fails. Every other error
+/// is a redirect.
+pub async fn authorize(
+    idp: &Idp,
+    ctx: &RequestContext,
+    input: AuthorizeInput<'_>,
+) -> Result<AuthorizeOutcome, PageError> {
+    let client = client(idp, ctx, &input.parameters).await?;
+    let (redirect_uri, redirect_uri_was_sent) = redirect_uri(&client, &input.parameters)?;
+    let state = input.parameters.get("state").map(str::to_owned);
+    let mut cookies = CookieChanges {
+        clear_session_transfer_token: input.session_transfer_cookie.is_some(),
+        ..CookieChanges::default()
+    };
+    let request = match request(idp, ctx, &client, &input.parameters, redirect_uri.clone(), redirect_uri_was_sent)
+        .await
+    {
+        Ok(request) => request,
+        Err(RequestError::OAuth(error)) => {
+            let location = error_redirect(ctx, &redirect_uri, state.as_deref(), &error);
+            return Ok(AuthorizeOutcome::Redirect { location, cookies });
+        }
+        Err(RequestError::Server(error)) => return Err(error.into()),
+    };
+
+    let now = idp.now();
+    let session = live_session(idp, ctx, input.session_cookie, now).await?;
+    let transfer = redeem(idp, ctx, &client, &input, session.as_ref(), now).await?;
+    if let Transfer::OtherUser = transfer {
+        cookies.session = CookieChange::Clear;
+    }
+    let authenticated = match transfer {
+        Transfer::None => session.map(Authenticated::Session),
+        // An invalid token suppresses single sign-on for this request; the session itself stays.
+        Transfer::Refused | Transfer::OtherUser => None,
+        Transfer::Accepted(accepted) => Some(match session {
+            Some(session) => Authenticated::SessionAndTransfer(session, accepted),
+            None => Authenticated::Transfer(accepted),
+        }),
+    };
+    let authenticated = authenticated.filter(|who| !must_log_in_again(&request, who.auth_time(), now));
+    let silent = request.prompt.iter().any(|prompt| prompt == "none");
+
+    if let Some(who) = authenticated {
+        let transaction_id = new_transaction_id(idp);
+        match complete(idp, ctx, &client, &request, transaction_id.as_str(), who).await? {
+            Completed::Redirect { location, session } => {
+                if session != CookieChange::Keep {
+                    cookies.session = session;
+                }
+                return Ok(AuthorizeOutcome::Redirect { location, cookies });
+            }
+            // The session or the native token ended while the Actions ran.
+            Completed::Ended => {}
+        }
+    }
+    if silent {
+        silent_failure(idp, ctx, &client, now).await?;
+        let error = OAuthError::new(ErrorCode::LoginRequired, "Login required");
+        let location = error_redirect(ctx, &request.redirect_uri, request.state.as_deref(), &error);
+        return Ok(AuthorizeOutcome::Redirect { location, cookies });
+    }
+    begin_login(idp, ctx, request, input.browser_cookie, cookies, now).await
+}
+
+/// The redirect that carries an error to the client: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
+pub(crate) fn error_redirect(
+    ctx: &RequestContext,
+    redirect_uri: &str,
+    state: Option<&str>,
+    error: &OAuthError,
+) -> String {
+    let description = oauth::sanitize_description(&error.description);
+    let mut parameters = vec![("error", error.code.as_str()), ("error_description", description.as_str())];
+    if let Some(state) = state {
+        parameters.push(("state", state));
+    }
+    parameters.push(("iss", &ctx.issuer));
+    oauth::redirect_with(redirect_uri, &parameters)
+}
+
+/// The session of this browser, when it is alive.
+pub(crate) async fn live_session(
+    idp: &Idp,
+    ctx: &RequestContext,
+    cookie: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Session>, ServerError> {
+    let Some(secret) = cookie else { return Ok(None) };
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let session = tx.session_by_secret(&hash_credential(secret)).await?;
+    Ok(session.filter(|session| session.is_alive(now)))
+}
+
+async fn begin_login(
+    idp: &Idp,
+    ctx: &RequestContext,
+    request: AuthorizationRequest,
+    browser_cookie: Option<&str>,
+    mut cookies: CookieChanges,
+    now: Timestamp,
+) -> Result<AuthorizeOutcome, PageError> {
+    let handle = random_token(&*idp.random, CREDENTIAL_LENGTH);
+    // One secret for all tabs of a browser, so that they do not unbind each other.
+    let browser = browser_cookie
+        .filter(|secret| secret.len() == CREDENTIAL_LENGTH)
+        .map_or_else(|| random_token(&*idp.random, CREDENTIAL_LENGTH), str::to_owned);
+    let pending = PendingAuthorization {
+        id: new_transaction_id(idp),
+        request,
+        created_at: now,
+        expires_at: now.plus_secs(PENDING_LIFETIME_SECS),
+    };
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.insert_pending(&pending, &hash_credential(&handle), &hash_credential(&browser)).await?;
+    tx.commit().await?;
+    cookies.browser = CookieChange::Set { value: browser, expires_at: now.plus_secs(BROWSER_COOKIE_SECS) };
+    Ok(AuthorizeOutcome::Login { handle, cookies })
+}
+
+fn new_transaction_id(idp: &Idp) -> PendingAuthorizationId {
+    PendingAuthorizationId::new(random_token(&*idp.random, 32))
+}
+
+async fn silent_failure(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    now: Timestamp,
+) -> Result<(), ServerError> {
+    let mut entry = log_entry(LogType::FailedSilentAuth, Some(client), None, &ctx.origin, now);
+    entry.description = "Login required".to_owned();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.insert_log(&entry).await?;
+    Ok(tx.commit().await?)
+}
+
+/// `prompt=login`, `prompt=select_account` and `max_age` (OIDC Core §3.1.2.1).
+fn must_log_in_again(request: &AuthorizationRequest, auth_time: Timestamp, now: Timestamp) -> bool {
+    request.prompt.iter().any(|prompt| prompt == "login" || prompt == "select_account")
+        || request.max_age.is_some_and(|max_age| now.as_secs() - auth_time.as_secs() > max_age)
+}
+
+async fn client(idp: &Idp, ctx: &RequestContext, parameters: &Parameters) -> Result<Client, PageError> {
+    let client_id = parameters.require("client_id")?;
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    tx.client(&ClientId::new(client_id))
+        .await?
+        .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))
+}
+
+fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<(String, bool), PageError> {
+    let native = client.app_type == AppType::Native;
+    match parameters.get("redirect_uri") {
+        Some(uri) if client.callbacks.iter().any(|known| oauth::redirect_uri_matches(known, uri, native)) => {
+            Ok((uri.to_owned(), true))
+        }
+        Some(_) => Err(PageError::oauth(
+            ErrorCode::InvalidRequest,
+            "Callback URL mismatch. The redirect_uri is not registered for this client.",
+        )),
+        None => match client.callbacks.as_slice() {
+            [only] => Ok((only.clone(), false)),
+            _ => Err(PageError::oauth(ErrorCode::InvalidRequest, "Missing required parameter: redirect_uri")),
+        },
+    }
+}
+
+/// From here on the redirect URI is trusted: the client's mistakes go back to it.
+#[derive(Debug, thiserror::Error)]
+enum RequestError {
+    #[error("{0}")]
+    OAuth(#[from] OAuthError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+impl From<storage::StorageError> for RequestError {
+    fn from(error: storage::StorageError) -> Self {
+        Self::Server(error.into())
+    }
+}
+
+fn refuse<T>(code: ErrorCode, description: impl Into<String>) -> Result<T, RequestError> {
+    Err(OAuthError::new(code, description).into())
+}
+
+async fn request(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    parameters: &Parameters,
+    redirect_uri: String,
+    redirect_uri_was_sent: bool,
+) -> Result<AuthorizationRequest, RequestError> {
+    if parameters.get("request").is_some() {
+        return refuse(ErrorCode::RequestNotSupported, "Request objects are not supported");
+    }
+    if parameters.get("request_uri").is_some() {
+        return refuse(ErrorCode::RequestUriNotSupported, "request_uri is not supported");
+    }
+    match parameters.require("response_type")? {
+        "code" => {}
+        other => {
+            return refuse(ErrorCode::UnsupportedResponseType, format!("Unsupported response type: {other}"));
+        }
+    }
+    if !client.grant_types.iter().any(|grant| grant == "authorization_code") {
+        return refuse(
+            ErrorCode::UnauthorizedClient,
+            "Grant type `authorization_code` not allowed for the client.",
+        );
+    }
+    let response_mode = parameters.get("response_mode").map(str::to_owned);
+    if response_mode.as_deref().is_some_and(|mode| mode != "query") {
+        return refuse(ErrorCode::InvalidRequest, "Only response_mode=query is supported");
+    }
+    if parameters.get("organization").is_some() || parameters.get("invitation").is_some() {
+        return refuse(ErrorCode::InvalidRequest, "This tenant has no organizations");
+    }
+    let code_challenge = code_challenge(client, parameters)?;
+    let prompt = prompt(parameters)?;
+    let max_age = max_age(parameters)?;
+    let requested_scopes = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;
+    let (audience, scope) = audience_and_scope(idp, ctx, client, parameters, &requested_scopes).await?;
+    let words = |name| -> Vec<String> {
+        parameters.get(name).map(|text| text.split(' ').map(str::to_owned).collect()).unwrap_or_default()
+    };
+    Ok(AuthorizationRequest {
+        client_id: client.client_id.clone(),
+        redirect_uri,
+        redirect_uri_was_sent,
+        audience,
+        scope,
+        requested_scopes,
+        state: parameters.get("state").map(str::to_owned),
+        nonce: parameters.get("nonce").map(str::to_owned),
+        code_challenge,
+        prompt,
+        max_age,
+        login_hint: parameters.get("login_hint").map(str::to_owned),
+        acr_values: words("acr_values"),
+        ui_locales: words("ui_locales"),
+        response_mode,
+        query: parameters.without(&CREDENTIAL_PARAMETERS),
+    })
+}
+
+/// PKCE with S256 only (RFC 7636 §4.3; RFC 9700 §2.1.1); required from public clients.
+fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, RequestError> {
+    let method = parameters.get("code_challenge_method");
+    match (parameters.get("code_challenge"), method) {
+        (Some(challenge), Some("S256")) => {
+            oauth::pkce::check_challenge(challenge)?;
+            Ok(Some(challenge.to_owned()))
+        }
+        (Some(_), _) => refuse(ErrorCode::InvalidRequest, "code_challenge_method must be S256"),
+        (None, Some(_)) => refuse(ErrorCode::InvalidRequest, "code_challenge_method without code_challenge"),
+        (None, None) if client.token_endpoint_auth_method == TokenEndpointAuthMethod::None => {
+            refuse(ErrorCode::InvalidRequest, "Public clients must use PKCE: code_challenge is missing")
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn prompt(parameters: &Parameters) -> Result<Vec<String>, RequestError> {
+    let prompts: Vec<String> = parameters
+        .get("prompt")
+        .map(|text| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect())
+        .unwrap_or_default();
+    if let Some(unknown) = prompts
+        .iter()
+        .find(|prompt| !["none", "login", "consent", "select_account"].contains(&prompt.as_str()))
+    {
+        return refuse(ErrorCode::InvalidRequest, format!("Unknown prompt: {unknown}"));
+    }
+    if prompts.len() > 1 && prompts.iter().any(|prompt| prompt == "none") {
+        return refuse(ErrorCode::InvalidRequest, "prompt=none cannot be combined with other values");
+    }
+    Ok(prompts)
+}
+
+fn max_age(parameters: &Parameters) -> Result<Option<i64>, RequestError> {
+    match parameters.get("max_age") {
+        None => Ok(None),
+        Some(text) => match text.parse::<i64>() {
+            Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
+            _ => refuse(ErrorCode::InvalidRequest, "max_age must be a number of seconds"),
+        },
+    }
+}
+
+/// The API and the scopes that this request gets: unknown scopes are dropped (RFC 6749 §3.3).
+async fn audience_and_scope(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    parameters: &Parameters,
+    requested: &[String],
+) -> Result<(Option<String>, Vec<String>), RequestError> {
+    let userinfo = format!("{}userinfo", ctx.issuer);
+    let audience = parameters
+        .get("audience")
+        .map(str::to_owned)
+        .or_else(|| ctx.tenant.default_audience.clone())
+        .filter(|audience| *audience != userinfo);
+    let api = match &audience {
+        None => None,
+        Some(identifier) => {
+            let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+            match tx.resource_server(identifier).await? {
+                Some(api) => Some(api),
+                None => return refuse(ErrorCode::AccessDenied, format!("Service not found: {identifier}")),
+            }
+        }
+    };
+    let may_refresh = client.grant_types.iter().any(|grant| grant == "refresh_token")
+        && api.as_ref().is_none_or(|api| api.allow_offline_access);
+    let granted = |scope: &&String| {
+        OIDC_SCOPES.contains(&scope.as_str())
+            || (may_refresh && scope.as_str() == "offline_access")
+            || api.as_ref().is_some_and(|api| api.scopes.contains(scope))
+    };
+    Ok((audience, requested.iter().filter(granted).cloned().collect()))
+}

@@ -1,0 +1,361 @@
+//! The end of `/authorize`: the Actions decide, and one transaction commits session, code, metadata and records.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, Device, LogType, Role, Session,
+    SessionId, SessionTransferToken, Timestamp, User, random_token,
+};
+use oauth::{ErrorCode, OAuthError};
+use serde_json::{Map, Value, json};
+use storage::TenantTx;
+
+use crate::authorize::error_redirect;
+use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::error::ServerError;
+use crate::event::{EventSource, Flow};
+use crate::post_login::{self, Outcome, log_entry, no_connection};
+use crate::revocation::{Ended, session_ended};
+use crate::transfer::Accepted;
+use crate::{CookieChange, Idp, RequestContext};
+
+/// How long an authorization code lives (RFC 6749 §4.1.2 allows ten minutes).
+const CODE_LIFETIME_SECS: i64 = 60;
+
+/// Who is there, and how the server knows.
+pub(crate) enum Authenticated {
+    /// By the browser's session.
+    Session(Session),
+    /// By a session transfer token.
+    Transfer(Box<Accepted>),
+    /// By both, the same user: the session is kept, the token is spent, and the session's origin stays what it was.
+    SessionAndTransfer(Session, Box<Accepted>),
+    /// By the password, just now. Holds the browser's session, whoever it belongs to.
+    Password { user: Box<User>, connection: Connection, session: Option<Session> },
+}
+
+impl Authenticated {
+    /// When the user authenticated; for a password, that is now and never too old.
+    pub(crate) fn auth_time(&self) -> Timestamp {
+        match self {
+            Self::Session(session) | Self::SessionAndTransfer(session, _) => session.authenticated_at,
+            Self::Transfer(accepted) => accepted.token.auth_time,
+            Self::Password { .. } => Timestamp::from_ms(i64::MAX),
+        }
+    }
+}
+
+/// How it ended.
+pub(crate) enum Completed {
+    /// To the client, with a code or an error.
+    Redirect { location: String, session: CookieChange },
+    /// The session or the native refresh token ended while the Actions ran: the user must log in.
+    Ended,
+}
+
+/// Everything that the Actions and the commit need to know about this login.
+struct Login<'a> {
+    ctx: &'a RequestContext,
+    client: &'a Client,
+    request: &'a AuthorizationRequest,
+    transaction_id: &'a str,
+    user: User,
+    connection: Connection,
+    roles: Vec<Role>,
+    session: Session,
+    /// The session is in the database already.
+    session_exists: bool,
+    /// The session cookie's new secret, when it gets one.
+    new_secret: Option<String>,
+    /// The session of somebody else that this login replaces.
+    replaces: Option<SessionId>,
+    transfer_token: Option<SessionTransferToken>,
+    parent_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Runs the Actions and commits what they decide. No transaction is open while they run, so what the login rests on is
+/// read again in the transaction that commits it.
+pub(crate) async fn complete(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    request: &AuthorizationRequest,
+    transaction_id: &str,
+    who: Authenticated,
+) -> Result<Completed, ServerError> {
+    let Some(login) = prepare(idp, ctx, client, request, transaction_id, who).await? else {
+        return Ok(Completed::Ended);
+    };
+    let outcome = post_login::run(idp, ctx, &EventSource {
+        ctx,
+        client,
+        user: &login.user,
+        connection: &login.connection,
+        roles: &login.roles,
+        logins_count: login.user.logins_count + 1,
+        audience: request.audience.as_deref(),
+        flow: Flow::Browser {
+            transaction_id,
+            request,
+            session: &login.session,
+            parent_metadata: login.parent_metadata.as_ref(),
+            session_transfer_token: login.transfer_token.as_ref(),
+        },
+    })
+    .await?;
+    match outcome.decision.denied.clone() {
+        Some(reason) => deny(idp, login, outcome, &reason).await,
+        None => grant(idp, login, outcome).await,
+    }
+}
+
+async fn prepare<'a>(
+    idp: &Idp,
+    ctx: &'a RequestContext,
+    client: &'a Client,
+    request: &'a AuthorizationRequest,
+    transaction_id: &'a str,
+    who: Authenticated,
+) -> Result<Option<Login<'a>>, ServerError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let mut new_secret = None;
+    let mut replaces = None;
+    let mut session_exists = true;
+    let mut transfer_token = None;
+    let mut parent_metadata = None;
+    let (user, connection, mut session) = match who {
+        Authenticated::Session(session) => {
+            let Some((user, connection)) = user_of(&mut tx, &session).await? else { return Ok(None) };
+            (user, connection, session)
+        }
+        Authenticated::SessionAndTransfer(session, accepted) => {
+            transfer_token = Some(accepted.token);
+            (accepted.user, accepted.connection, session)
+        }
+        Authenticated::Transfer(accepted) => {
+            let Accepted { token, user, connection, parent_metadata: metadata } = *accepted;
+            new_secret = Some(random_token(&*idp.random, CREDENTIAL_LENGTH));
+            session_exists = false;
+            let mut session = new_session(idp, ctx, &user, token.auth_time, now);
+            session.parent_refresh_token = Some(token.refresh_token_id.clone());
+            transfer_token = Some(token);
+            parent_metadata = Some(metadata);
+            (user, connection, session)
+        }
+        Authenticated::Password { user, connection, session } => {
+            // A new secret at each authentication: a planted cookie gains nothing.
+            new_secret = Some(random_token(&*idp.random, CREDENTIAL_LENGTH));
+            let session = match session {
+                Some(mut known) if known.user_id == user.user_id => {
+                    known.authenticated_at = now;
+                    known.methods.push(AuthenticationMethod { name: "pwd".to_owned(), timestamp: now });
+                    known
+                }
+                other => {
+                    replaces = other.map(|session| session.id);
+                    session_exists = false;
+                    new_session(idp, ctx, &user, now, now)
+                }
+            };
+            (*user, connection, session)
+        }
+    };
+    if parent_metadata.is_none()
+        && let Some(parent) = &session.parent_refresh_token
+    {
+        parent_metadata = tx.refresh_token(parent).await?.map(|token| token.metadata);
+    }
+    if !session.clients.contains(&client.client_id) {
+        session.clients.push(client.client_id.clone());
+    }
+    let roles = tx.roles_of(&user.user_id).await?;
+    Ok(Some(Login {
+        ctx,
+        client,
+        request,
+        transaction_id,
+        user,
+        connection,
+        roles,
+        session,
+        session_exists,
+        new_secret,
+        replaces,
+        transfer_token,
+        parent_metadata,
+    }))
+}
+
+async fn user_of(tx: &mut TenantTx, session: &Session) -> Result<Option<(User, Connection)>, ServerError> {
+    let Some(user) = tx.user(&session.user_id).await?.filter(|user| !user.blocked) else { return Ok(None) };
+    let connection =
+        tx.connection(&session.connection_id).await?.ok_or_else(|| no_connection(&user.user_id))?;
+    Ok(Some((user, connection)))
+}
+
+fn new_session(idp: &Idp, ctx: &RequestContext, user: &User, auth_time: Timestamp, now: Timestamp) -> Session {
+    let settings = &ctx.tenant.sessions;
+    let expires_at = now.plus_secs(settings.session_lifetime_secs);
+    Session {
+        id: SessionId::new(random_token(&*idp.random, 32)),
+        user_id: user.user_id.clone(),
+        connection_id: user.connection_id.clone(),
+        created_at: now,
+        updated_at: now,
+        authenticated_at: auth_time,
+        last_interacted_at: now,
+        expires_at,
+        idle_expires_at: now.plus_secs(settings.idle_session_lifetime_secs).min(expires_at),
+        revoked_at: None,
+        methods: vec![AuthenticationMethod { name: "pwd".to_owned(), timestamp: auth_time }],
+        device: Device {
+            initial_ip: Some(ctx.origin.ip.clone()),
+            initial_asn: ctx.origin.asn.clone(),
+            initial_user_agent: ctx.origin.user_agent.clone(),
+            last_ip: Some(ctx.origin.ip.clone()),
+            last_asn: ctx.origin.asn.clone(),
+            last_user_agent: ctx.origin.user_agent.clone(),
+        },
+        clients: Vec::new(),
+        parent_refresh_token: None,
+    }
+}
+
+/// Nothing of the login stays but the record and, after `api.access.deny`, the metadata. No session is made; one that
+/// existed goes on, unless the Action revoked it.
+async fn deny(
+    idp: &Idp,
+    login: Login<'_>,
+    outcome: Outcome,
+    reason: &str,
+) -> Result<Completed, ServerError> {
+    let now = idp.now();
+    let mut cookie = CookieChange::Keep;
+    let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
+    if let Some(preserve_refresh_tokens) = outcome.decision.revoke_session {
+        cookie = CookieChange::Clear;
+        if login.session_exists {
+            session_ended(&mut tx, &login.session.id, Ended::RevokedByAction { preserve_refresh_tokens }, now).await?;
+            let mut entry =
+                log_entry(LogType::SessionRevoked, Some(login.client), Some(&login.user.user_id), &login.ctx.origin, now);
+            entry.description = reason.to_owned();
+            entry.details = json!({ "session_id": login.session.id });
+            tx.insert_log(&entry).await?;
+        }
+    }
+    let mut entry =
+        log_entry(login_type(&login, false), Some(login.client), Some(&login.user.user_id), &login.ctx.origin, now);
+    entry.description = reason.to_owned();
+    entry.details = details(&login, &outcome, None);
+    outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
+    tx.insert_log(&entry).await?;
+    tx.commit().await?;
+    let error = OAuthError::new(ErrorCode::AccessDenied, reason);
+    let location =
+        error_redirect(login.ctx, &login.request.redirect_uri, login.request.state.as_deref(), &error);
+    Ok(Completed::Redirect { location, session: cookie })
+}
+
+async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<Completed, ServerError> {
+    let now = idp.now();
+    let before = (login.session.expires_at, login.session.idle_expires_at);
+    outcome.decision.limit_session(&mut login.session, &login.ctx.tenant.sessions, now);
+    login.session.last_interacted_at = now;
+    login.session.updated_at = now;
+    login.session.device.last_ip = Some(login.ctx.origin.ip.clone());
+    login.session.device.last_asn.clone_from(&login.ctx.origin.asn);
+    login.session.device.last_user_agent.clone_from(&login.ctx.origin.user_agent);
+
+    let code = random_token(&*idp.random, CREDENTIAL_LENGTH);
+    let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
+    if !commit_session(&mut tx, &login, now).await? {
+        return Ok(Completed::Ended);
+    }
+    tx.insert_code(&hash_credential(&code), &authorization_code(&login, &outcome, now)).await?;
+    tx.record_login(&login.user.user_id, now, &login.ctx.origin.ip).await?;
+    let mut entry =
+        log_entry(login_type(&login, true), Some(login.client), Some(&login.user.user_id), &login.ctx.origin, now);
+    entry.description = "Successful login".to_owned();
+    entry.details = details(&login, &outcome, Some(before));
+    outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
+    tx.insert_log(&entry).await?;
+    tx.commit().await?;
+
+    let mut parameters = vec![("code", code.as_str())];
+    if let Some(state) = &login.request.state {
+        parameters.push(("state", state));
+    }
+    parameters.push(("iss", &login.ctx.issuer));
+    let location = oauth::redirect_with(&login.request.redirect_uri, &parameters);
+    let session = match login.new_secret {
+        Some(value) => CookieChange::Set { value, expires_at: login.session.expires_at },
+        None => CookieChange::Keep,
+    };
+    Ok(Completed::Redirect { location, session })
+}
+
+/// Writes the session; `false` when it, or the native token behind it, ended while the Actions ran.
+async fn commit_session(tx: &mut TenantTx, login: &Login<'_>, now: Timestamp) -> Result<bool, ServerError> {
+    if let Some(token) = &login.transfer_token {
+        let parent = tx.refresh_token(&token.refresh_token_id).await?;
+        if !parent.is_some_and(|parent| parent.is_alive(now)) {
+            return Ok(false);
+        }
+    }
+    let secret_hash = login.new_secret.as_deref().map(hash_credential);
+    if login.session_exists {
+        return Ok(tx.update_session(&login.session, secret_hash.as_deref(), now).await?);
+    }
+    if let Some(other) = &login.replaces {
+        session_ended(tx, other, Ended::Replaced, now).await?;
+    }
+    let secret_hash =
+        secret_hash.ok_or_else(|| ServerError::Inconsistent("a new session without a secret".to_owned()))?;
+    tx.insert_session(&login.session, &secret_hash).await?;
+    Ok(true)
+}
+
+fn authorization_code(login: &Login<'_>, outcome: &Outcome, now: Timestamp) -> AuthorizationCode {
+    // The parameters as sent were for the Actions; the code needs what was granted.
+    let request = AuthorizationRequest { query: Map::new(), ..login.request.clone() };
+    AuthorizationCode {
+        client_id: login.client.client_id.clone(),
+        user_id: login.user.user_id.clone(),
+        session_id: login.session.id.clone(),
+        request,
+        auth_time: login.session.authenticated_at,
+        id_token_claims: outcome.decision.id_token_claims.clone(),
+        access_token_claims: outcome.decision.access_token_claims.clone(),
+        created_at: now,
+        expires_at: now.plus_secs(CODE_LIFETIME_SECS),
+        issued_refresh_token: None,
+    }
+}
+
+fn login_type(login: &Login<'_>, success: bool) -> LogType {
+    match (login.request.prompt.iter().any(|prompt| prompt == "none"), success) {
+        (true, true) => LogType::SuccessSilentAuth,
+        (true, false) => LogType::FailedSilentAuth,
+        (false, true) => LogType::SuccessLogin,
+        (false, false) => LogType::FailedLogin,
+    }
+}
+
+fn details(login: &Login<'_>, outcome: &Outcome, before: Option<(Timestamp, Timestamp)>) -> Value {
+    let ends = |(expires_at, idle_expires_at): (Timestamp, Timestamp)| {
+        json!({ "expires_at": expires_at.to_iso(), "idle_expires_at": idle_expires_at.to_iso() })
+    };
+    let mut details = json!({
+        "session_id": login.session.id,
+        "triggered_by_session_transfer_token": login.transfer_token.is_some(),
+        "actions": { "executions": outcome.executions_for_log() },
+    });
+    if let Some(before) = before {
+        details["session"] = json!({
+            "before_actions": ends(before),
+            "after_actions": ends((login.session.expires_at, login.session.idle_expires_at)),
+        });
+    }
+    details
+}

@@ -1,0 +1,237 @@
+//! The login page: user name and password, for a login that `/authorize` began in this browser.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use model::{Client, Connection, LogType, PendingAuthorization, Timestamp, User};
+use oauth::ErrorCode;
+
+use crate::authorize::live_session;
+use crate::complete::{Authenticated, Completed, complete};
+use crate::credential::hash_credential;
+use crate::error::{PageError, ServerError};
+use crate::post_login::log_entry;
+use crate::rate_limit::{self, Attempt};
+use crate::{CookieChanges, Idp, RequestContext, password};
+
+/// What the page says when user name and password do not fit, whatever the reason.
+const WRONG_CREDENTIALS: &str = "Wrong email or password.";
+const TOO_MANY_ATTEMPTS: &str = "Too many attempts. Wait a few minutes and try again.";
+
+/// What the login page shows.
+#[derive(Debug)]
+pub struct LoginPage {
+    /// Goes back with the form as `state`.
+    pub handle: String,
+    /// Goes back with the form.
+    pub csrf: String,
+    /// Where the user is about to log in.
+    pub client_name: String,
+    /// Whose page it is.
+    pub tenant_name: String,
+    /// Fills the user name.
+    pub login_hint: Option<String>,
+    /// Where the form's redirect leads in the end, for the page's `form-action`.
+    pub redirect_uri: String,
+    /// What was wrong with the last attempt.
+    pub error: Option<String>,
+    /// HTTP status of the page.
+    pub status: u16,
+}
+
+/// The form of the login page, sent back.
+pub struct LoginInput<'a> {
+    /// As the page gave it.
+    pub handle: &'a str,
+    /// As the page gave it.
+    pub csrf: &'a str,
+    /// E-mail address or user name.
+    pub username: &'a str,
+    /// As typed.
+    pub password: &'a str,
+    /// The cookie that binds the login to this browser.
+    pub browser_cookie: Option<&'a str>,
+    /// The session cookie.
+    pub session_cookie: Option<&'a str>,
+}
+
+/// What becomes of the form.
+#[derive(Debug)]
+pub enum LoginOutcome {
+    /// To the client, with a code or an error. Answered with 303.
+    Redirect {
+        /// The client's redirect URI with the answer.
+        location: String,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+    /// The page again, with what was wrong.
+    Again(LoginPage),
+}
+
+/// The page for a login under way.
+///
+/// # Errors
+/// [`PageError`] when there is no such login in this browser, or it is over.
+pub async fn page(
+    idp: &Idp,
+    ctx: &RequestContext,
+    handle: &str,
+    browser_cookie: Option<&str>,
+) -> Result<LoginPage, PageError> {
+    let (pending, browser) = pending(idp, ctx, handle, browser_cookie).await?;
+    let (client, _) = client_and_connection(idp, ctx, &pending).await?;
+    Ok(login_page(ctx, &client, &pending, handle, browser, None))
+}
+
+/// Checks the password and completes the login.
+///
+/// # Errors
+/// [`PageError`] when there is no such login in this browser, the form was not ours, or the login is over.
+pub async fn submit(
+    idp: &Idp,
+    ctx: &RequestContext,
+    input: LoginInput<'_>,
+) -> Result<LoginOutcome, PageError> {
+    let (pending, browser) = pending(idp, ctx, input.handle, input.browser_cookie).await?;
+    if verify_slices_are_equal(csrf(browser, input.handle).as_bytes(), input.csrf.as_bytes()).is_err() {
+        return Err(PageError::oauth(ErrorCode::InvalidRequest, "This form was not sent by the login page."));
+    }
+    let (client, connection) = client_and_connection(idp, ctx, &pending).await?;
+    let again = |message: &str, status| {
+        let mut page = login_page(ctx, &client, &pending, input.handle, browser, Some(message));
+        page.login_hint = Some(input.username.to_owned());
+        page.status = status;
+        Ok(LoginOutcome::Again(page))
+    };
+    let now = idp.now();
+    if let Attempt::TooMany = rate_limit::login_attempt(idp, ctx, &connection, input.username).await? {
+        failed(idp, ctx, &client, LogType::LimitReached, "Too many failed logins", now).await?;
+        return again(TOO_MANY_ATTEMPTS, 429);
+    }
+    let Some(user) = check_password(idp, ctx, &connection, &input).await? else {
+        failed(idp, ctx, &client, LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now).await?;
+        return again(WRONG_CREDENTIALS, 400);
+    };
+    rate_limit::login_succeeded(idp, ctx, &connection, input.username).await?;
+    let session = live_session(idp, ctx, input.session_cookie, now).await?;
+    let pending = spend(idp, ctx, input.handle, browser, now).await?;
+    let who = Authenticated::Password { user: Box::new(user), connection, session };
+    match complete(idp, ctx, &client, &pending.request, pending.id.as_str(), who).await? {
+        Completed::Redirect { location, session } => {
+            Ok(LoginOutcome::Redirect { location, cookies: CookieChanges { session, ..CookieChanges::default() } })
+        }
+        Completed::Ended => Err(PageError::oauth(
+            ErrorCode::InvalidRequest,
+            "Your session ended while you were logging in. Go back to the application and try again.",
+        )),
+    }
+}
+
+async fn pending<'a>(
+    idp: &Idp,
+    ctx: &RequestContext,
+    handle: &str,
+    browser_cookie: Option<&'a str>,
+) -> Result<(PendingAuthorization, &'a str), PageError> {
+    if let Some(browser) = browser_cookie {
+        let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+        let found = tx.pending(&hash_credential(handle), &hash_credential(browser), idp.now()).await?;
+        if let Some(pending) = found {
+            return Ok((pending, browser));
+        }
+    }
+    Err(over())
+}
+
+async fn spend(
+    idp: &Idp,
+    ctx: &RequestContext,
+    handle: &str,
+    browser: &str,
+    now: Timestamp,
+) -> Result<PendingAuthorization, PageError> {
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    let spent = tx.spend_pending(&hash_credential(handle), &hash_credential(browser), now).await?;
+    tx.commit().await?;
+    spent.ok_or_else(over)
+}
+
+fn over() -> PageError {
+    PageError::oauth(
+        ErrorCode::InvalidRequest,
+        "This login is over, or was started in another browser. Go back to the application and try again.",
+    )
+}
+
+async fn client_and_connection(
+    idp: &Idp,
+    ctx: &RequestContext,
+    pending: &PendingAuthorization,
+) -> Result<(Client, Connection), PageError> {
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let client = tx
+        .client(&pending.request.client_id)
+        .await?
+        .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))?;
+    let connections = tx.connections().await?;
+    let connection = connections
+        .into_iter()
+        .find(|known| known.strategy == "auth0" && known.enabled_clients.contains(&client.client_id))
+        .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "No connection is enabled for this client."))?;
+    Ok((client, connection))
+}
+
+/// Unknown user, wrong password and blocked user take the same work and give the same answer.
+async fn check_password(
+    idp: &Idp,
+    ctx: &RequestContext,
+    connection: &Connection,
+    input: &LoginInput<'_>,
+) -> Result<Option<User>, ServerError> {
+    let user = {
+        let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+        tx.user_by_login(&connection.id, input.username).await?
+    };
+    let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let right = password::verify(idp, hash, input.password).await?;
+    Ok(user.filter(|user| right && !user.blocked))
+}
+
+async fn failed(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    log_type: LogType,
+    description: &str,
+    now: Timestamp,
+) -> Result<(), ServerError> {
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now);
+    entry.description = description.to_owned();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.insert_log(&entry).await?;
+    Ok(tx.commit().await?)
+}
+
+fn login_page(
+    ctx: &RequestContext,
+    client: &Client,
+    pending: &PendingAuthorization,
+    handle: &str,
+    browser: &str,
+    error: Option<&str>,
+) -> LoginPage {
+    LoginPage {
+        handle: handle.to_owned(),
+        csrf: csrf(browser, handle),
+        client_name: client.name.clone(),
+        tenant_name: ctx.tenant.friendly_name.clone(),
+        login_hint: pending.request.login_hint.clone(),
+        redirect_uri: pending.request.redirect_uri.clone(),
+        error: error.map(str::to_owned),
+        status: 200,
+    }
+}
+
+/// Only a page that saw the browser's secret cookie, and this login, can know it.
+fn csrf(browser: &str, handle: &str) -> String {
+    hash_credential(&format!("csrf\0{browser}\0{handle}"))
+}

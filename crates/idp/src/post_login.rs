@@ -1,0 +1,213 @@
+//! The post-login trigger: runs the bound Actions in order and folds their commands into one [`Decision`].
+
+use std::collections::BTreeMap;
+
+use action_api::{Blame, RunError, RunReport};
+use model::{
+    ActionBinding, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Timestamp, User, UserId,
+};
+use serde_json::{Map, Value, json};
+use storage::{StorageError, TenantTx};
+
+use crate::decision::{Decision, merge_metadata};
+use crate::event::{EventSource, Flow, post_login_event};
+use crate::{ActionRun, Idp, RequestContext, ServerError};
+
+/// The decision of a login, and the record of how it came about.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub decision: Decision,
+    pub executions: Vec<Execution>,
+    failure: Option<(String, RunError)>,
+}
+
+/// Runs the bound Actions on the event. No transaction may be open. A failed Action fails the login: its reason is in
+/// `decision.denied`, and nothing that any Action of this login asked for is applied.
+///
+/// # Errors
+/// [`ServerError`] when the bindings cannot be read or a secret cannot be opened; a failed run is no error here.
+pub(crate) async fn run(
+    idp: &Idp,
+    ctx: &RequestContext,
+    source: &EventSource<'_>,
+) -> Result<Outcome, ServerError> {
+    let bindings = idp.storage.begin_read(&ctx.tenant.id).await?.bindings().await?;
+    let mut outcome = Outcome::default();
+    if bindings.is_empty() {
+        return Ok(outcome);
+    }
+    let event = post_login_event(source);
+    let mut limits = idp.limits;
+    for binding in bindings {
+        let secrets = secrets(idp, ctx, &binding)?;
+        let mut event = event.clone();
+        event["secrets"] = json!(secrets);
+        let now = idp.now();
+        let mut seed = [0; 32];
+        idp.random.fill(&mut seed);
+        let run = ActionRun { digest: binding.digest.clone(), event, secrets, now, seed, limits };
+        let report = idp.actions.run(run).await;
+        limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
+        outcome.executions.push(execution(&binding, &report, now)?);
+        match report.error {
+            None => outcome.decision.fold(&binding.name, &report.commands),
+            Some(error) => {
+                tracing::warn!(action = %binding.name, version = binding.version, blame = ?error.blame(), %error, "Action failed");
+                outcome.decision = Decision { denied: Some(external_reason(&error)), ..Decision::default() };
+                outcome.failure = Some((binding.name, error));
+            }
+        }
+        if outcome.decision.denied.is_some() {
+            break;
+        }
+    }
+    Ok(outcome)
+}
+
+/// Runs the trigger for a refresh-token exchange.
+///
+/// # Errors
+/// As [`run`].
+#[expect(clippy::too_many_arguments, reason = "one call, each argument a different part of the event")]
+pub(crate) async fn run_for_refresh(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    user: &User,
+    refresh_token: &RefreshToken,
+    audience: Option<&str>,
+    requested_scope: &[String],
+    body: &Map<String, Value>,
+) -> Result<Outcome, ServerError> {
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let connection = tx.connection(&user.connection_id).await?.ok_or_else(|| no_connection(&user.user_id))?;
+    let roles = tx.roles_of(&user.user_id).await?;
+    drop(tx);
+    run(idp, ctx, &EventSource {
+        ctx,
+        client,
+        user,
+        connection: &connection,
+        roles: &roles,
+        logins_count: user.logins_count,
+        audience,
+        flow: Flow::Refresh { refresh_token, requested_scope, body },
+    })
+    .await
+}
+
+/// A user whose connection is gone: the database is inconsistent.
+pub(crate) fn no_connection(user: &UserId) -> ServerError {
+    ServerError::Inconsistent(format!("user {user} has no connection"))
+}
+
+impl Outcome {
+    /// Writes what the Actions decided about the user, the record of their runs, and their warnings. The session and
+    /// the tokens are the caller's.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the caller's transaction is then lost as a whole.
+    pub(crate) async fn commit(
+        &self,
+        tx: &mut TenantTx,
+        transaction_id: &str,
+        user_id: &UserId,
+        log: &LogEntry,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        if self.decision.changes_metadata()
+            && let Some(mut user) = tx.user(user_id).await?
+        {
+            merge_metadata(&mut user.user_metadata, &self.decision.user_metadata);
+            merge_metadata(&mut user.app_metadata, &self.decision.app_metadata);
+            tx.set_user_metadata(user_id, &user.user_metadata, &user.app_metadata, now).await?;
+        }
+        for execution in &self.executions {
+            tx.insert_execution(transaction_id, execution).await?;
+        }
+        for warning in self.decision.warning_entries(log) {
+            tx.insert_log(&warning).await?;
+        }
+        if let Some((action, error)) = &self.failure {
+            tx.insert_log(&LogEntry {
+                log_type: LogType::ActionExecutionFailed,
+                description: format!("Action {action} failed: {error}"),
+                details: json!({ "trigger_id": "post-login", "action_name": action, "action_error": error }),
+                ..log.clone()
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The runs as the `details` of a log entry show them.
+    pub(crate) fn executions_for_log(&self) -> Value {
+        self.executions
+            .iter()
+            .map(|run| {
+                json!({
+                    "action_name": run.action_name,
+                    "version": run.version,
+                    "fuel": run.report["fuel"],
+                    "elapsed_us": run.report["elapsed_us"],
+                    "memory_bytes": run.report["memory_bytes"],
+                    "commands": run.report["commands"],
+                    "error": run.report["error"],
+                })
+            })
+            .collect()
+    }
+}
+
+/// A log entry about this client and user, to be completed.
+pub(crate) fn log_entry(
+    log_type: LogType,
+    client: Option<&Client>,
+    user_id: Option<&UserId>,
+    origin: &RequestOrigin,
+    now: Timestamp,
+) -> LogEntry {
+    LogEntry {
+        log_type,
+        date: now,
+        client_id: client.map(|client| client.client_id.clone()),
+        user_id: user_id.cloned(),
+        ip: Some(origin.ip.clone()),
+        description: String::new(),
+        details: json!({}),
+    }
+}
+
+/// What the client may read of a failure. The dialect shows an uncaught error's own message; nothing else of ours
+/// leaves the server.
+fn external_reason(error: &RunError) -> String {
+    match error {
+        RunError::Exception { exception } if !exception.message.is_empty() => {
+            exception.message.chars().take(1000).collect()
+        }
+        RunError::Limit { .. } => "An Action of this login exceeded its limits.".to_owned(),
+        _ if error.blame() == Blame::Host => "An Action of this login could not be run.".to_owned(),
+        _ => "An Action of this login failed.".to_owned(),
+    }
+}
+
+fn secrets(
+    idp: &Idp,
+    ctx: &RequestContext,
+    binding: &ActionBinding,
+) -> Result<BTreeMap<String, String>, ServerError> {
+    let Some(sealed) = &binding.sealed_secrets else { return Ok(BTreeMap::new()) };
+    let opened = idp.vault.open(&crate::manage::secrets_context(&ctx.tenant.id, &binding.name), sealed)?;
+    serde_json::from_slice(&opened).map_err(|error| ServerError::Inconsistent(format!("Action secrets: {error}")))
+}
+
+fn execution(binding: &ActionBinding, report: &RunReport, now: Timestamp) -> Result<Execution, ServerError> {
+    Ok(Execution {
+        action_id: binding.action_id.clone(),
+        action_name: binding.name.clone(),
+        version: binding.version,
+        report: serde_json::to_value(report)
+            .map_err(|error| ServerError::Inconsistent(format!("run report: {error}")))?,
+        created_at: now,
+    })
+}
