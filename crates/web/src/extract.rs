@@ -1,0 +1,185 @@
+//! Who asks: the tenant by the host name, and where the request came from.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::{ACCEPT_LANGUAGE, HOST, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use idp::{PageError, RequestContext, ServerError};
+use ipnet::IpNet;
+use model::RequestOrigin;
+
+use crate::AppState;
+use crate::cookies::{CookieWriter, Cookies};
+use crate::error::{JsonError, PageFailure};
+use crate::hosts::FoundHost;
+use crate::middleware::{is_for_programs, refuse};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const ORIGIN: HeaderName = axum::http::header::ORIGIN;
+/// What is kept of a header that goes into logs and sessions.
+const MAX_TEXT_BYTES: usize = 512;
+
+/// The caller of one request. A host that is not ours is answered before any handler runs.
+pub(crate) struct Caller {
+    pub(crate) context: RequestContext,
+    pub(crate) cookies: Cookies,
+    /// Whether the browser says that another site sent this request.
+    pub(crate) is_cross_site: bool,
+}
+
+impl Caller {
+    /// How the answer writes cookies.
+    pub(crate) fn cookie_writer<'a>(&'a self, state: &AppState) -> CookieWriter<'a> {
+        CookieWriter {
+            secure: state.secure_cookies,
+            now: state.idp.now(),
+            hostname: &self.context.origin.hostname,
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let unknown = || refuse(StatusCode::NOT_FOUND, "There is nothing at this address");
+        let found = host(parts).and_then(|host| state.hosts.find(host)).ok_or_else(unknown)?;
+        let tenant = state.idp.storage.tenant(&found.tenant).await;
+        let fail = |error: ServerError| match is_for_programs(parts.uri.path()) {
+            true => JsonError::from(error).into_response(),
+            false => PageFailure::from(PageError::from(error)).into_response(),
+        };
+        let tenant = tenant.map_err(|error| fail(error.into()))?.ok_or_else(unknown)?;
+        let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+            return Err(fail(ServerError::Inconsistent("the peer address is not known".into())));
+        };
+        let ip = client_ip(peer.ip(), &parts.headers, &state.trusted_proxies).to_string();
+        let origin = RequestOrigin {
+            asn: state.idp.network.asn(&ip),
+            ip,
+            user_agent: text(&parts.headers, &USER_AGENT),
+            language: text(&parts.headers, &ACCEPT_LANGUAGE).and_then(|value| first_language(&value)),
+            hostname: found.hostname.clone(),
+            method: parts.method.to_string(),
+        };
+        let is_cross_site = is_cross_site(&parts.headers, &found);
+        let context = RequestContext {
+            tenant_issuers: state.hosts.issuers(&tenant.id),
+            tenant,
+            issuer: found.issuer,
+            custom_domain: found.is_custom_domain.then_some(found.hostname),
+            origin,
+        };
+        let cookies = Cookies::read(&parts.headers, state.secure_cookies);
+        Ok(Self { context, cookies, is_cross_site })
+    }
+}
+
+/// The one `Host`, or the authority of HTTP/2.
+fn host(parts: &Parts) -> Option<&str> {
+    let mut values = parts.headers.get_all(HOST).into_iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        (None, _) => parts.uri.authority().map(|authority| authority.as_str()),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+/// The peer, unless it is a proxy of ours: then the right-most address that no proxy of ours has, as everything to
+/// the left of it may be made up.
+fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(&ip));
+    let mut client = peer.to_canonical();
+    let values: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        if !is_trusted(client) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(ip) => client = ip.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client
+}
+
+/// `Sec-Fetch-Site` decides where the browser sends it. Older ones send `Origin`; it is `null` from our own pages, as
+/// they have `Referrer-Policy: no-referrer`, and then the form's token, bound to a `SameSite` cookie, decides alone.
+fn is_cross_site(headers: &HeaderMap, host: &FoundHost) -> bool {
+    if let Some(site) = headers.get(SEC_FETCH_SITE) {
+        return site != "same-origin" && site != "none";
+    }
+    match headers.get(ORIGIN) {
+        Some(origin) => origin != "null" && origin.as_bytes() != host.issuer.trim_end_matches('/').as_bytes(),
+        None => false,
+    }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.chars().take(MAX_TEXT_BYTES).collect())
+}
+
+fn first_language(accept_language: &str) -> Option<String> {
+    let first = accept_language.split([',', ';']).next()?.trim();
+    (!first.is_empty() && first != "*").then(|| first.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // BR9
+    #[test]
+    fn a_forwarded_address_is_believed_from_a_proxy_of_ours_only() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for (peer, forwarded, client) in [
+            ("203.0.113.9", Some("198.51.100.1"), "203.0.113.9"),
+            ("10.0.0.1", Some("198.51.100.1"), "198.51.100.1"),
+            ("10.0.0.1", Some("1.2.3.4, 198.51.100.1"), "198.51.100.1"),
+            ("10.0.0.1", Some("198.51.100.1, 10.0.0.2"), "198.51.100.1"),
+            ("10.0.0.1", Some("1.2.3.4, nonsense"), "10.0.0.1"),
+            ("10.0.0.1", None, "10.0.0.1"),
+            ("::ffff:203.0.113.9", None, "203.0.113.9"),
+            ("::ffff:10.0.0.1", Some("2001:db8::1"), "2001:db8::1"),
+        ] {
+            let headers = forwarded.map(|value| (X_FORWARDED_FOR, value.parse().unwrap())).into_iter().collect();
+            let ip = client_ip(peer.parse().unwrap(), &headers, &trusted);
+            assert_eq!(ip.to_string(), client, "{peer} {forwarded:?}");
+        }
+    }
+
+    // BR2
+    #[test]
+    fn another_sites_request_is_seen_as_such() {
+        let host = FoundHost {
+            tenant: model::TenantId::new("acme"),
+            issuer: "https://acme.example/".into(),
+            hostname: "acme.example".into(),
+            is_custom_domain: false,
+        };
+        for (site, origin, cross) in [
+            (Some("same-origin"), Some("null"), false),
+            (Some("none"), None, false),
+            (Some("same-site"), Some("https://other.example"), true),
+            (Some("cross-site"), Some("https://acme.example"), true),
+            (None, Some("https://acme.example"), false),
+            (None, Some("https://acme.example:444"), true),
+            (None, Some("https://evil.example"), true),
+            (None, Some("null"), false),
+            (None, None, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(SEC_FETCH_SITE, site), (ORIGIN, origin)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            assert_eq!(is_cross_site(&headers, &host), cross, "{site:?} {origin:?}");
+        }
+    }
+}

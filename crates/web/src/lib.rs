@@ -1,0 +1,73 @@
+//! HTTP: axum routes, what is read out of a request, cookies, headers, pages and the server itself.
+//!
+//! Nothing is decided here. Each endpoint parses its request, calls one use case of `idp` and writes its outcome.
+
+mod body;
+mod cookies;
+mod cors;
+mod error;
+mod extract;
+mod headers;
+mod hosts;
+mod middleware;
+mod oidc;
+mod pages;
+mod serve;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use idp::Idp;
+use ipnet::IpNet;
+
+pub use hosts::{Hosts, HostsError, Scheme};
+pub use serve::{ServeError, TlsPaths, serve};
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct AppState {
+    /// The use cases.
+    pub idp: Arc<Idp>,
+    /// Which host names are ours and whose they are.
+    pub hosts: Arc<Hosts>,
+    /// The networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// `Secure` cookies with the `__Host-` prefix. Off only for development over plain HTTP on loopback.
+    pub secure_cookies: bool,
+}
+
+impl AppState {
+    /// Cookies are `Secure` when the outside sees https.
+    #[must_use]
+    pub fn new(idp: Arc<Idp>, hosts: Hosts, trusted_proxies: Vec<IpNet>) -> Self {
+        let secure_cookies = hosts.scheme() == Scheme::Https;
+        Self { idp, hosts: Arc::new(hosts), trusted_proxies: trusted_proxies.into(), secure_cookies }
+    }
+}
+
+/// All routes, with the layers that give every response its headers.
+pub fn router(state: AppState) -> Router {
+    let routes = Router::new()
+        .route("/authorize", get(oidc::authorize::get).post(oidc::authorize::post))
+        .route("/u/login", get(pages::login::show).post(pages::login::submit))
+        .route("/oauth/token", post(oidc::token::post).options(cors::preflight))
+        .route("/oauth/revoke", post(oidc::revoke::post).options(cors::preflight))
+        .route(
+            "/userinfo",
+            get(oidc::userinfo::get).post(oidc::userinfo::post).options(cors::preflight),
+        )
+        .route("/v2/logout", get(oidc::logout::v2))
+        .route("/oidc/logout", get(oidc::logout::get).post(oidc::logout::post))
+        .route("/.well-known/openid-configuration", get(oidc::discovery::get).options(cors::preflight_public))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(oidc::discovery::get).options(cors::preflight_public),
+        )
+        .route("/.well-known/jwks.json", get(oidc::jwks::get).options(cors::preflight_public))
+        .route("/assets/postern.css", get(pages::stylesheet))
+        .route("/healthz", get(pages::healthz))
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::method_not_allowed);
+    middleware::wrap(routes, &state).with_state(state)
+}

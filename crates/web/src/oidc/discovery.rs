@@ -1,0 +1,15 @@
+use axum::Json;
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+
+use crate::cors;
+use crate::extract::Caller;
+
+/// The one document behind both well-known addresses (OpenID Connect Discovery §4, RFC 8414 §3).
+pub(crate) async fn get(caller: Caller) -> Response {
+    let mut response = Json(oauth::metadata(&caller.context.issuer)).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    cors::allow_everyone(&mut response);
+    response
+}

@@ -1,0 +1,95 @@
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use tokio::net::TcpListener;
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest head of a request.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// How long requests under way may take to end at shutdown.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// The files that TLS needs, both PEM.
+#[derive(Debug, Clone)]
+pub struct TlsPaths {
+    /// The certificate, then those between it and the root.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub private_key: PathBuf,
+}
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The certificate or key is missing or wrong.
+    #[error("cannot use the certificate {certificate} with the key {private_key}")]
+    Tls {
+        /// As configured.
+        certificate: String,
+        /// As configured.
+        private_key: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The socket failed.
+    #[error("cannot serve on the listening socket")]
+    Socket(#[from] io::Error),
+}
+
+/// Serves until `shutdown` is ready; then lets requests under way end.
+///
+/// # Errors
+/// [`ServeError`] when the TLS files cannot be used or the socket fails.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<TlsPaths>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let handle = Handle::new();
+    let on_shutdown = handle.clone();
+    tokio::spawn(async move {
+        shutdown.await;
+        on_shutdown.graceful_shutdown(Some(SHUTDOWN_GRACE));
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.into_std()?;
+    match tls {
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            limit(server.http_builder());
+            server.serve(service).await?;
+        }
+        Some(paths) => {
+            let config = RustlsConfig::from_pem_file(&paths.certificate, &paths.private_key).await.map_err(
+                |source| ServeError::Tls {
+                    certificate: paths.certificate.display().to_string(),
+                    private_key: paths.private_key.display().to_string(),
+                    source,
+                },
+            )?;
+            let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
+            limit(server.http_builder());
+            server.serve(service).await?;
+        }
+    }
+    Ok(())
+}
+
+fn limit<E>(builder: &mut hyper_util::server::conn::auto::Builder<E>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_concurrent_streams(64);
+}
