@@ -1,0 +1,179 @@
+//! Actions, their versions and artifacts, what runs at a login, and the records of it.
+
+use model::{Action, ActionBinding, ActionId, ActionVersion, Execution, Timestamp};
+
+use crate::row::{Record, to_json};
+use crate::{Storage, StorageError, TenantTx};
+
+const POST_LOGIN: &str = "post-login";
+
+impl Storage {
+    /// The artifact of that digest: what kind it is, as JSON, and its bytes.
+    pub async fn artifact(&self, digest: &str) -> Result<Option<(String, Vec<u8>)>, StorageError> {
+        let row = sqlx::query("SELECT digest, kind, bytes FROM artifacts WHERE digest = $1")
+            .bind(digest)
+            .fetch_optional(&self.reader)
+            .await?;
+        let Some(row) = row.map(|row| Record { table: "artifacts", id_column: "digest", row }) else {
+            return Ok(None);
+        };
+        Ok(Some((row.text("kind")?, row.bytes("bytes")?)))
+    }
+}
+
+impl TenantTx {
+    /// Stores the artifact. Harmless when it is there: a digest has one content.
+    pub async fn put_artifact(&mut self, digest: &str, kind_json: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        let query = sqlx::query(
+            "INSERT INTO artifacts (digest, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
+        )
+        .bind(digest.to_owned())
+        .bind(kind_json.to_owned())
+        .bind(bytes.to_vec());
+        self.run_for_all(query).await
+    }
+
+    /// Deploys a new version of the Action of that name. A new name makes an Action with `new_id`. The version has the
+    /// secrets that are given here and no others. The Action comes last at a login, unless it has its place already.
+    pub async fn deploy_action(
+        &mut self,
+        new_id: &ActionId,
+        name: &str,
+        source: &str,
+        digest: &str,
+        sealed_secrets: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ActionVersion, StorageError> {
+        // The update locks the row, so that two deployments of one name come one after the other.
+        let query = self
+            .sql(
+                "INSERT INTO actions (tenant_id, id, name, created_at, deployed_version) VALUES ($1, $2, $3, $4, 1)
+                 ON CONFLICT (tenant_id, name) DO UPDATE SET deployed_version =
+                     (SELECT COALESCE(MAX(number), 0) + 1 FROM action_versions
+                      WHERE tenant_id = $1 AND action_id = actions.id)
+                 RETURNING id, deployed_version",
+            )
+            .bind(new_id.as_str())
+            .bind(name)
+            .bind(now.as_ms());
+        let row = self.row("actions", "id", query).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let version = ActionVersion {
+            action_id: ActionId::new(row.text("id")?),
+            number: row.int("deployed_version")?,
+            digest: digest.to_owned(),
+            source: source.to_owned(),
+            created_at: now,
+        };
+
+        let query = self
+            .sql(
+                "INSERT INTO action_versions (tenant_id, action_id, number, digest, source, sealed_secrets, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(version.action_id.as_str())
+            .bind(version.number)
+            .bind(digest)
+            .bind(source)
+            .bind(sealed_secrets.map(str::to_owned))
+            .bind(now.as_ms());
+        self.run(query).await?;
+
+        let query = self
+            .sql(
+                "INSERT INTO action_bindings (tenant_id, trigger_id, action_id, position)
+                 VALUES ($1, $2, $3, (SELECT COALESCE(MAX(position), 0) + 1 FROM action_bindings
+                     WHERE tenant_id = $1 AND trigger_id = $2))
+                 ON CONFLICT (tenant_id, trigger_id, action_id) DO NOTHING",
+            )
+            .bind(POST_LOGIN)
+            .bind(version.action_id.as_str());
+        self.run(query).await?;
+        Ok(version)
+    }
+
+    /// All Actions by name, with the version that is deployed.
+    pub async fn actions(&mut self) -> Result<Vec<(Action, Option<i64>)>, StorageError> {
+        let query = self.sql(
+            "SELECT id, name, deployed_version, created_at FROM actions WHERE tenant_id = $1 ORDER BY name",
+        );
+        let rows = self.rows("actions", "id", query).await?;
+        rows.iter()
+            .map(|row| {
+                let action = Action {
+                    id: ActionId::new(row.text("id")?),
+                    name: row.text("name")?,
+                    created_at: row.time("created_at")?,
+                };
+                Ok((action, row.opt_int("deployed_version")?))
+            })
+            .collect()
+    }
+
+    /// What runs at a login, in its order: the deployed versions.
+    pub async fn bindings(&mut self) -> Result<Vec<ActionBinding>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT a.id, a.name, v.number, v.digest, v.sealed_secrets FROM action_bindings b
+                 JOIN actions a ON a.tenant_id = b.tenant_id AND a.id = b.action_id
+                 JOIN action_versions v ON v.tenant_id = a.tenant_id AND v.action_id = a.id
+                     AND v.number = a.deployed_version
+                 WHERE b.tenant_id = $1 AND b.trigger_id = $2 ORDER BY b.position, a.id",
+            )
+            .bind(POST_LOGIN);
+        let rows = self.rows("action_bindings", "id", query).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ActionBinding {
+                    action_id: ActionId::new(row.text("id")?),
+                    name: row.text("name")?,
+                    version: row.int("number")?,
+                    digest: row.text("digest")?,
+                    sealed_secrets: row.opt_text("sealed_secrets")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Records a run in the login of that transaction.
+    pub async fn insert_execution(
+        &mut self,
+        transaction_id: &str,
+        execution: &Execution,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO executions (tenant_id, transaction_id, action_id, action_name, version, report,
+                     created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(transaction_id)
+            .bind(execution.action_id.as_str())
+            .bind(execution.action_name.as_str())
+            .bind(execution.version)
+            .bind(to_json(&execution.report)?)
+            .bind(execution.created_at.as_ms());
+        self.run(query).await.map(drop)
+    }
+
+    /// The last runs with their transactions, newest first.
+    pub async fn executions(&mut self, limit: i64) -> Result<Vec<(String, Execution)>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT transaction_id, action_id, action_name, version, report, created_at FROM executions
+                 WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2",
+            )
+            .bind(limit.max(0));
+        let rows = self.rows("executions", "transaction_id", query).await?;
+        rows.iter()
+            .map(|row| {
+                let execution = Execution {
+                    action_id: ActionId::new(row.text("action_id")?),
+                    action_name: row.text("action_name")?,
+                    version: row.int("version")?,
+                    report: row.json("report")?,
+                    created_at: row.time("created_at")?,
+                };
+                Ok((row.text("transaction_id")?, execution))
+            })
+            .collect()
+    }
+}

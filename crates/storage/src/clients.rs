@@ -1,0 +1,86 @@
+//! Clients, the APIs that they call, and what they may have there.
+
+use model::{Client, ClientGrant, ClientId, ResourceServer};
+
+use crate::row::to_json;
+use crate::{StorageError, TenantTx};
+
+impl TenantTx {
+    /// The client of that id.
+    pub async fn client(&mut self, id: &ClientId) -> Result<Option<Client>, StorageError> {
+        let query = self.sql("SELECT id, data FROM clients WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
+        self.row("clients", "id", query).await?.map(|row| row.json("data")).transpose()
+    }
+
+    /// All clients, by id.
+    pub async fn clients(&mut self) -> Result<Vec<Client>, StorageError> {
+        let query = self.sql("SELECT id, data FROM clients WHERE tenant_id = $1 ORDER BY id");
+        self.rows("clients", "id", query).await?.iter().map(|row| row.json("data")).collect()
+    }
+
+    /// Makes or replaces the client.
+    pub async fn put_client(&mut self, client: &Client) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO clients (tenant_id, id, data) VALUES ($1, $2, $3)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data",
+            )
+            .bind(client.client_id.as_str())
+            .bind(to_json(client)?);
+        self.run(query).await.map(drop)
+    }
+
+    /// The API of that audience.
+    pub async fn resource_server(&mut self, identifier: &str) -> Result<Option<ResourceServer>, StorageError> {
+        let query = self
+            .sql("SELECT identifier, data FROM resource_servers WHERE tenant_id = $1 AND identifier = $2")
+            .bind(identifier);
+        self.row("resource_servers", "identifier", query).await?.map(|row| row.json("data")).transpose()
+    }
+
+    /// Makes or replaces the API.
+    pub async fn put_resource_server(&mut self, server: &ResourceServer) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO resource_servers (tenant_id, identifier, data) VALUES ($1, $2, $3)
+                 ON CONFLICT (tenant_id, identifier) DO UPDATE SET data = excluded.data",
+            )
+            .bind(server.identifier.as_str())
+            .bind(to_json(server)?);
+        self.run(query).await.map(drop)
+    }
+
+    /// What the client may have for the API by itself.
+    pub async fn client_grant(
+        &mut self,
+        client: &ClientId,
+        audience: &str,
+    ) -> Result<Option<ClientGrant>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT client_id, audience, scope FROM client_grants
+                 WHERE tenant_id = $1 AND client_id = $2 AND audience = $3",
+            )
+            .bind(client.as_str())
+            .bind(audience);
+        let Some(row) = self.row("client_grants", "client_id", query).await? else { return Ok(None) };
+        Ok(Some(ClientGrant {
+            client_id: ClientId::new(row.text("client_id")?),
+            audience: row.text("audience")?,
+            scope: row.json("scope")?,
+        }))
+    }
+
+    /// Makes or replaces the grant.
+    pub async fn put_client_grant(&mut self, grant: &ClientGrant) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO client_grants (tenant_id, client_id, audience, scope) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (tenant_id, client_id, audience) DO UPDATE SET scope = excluded.scope",
+            )
+            .bind(grant.client_id.as_str())
+            .bind(grant.audience.as_str())
+            .bind(to_json(&grant.scope)?);
+        self.run(query).await.map(drop)
+    }
+}

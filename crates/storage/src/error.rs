@@ -1,0 +1,44 @@
+/// Why the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The URL names no database that this build knows.
+    #[error("database URL {0:?}: expected sqlite:path/to/file.db")]
+    Url(String),
+    /// The database's file could not be made.
+    #[error("database file {path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database refused a statement, or could not be reached.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The tables could not be brought up to date.
+    #[error("database migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what this program never writes.
+    #[error("table {table}, column {column}, row {id:?}: {reason}")]
+    Row {
+        /// Of which table.
+        table: &'static str,
+        /// In which column.
+        column: &'static str,
+        /// The row's id, or the hash that it is found by.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value could not be written as JSON.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl StorageError {
+    /// Whether a row with the same unique value (a name, an email address) is there already.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}

@@ -1,0 +1,266 @@
+//! Refresh tokens by id, and their secrets by hash. A rotation spends one secret and adds another.
+
+use model::{ClientId, ConnectionId, Device, RefreshToken, RefreshTokenId, SessionId, Timestamp, UserId};
+
+use crate::row::{Record, ms, to_json};
+use crate::{StorageError, TenantTx};
+
+/// A refresh token, as the holder of one of its secrets finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshTokenUse {
+    /// The token of that secret.
+    pub token: RefreshToken,
+    /// When that secret was spent.
+    pub spent_at: Option<Timestamp>,
+    /// How many secrets of the token were made after that one.
+    pub newer_secrets: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "t.id, t.client_id, t.user_id, t.session_id, t.bound_to_session, t.parent_refresh_token, t.connection_id,
+         t.audience, t.scope, t.auth_time, t.created_at, t.expires_at, t.idle_expires_at, t.last_exchanged_at,
+         t.revoked_at, t.rotating, t.device, t.metadata"
+    };
+}
+
+impl TenantTx {
+    /// Stores a new refresh token with its first secret.
+    pub async fn insert_refresh_token(
+        &mut self,
+        token: &RefreshToken,
+        secret_hash: &str,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO refresh_tokens (tenant_id, id, client_id, user_id, session_id, bound_to_session,
+                     parent_refresh_token, connection_id, audience, scope, auth_time, created_at, expires_at,
+                     idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            )
+            .bind(token.id.as_str())
+            .bind(token.client_id.as_str())
+            .bind(token.user_id.as_str())
+            .bind(token.session_id.as_ref().map(|id| id.as_str().to_owned()))
+            .bind(i64::from(token.bound_to_session))
+            .bind(token.parent_refresh_token.as_ref().map(|id| id.as_str().to_owned()))
+            .bind(token.connection_id.as_str())
+            .bind(token.audience.clone())
+            .bind(to_json(&token.scope)?)
+            .bind(token.auth_time.as_ms())
+            .bind(token.created_at.as_ms())
+            .bind(ms(token.expires_at))
+            .bind(ms(token.idle_expires_at))
+            .bind(ms(token.last_exchanged_at))
+            .bind(ms(token.revoked_at))
+            .bind(i64::from(token.rotating))
+            .bind(to_json(&token.device)?)
+            .bind(to_json(&token.metadata)?);
+        self.run(query).await?;
+        self.add_refresh_secret(&token.id, secret_hash, token.created_at).await
+    }
+
+    /// The refresh token of that id, alive or not.
+    pub async fn refresh_token(&mut self, id: &RefreshTokenId) -> Result<Option<RefreshToken>, StorageError> {
+        let query = self
+            .sql(concat!("SELECT ", columns!(), " FROM refresh_tokens t WHERE t.tenant_id = $1 AND t.id = $2"))
+            .bind(id.as_str());
+        self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token).transpose()
+    }
+
+    /// The refresh token that has or had that secret, alive or not.
+    pub async fn refresh_token_by_secret(&mut self, hash: &str) -> Result<Option<RefreshTokenUse>, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT ",
+                columns!(),
+                ", s.spent_at, (SELECT COUNT(*) FROM refresh_token_secrets n WHERE n.tenant_id = $1
+                     AND n.refresh_token_id = s.refresh_token_id AND n.number > s.number) AS newer_secrets
+                 FROM refresh_token_secrets s
+                 JOIN refresh_tokens t ON t.tenant_id = s.tenant_id AND t.id = s.refresh_token_id
+                 WHERE s.tenant_id = $1 AND s.hash = $2"
+            ))
+            .bind(hash);
+        let Some(row) = self.row("refresh_tokens", "id", query).await? else { return Ok(None) };
+        Ok(Some(RefreshTokenUse {
+            token: refresh_token(&row)?,
+            spent_at: row.opt_time("spent_at")?,
+            newer_secrets: row.int("newer_secrets")?,
+        }))
+    }
+
+    /// Spends the secret: `true` for one caller.
+    pub async fn spend_refresh_secret(&mut self, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE refresh_token_secrets SET spent_at = $3
+                 WHERE tenant_id = $1 AND hash = $2 AND spent_at IS NULL",
+            )
+            .bind(hash)
+            .bind(now.as_ms());
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// Gives the refresh token one more secret, the newest.
+    pub async fn add_refresh_secret(
+        &mut self,
+        id: &RefreshTokenId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO refresh_token_secrets (tenant_id, refresh_token_id, hash, created_at, number)
+                 VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(number), 0) + 1 FROM refresh_token_secrets
+                     WHERE tenant_id = $1 AND refresh_token_id = $2))",
+            )
+            .bind(id.as_str())
+            .bind(hash)
+            .bind(now.as_ms());
+        self.run(query).await.map(drop)
+    }
+
+    /// Notes an exchange, only if the refresh token is still alive in the database. `false`: it ended meanwhile.
+    pub async fn record_exchange(
+        &mut self,
+        id: &RefreshTokenId,
+        now: Timestamp,
+        idle_expires_at: Option<Timestamp>,
+        device: &Device,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE refresh_tokens SET last_exchanged_at = $3, idle_expires_at = $4, device = $5
+                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+                     AND (expires_at IS NULL OR expires_at > $3)
+                     AND (idle_expires_at IS NULL OR idle_expires_at > $3)",
+            )
+            .bind(id.as_str())
+            .bind(now.as_ms())
+            .bind(ms(idle_expires_at))
+            .bind(to_json(device)?);
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// Ends the refresh token. `false`: it was revoked already, or there is none.
+    pub async fn revoke_refresh_token(
+        &mut self,
+        id: &RefreshTokenId,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE refresh_tokens SET revoked_at = $3
+                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(now.as_ms());
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// Ends all refresh tokens that were issued in sessions made from the native refresh token; which they were.
+    pub async fn revoke_refresh_tokens_made_from(
+        &mut self,
+        parent: &RefreshTokenId,
+        now: Timestamp,
+    ) -> Result<Vec<RefreshTokenId>, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE refresh_tokens SET revoked_at = $3
+                 WHERE tenant_id = $1 AND parent_refresh_token = $2 AND revoked_at IS NULL RETURNING id",
+            )
+            .bind(parent.as_str())
+            .bind(now.as_ms());
+        ids(&self.rows("refresh_tokens", "id", query).await?)
+    }
+
+    /// Ends the session's refresh tokens, all or those that are bound to it; which they were.
+    pub async fn revoke_refresh_tokens_of_session(
+        &mut self,
+        session: &SessionId,
+        only_bound: bool,
+        now: Timestamp,
+    ) -> Result<Vec<RefreshTokenId>, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE refresh_tokens SET revoked_at = $3
+                 WHERE tenant_id = $1 AND session_id = $2 AND revoked_at IS NULL AND bound_to_session >= $4
+                 RETURNING id",
+            )
+            .bind(session.as_str())
+            .bind(now.as_ms())
+            .bind(i64::from(only_bound));
+        ids(&self.rows("refresh_tokens", "id", query).await?)
+    }
+
+    /// How many refresh tokens of the user at the client are alive.
+    pub async fn count_refresh_tokens(
+        &mut self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<i64, StorageError> {
+        let query = self
+            .sql(
+                "SELECT COUNT(*) AS tokens FROM refresh_tokens
+                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
+                     AND (expires_at IS NULL OR expires_at > $4)
+                     AND (idle_expires_at IS NULL OR idle_expires_at > $4)",
+            )
+            .bind(user.as_str())
+            .bind(client.as_str())
+            .bind(now.as_ms());
+        self.row("refresh_tokens", "tokens", query).await?.map_or(Ok(0), |row| row.int("tokens"))
+    }
+
+    /// Ends the oldest of the user's refresh tokens at the client that is alive; which it was.
+    pub async fn revoke_oldest_refresh_token(
+        &mut self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Option<RefreshTokenId>, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE refresh_tokens SET revoked_at = $4
+                 WHERE tenant_id = $1 AND revoked_at IS NULL AND id = (SELECT id FROM refresh_tokens
+                     WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
+                         AND (expires_at IS NULL OR expires_at > $4)
+                         AND (idle_expires_at IS NULL OR idle_expires_at > $4)
+                     ORDER BY created_at, id LIMIT 1)
+                 RETURNING id",
+            )
+            .bind(user.as_str())
+            .bind(client.as_str())
+            .bind(now.as_ms());
+        let row = self.row("refresh_tokens", "id", query).await?;
+        row.map(|row| row.text("id").map(RefreshTokenId::new)).transpose()
+    }
+}
+
+fn ids(rows: &[Record]) -> Result<Vec<RefreshTokenId>, StorageError> {
+    rows.iter().map(|row| row.text("id").map(RefreshTokenId::new)).collect()
+}
+
+fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
+    Ok(RefreshToken {
+        id: RefreshTokenId::new(row.text("id")?),
+        client_id: ClientId::new(row.text("client_id")?),
+        user_id: UserId::new(row.text("user_id")?),
+        session_id: row.opt_text("session_id")?.map(SessionId::new),
+        bound_to_session: row.flag("bound_to_session")?,
+        parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
+        connection_id: ConnectionId::new(row.text("connection_id")?),
+        audience: row.opt_text("audience")?,
+        scope: row.json("scope")?,
+        auth_time: row.time("auth_time")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.opt_time("expires_at")?,
+        idle_expires_at: row.opt_time("idle_expires_at")?,
+        last_exchanged_at: row.opt_time("last_exchanged_at")?,
+        revoked_at: row.opt_time("revoked_at")?,
+        rotating: row.flag("rotating")?,
+        device: row.json("device")?,
+        metadata: row.json("metadata")?,
+    })
+}

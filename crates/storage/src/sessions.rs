@@ -1,0 +1,170 @@
+//! Browser sessions. Each is found by its id or by the hash of its cookie's secret.
+
+use model::{ClientId, ConnectionId, RefreshTokenId, Session, SessionId, Timestamp, UserId};
+
+use crate::row::{Record, ms, to_json};
+use crate::{StorageError, TenantTx};
+
+macro_rules! columns {
+    () => {
+        "id, user_id, connection_id, created_at, updated_at, authenticated_at, last_interacted_at, expires_at,
+         idle_expires_at, revoked_at, methods, device, parent_refresh_token"
+    };
+}
+
+impl TenantTx {
+    /// Stores a new session.
+    pub async fn insert_session(&mut self, session: &Session, secret_hash: &str) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO sessions (tenant_id, id, secret_hash, user_id, connection_id, created_at, updated_at,
+                     authenticated_at, last_interacted_at, expires_at, idle_expires_at, revoked_at, methods, device,
+                     parent_refresh_token)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            )
+            .bind(session.id.as_str())
+            .bind(secret_hash)
+            .bind(session.user_id.as_str())
+            .bind(session.connection_id.as_str())
+            .bind(session.created_at.as_ms())
+            .bind(session.updated_at.as_ms())
+            .bind(session.authenticated_at.as_ms())
+            .bind(session.last_interacted_at.as_ms())
+            .bind(session.expires_at.as_ms())
+            .bind(session.idle_expires_at.as_ms())
+            .bind(ms(session.revoked_at))
+            .bind(to_json(&session.methods)?)
+            .bind(to_json(&session.device)?)
+            .bind(session.parent_refresh_token.as_ref().map(|id| id.as_str().to_owned()));
+        self.run(query).await?;
+        self.add_clients(session).await
+    }
+
+    /// The session of that id, alive or not.
+    pub async fn session(&mut self, id: &SessionId) -> Result<Option<Session>, StorageError> {
+        let query = self
+            .sql(concat!("SELECT ", columns!(), " FROM sessions WHERE tenant_id = $1 AND id = $2"))
+            .bind(id.as_str());
+        let row = self.row("sessions", "id", query).await?;
+        self.with_clients(row).await
+    }
+
+    /// The session whose cookie has that secret, alive or not.
+    pub async fn session_by_secret(&mut self, secret_hash: &str) -> Result<Option<Session>, StorageError> {
+        let query = self
+            .sql(concat!("SELECT ", columns!(), " FROM sessions WHERE tenant_id = $1 AND secret_hash = $2"))
+            .bind(secret_hash);
+        let row = self.row("sessions", "id", query).await?;
+        self.with_clients(row).await
+    }
+
+    /// Writes what changes in a session's life, and adds its clients, only if it is still alive in the database.
+    /// `false`: it has ended meanwhile, and nothing was written.
+    pub async fn update_session(
+        &mut self,
+        session: &Session,
+        new_secret_hash: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE sessions SET authenticated_at = $3, last_interacted_at = $4, updated_at = $5,
+                     expires_at = $6, idle_expires_at = $7, connection_id = $8, device = $9, methods = $10,
+                     secret_hash = COALESCE($11, secret_hash)
+                 WHERE tenant_id = $1 AND id = $2
+                     AND revoked_at IS NULL AND expires_at > $12 AND idle_expires_at > $12",
+            )
+            .bind(session.id.as_str())
+            .bind(session.authenticated_at.as_ms())
+            .bind(session.last_interacted_at.as_ms())
+            .bind(session.updated_at.as_ms())
+            .bind(session.expires_at.as_ms())
+            .bind(session.idle_expires_at.as_ms())
+            .bind(session.connection_id.as_str())
+            .bind(to_json(&session.device)?)
+            .bind(to_json(&session.methods)?)
+            .bind(new_secret_hash.map(str::to_owned))
+            .bind(now.as_ms());
+        if self.run(query).await? == 0 {
+            return Ok(false);
+        }
+        self.add_clients(session).await?;
+        Ok(true)
+    }
+
+    /// Ends the session. `false`: it was revoked already, or there is none.
+    pub async fn revoke_session(&mut self, id: &SessionId, now: Timestamp) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE sessions SET revoked_at = $3, updated_at = $3
+                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(now.as_ms());
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// Ends all sessions that were made from the native refresh token; which they were.
+    pub async fn revoke_sessions_made_from(
+        &mut self,
+        parent: &RefreshTokenId,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE sessions SET revoked_at = $3, updated_at = $3
+                 WHERE tenant_id = $1 AND parent_refresh_token = $2 AND revoked_at IS NULL RETURNING id",
+            )
+            .bind(parent.as_str())
+            .bind(now.as_ms());
+        let rows = self.rows("sessions", "id", query).await?;
+        rows.iter().map(|row| row.text("id").map(SessionId::new)).collect()
+    }
+
+    async fn add_clients(&mut self, session: &Session) -> Result<(), StorageError> {
+        for client in &session.clients {
+            let query = self
+                .sql(
+                    "INSERT INTO session_clients (tenant_id, session_id, client_id, position)
+                     VALUES ($1, $2, $3, (SELECT COALESCE(MAX(position), 0) + 1 FROM session_clients
+                         WHERE tenant_id = $1 AND session_id = $2))
+                     ON CONFLICT (tenant_id, session_id, client_id) DO NOTHING",
+                )
+                .bind(session.id.as_str())
+                .bind(client.as_str());
+            self.run(query).await?;
+        }
+        Ok(())
+    }
+
+    async fn with_clients(&mut self, row: Option<Record>) -> Result<Option<Session>, StorageError> {
+        let Some(row) = row else { return Ok(None) };
+        let id = row.text("id")?;
+        let query = self
+            .sql(
+                "SELECT session_id, client_id FROM session_clients
+                 WHERE tenant_id = $1 AND session_id = $2 ORDER BY position, client_id",
+            )
+            .bind(id.as_str());
+        let clients = self.rows("session_clients", "session_id", query).await?;
+        Ok(Some(Session {
+            id: SessionId::new(id),
+            user_id: UserId::new(row.text("user_id")?),
+            connection_id: ConnectionId::new(row.text("connection_id")?),
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+            authenticated_at: row.time("authenticated_at")?,
+            last_interacted_at: row.time("last_interacted_at")?,
+            expires_at: row.time("expires_at")?,
+            idle_expires_at: row.time("idle_expires_at")?,
+            revoked_at: row.opt_time("revoked_at")?,
+            methods: row.json("methods")?,
+            device: row.json("device")?,
+            clients: clients
+                .iter()
+                .map(|client| client.text("client_id").map(ClientId::new))
+                .collect::<Result<_, _>>()?,
+            parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
+        }))
+    }
+}

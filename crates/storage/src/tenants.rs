@@ -1,0 +1,60 @@
+use model::{Tenant, TenantId};
+
+use crate::row::{Record, to_json};
+use crate::{Storage, StorageError};
+
+impl Storage {
+    /// All tenants, by id.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, StorageError> {
+        let rows = sqlx::query(
+            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, created_at
+             FROM tenants ORDER BY id",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).collect()
+    }
+
+    /// The tenant of that name.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StorageError> {
+        let row = sqlx::query(
+            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, created_at
+             FROM tenants WHERE id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).transpose()
+    }
+
+    /// Makes the tenant, or replaces its settings. When it was made stays.
+    pub async fn put_tenant(&self, tenant: &Tenant) -> Result<(), StorageError> {
+        sqlx::query(
+            "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (id) DO UPDATE SET friendly_name = excluded.friendly_name,
+                 default_audience = excluded.default_audience,
+                 allowed_logout_urls = excluded.allowed_logout_urls, sessions = excluded.sessions",
+        )
+        .bind(tenant.id.as_str())
+        .bind(tenant.friendly_name.as_str())
+        .bind(tenant.default_audience.clone())
+        .bind(to_json(&tenant.allowed_logout_urls)?)
+        .bind(to_json(&tenant.sessions)?)
+        .bind(tenant.created_at.as_ms())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+}
+
+fn tenant(row: &Record) -> Result<Tenant, StorageError> {
+    Ok(Tenant {
+        id: TenantId::new(row.text("id")?),
+        friendly_name: row.text("friendly_name")?,
+        default_audience: row.opt_text("default_audience")?,
+        allowed_logout_urls: row.json("allowed_logout_urls")?,
+        sessions: row.json("sessions")?,
+        created_at: row.time("created_at")?,
+    })
+}

@@ -1,0 +1,212 @@
+//! Connections, their users, and the users' roles.
+
+use model::{Connection, ConnectionId, Role, RoleId, Timestamp, User, UserId};
+use serde_json::{Map, Value};
+
+use crate::row::{Record, ms, to_json};
+use crate::{StorageError, TenantTx};
+
+macro_rules! user_columns {
+    () => {
+        "id, password_hash, user_metadata, app_metadata, logins_count, last_login, last_ip, updated_at, data"
+    };
+}
+
+impl TenantTx {
+    /// The connection of that id.
+    pub async fn connection(&mut self, id: &ConnectionId) -> Result<Option<Connection>, StorageError> {
+        let query =
+            self.sql("SELECT id, data FROM connections WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
+        self.row("connections", "id", query).await?.map(|row| row.json("data")).transpose()
+    }
+
+    /// The connection of that name.
+    pub async fn connection_by_name(&mut self, name: &str) -> Result<Option<Connection>, StorageError> {
+        let query = self.sql("SELECT id, data FROM connections WHERE tenant_id = $1 AND name = $2").bind(name);
+        self.row("connections", "id", query).await?.map(|row| row.json("data")).transpose()
+    }
+
+    /// All connections, by name.
+    pub async fn connections(&mut self) -> Result<Vec<Connection>, StorageError> {
+        let query = self.sql("SELECT id, data FROM connections WHERE tenant_id = $1 ORDER BY name");
+        self.rows("connections", "id", query).await?.iter().map(|row| row.json("data")).collect()
+    }
+
+    /// Makes or replaces the connection.
+    pub async fn put_connection(&mut self, connection: &Connection) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO connections (tenant_id, id, name, data) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET name = excluded.name, data = excluded.data",
+            )
+            .bind(connection.id.as_str())
+            .bind(connection.name.as_str())
+            .bind(to_json(connection)?);
+        self.run(query).await.map(drop)
+    }
+
+    /// The user of that id.
+    pub async fn user(&mut self, id: &UserId) -> Result<Option<User>, StorageError> {
+        let query = self
+            .sql(concat!("SELECT ", user_columns!(), " FROM users WHERE tenant_id = $1 AND id = $2"))
+            .bind(id.as_str());
+        self.row("users", "id", query).await?.as_ref().map(user).transpose()
+    }
+
+    /// The connection's user with that email address or username, in lower case and without spaces around. When one
+    /// user's username is another's address, the address decides.
+    pub async fn user_by_login(
+        &mut self,
+        connection: &ConnectionId,
+        identifier: &str,
+    ) -> Result<Option<User>, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM users WHERE tenant_id = $1 AND connection_id = $2
+                      AND (email_lower = $3 OR username_lower = $3)
+                  ORDER BY CASE WHEN email_lower = $3 THEN 0 ELSE 1 END LIMIT 1"
+            ))
+            .bind(connection.as_str())
+            .bind(comparable(identifier));
+        self.row("users", "id", query).await?.as_ref().map(user).transpose()
+    }
+
+    /// Makes or replaces the user. An address or username that another user of the connection has is a conflict
+    /// ([`StorageError::is_conflict`]).
+    pub async fn put_user(&mut self, user: &User) -> Result<(), StorageError> {
+        // What has a column is not in the JSON, too: it would be stale.
+        let rest = User {
+            password_hash: None,
+            user_metadata: Map::new(),
+            app_metadata: Map::new(),
+            logins_count: 0,
+            last_login: None,
+            last_ip: None,
+            ..user.clone()
+        };
+        let query = self
+            .sql(
+                "INSERT INTO users (tenant_id, id, connection_id, email_lower, username_lower, password_hash,
+                     user_metadata, app_metadata, logins_count, last_login, last_ip, updated_at, data)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET connection_id = excluded.connection_id,
+                     email_lower = excluded.email_lower, username_lower = excluded.username_lower,
+                     password_hash = excluded.password_hash, user_metadata = excluded.user_metadata,
+                     app_metadata = excluded.app_metadata, logins_count = excluded.logins_count,
+                     last_login = excluded.last_login, last_ip = excluded.last_ip,
+                     updated_at = excluded.updated_at, data = excluded.data",
+            )
+            .bind(user.user_id.as_str())
+            .bind(user.connection_id.as_str())
+            .bind(user.email.as_deref().map(comparable))
+            .bind(user.username.as_deref().map(comparable))
+            .bind(user.password_hash.clone())
+            .bind(to_json(&user.user_metadata)?)
+            .bind(to_json(&user.app_metadata)?)
+            .bind(user.logins_count)
+            .bind(ms(user.last_login))
+            .bind(user.last_ip.clone())
+            .bind(user.updated_at.as_ms())
+            .bind(to_json(&rest)?);
+        self.run(query).await.map(drop)
+    }
+
+    /// Makes or renames the role.
+    pub async fn put_role(&mut self, role: &Role) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO roles (tenant_id, id, name) VALUES ($1, $2, $3)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET name = excluded.name",
+            )
+            .bind(role.id.as_str())
+            .bind(role.name.as_str());
+        self.run(query).await.map(drop)
+    }
+
+    /// Gives the user the role. Harmless when they have it.
+    pub async fn assign_role(&mut self, user: &UserId, role: &RoleId) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ($1, $2, $3)
+                 ON CONFLICT (tenant_id, user_id, role_id) DO NOTHING",
+            )
+            .bind(user.as_str())
+            .bind(role.as_str());
+        self.run(query).await.map(drop)
+    }
+
+    /// The user's roles, by name.
+    pub async fn roles_of(&mut self, user: &UserId) -> Result<Vec<Role>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT roles.id AS id, roles.name AS name FROM user_roles
+                 JOIN roles ON roles.tenant_id = user_roles.tenant_id AND roles.id = user_roles.role_id
+                 WHERE user_roles.tenant_id = $1 AND user_roles.user_id = $2 ORDER BY roles.name",
+            )
+            .bind(user.as_str());
+        let rows = self.rows("roles", "id", query).await?;
+        rows.iter().map(|row| Ok(Role { id: RoleId::new(row.text("id")?), name: row.text("name")? })).collect()
+    }
+
+    /// Counts a login.
+    pub async fn record_login(&mut self, user: &UserId, now: Timestamp, ip: &str) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "UPDATE users SET logins_count = logins_count + 1, last_login = $3, last_ip = $4
+                 WHERE tenant_id = $1 AND id = $2",
+            )
+            .bind(user.as_str())
+            .bind(now.as_ms())
+            .bind(ip);
+        self.run(query).await.map(drop)
+    }
+
+    /// Replaces both kinds of metadata.
+    pub async fn set_user_metadata(
+        &mut self,
+        user: &UserId,
+        user_metadata: &Map<String, Value>,
+        app_metadata: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "UPDATE users SET user_metadata = $3, app_metadata = $4, updated_at = $5
+                 WHERE tenant_id = $1 AND id = $2",
+            )
+            .bind(user.as_str())
+            .bind(to_json(user_metadata)?)
+            .bind(to_json(app_metadata)?)
+            .bind(now.as_ms());
+        self.run(query).await.map(drop)
+    }
+
+    /// Replaces the hash of the user's password.
+    pub async fn set_password_hash(&mut self, user: &UserId, hash: &str) -> Result<(), StorageError> {
+        let query = self
+            .sql("UPDATE users SET password_hash = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind(user.as_str())
+            .bind(hash);
+        self.run(query).await.map(drop)
+    }
+}
+
+fn comparable(identifier: &str) -> String {
+    identifier.trim().to_lowercase()
+}
+
+fn user(row: &Record) -> Result<User, StorageError> {
+    let rest: User = row.json("data")?;
+    Ok(User {
+        password_hash: row.opt_text("password_hash")?,
+        user_metadata: row.json("user_metadata")?,
+        app_metadata: row.json("app_metadata")?,
+        logins_count: row.int("logins_count")?,
+        last_login: row.opt_time("last_login")?,
+        last_ip: row.opt_text("last_ip")?,
+        updated_at: row.time("updated_at")?,
+        ..rest
+    })
+}
