@@ -1,0 +1,229 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit_code;
+
+const EXAMPLES: &str = "\
+Examples:
+  postern dev                                            a server to try things on, with a demo tenant
+  postern action run my-action.js --event event.json     what would this Action decide? (no server needed)
+  postern action deploy my-action.js --tenant acme --name my-action
+  postern serve --config /etc/postern.toml               the real thing
+  postern logs --tenant acme                             what happened, newest first
+
+Configuration: a TOML file and environment variables POSTERN_SECTION__KEY, as
+  POSTERN_SERVER__LISTEN=127.0.0.1:8080
+`postern doctor` checks it all and says what is wrong.
+";
+
+/// An OAuth 2.0 / OpenID Connect authorization server whose post-login decisions are made by tenants' own Actions, run
+/// in WebAssembly, a fresh sandbox for every login.
+#[derive(Debug, Parser)]
+#[command(version, after_help = format!("{EXAMPLES}\n{}", exit_code::HELP))]
+pub struct Cli {
+    /// The configuration file. Without it, ./postern.toml when it is there, and the defaults.
+    #[arg(long, global = true, env = "POSTERN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve all tenants of the database.
+    Serve,
+    /// Serve on loopback with a demo tenant: clients, an API, a user and one deployed Action.
+    Dev(DevArgs),
+    /// Run or deploy an Action.
+    #[command(subcommand)]
+    Action(ActionCommand),
+    /// A tenant's signing keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Tenants.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Browser sessions.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Show a tenant's log and the runs of its Actions, newest first.
+    Logs(LogsArgs),
+    /// Bring the database's schema up to date. Creates the SQLite database when there is none.
+    Migrate,
+    /// Check the configuration, the database, the keys and the files that they name.
+    Doctor,
+}
+
+impl Command {
+    /// Whether the command keeps running and logs what it does.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Serve | Self::Dev(_))
+    }
+}
+
+/// Arguments of `dev`.
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// The port on 127.0.0.1. The demo tenant answers at http://demo.localhost:PORT/.
+    #[arg(long, default_value_t = 3000)]
+    pub port: u16,
+    /// The port at which the demo's web application is expected; its callback URL is registered.
+    #[arg(long, default_value_t = 3001)]
+    pub web_app_port: u16,
+    /// The folder of the database, the keys and the demo's credentials.
+    #[arg(long, default_value = ".postern-dev", value_name = "FOLDER")]
+    pub dir: PathBuf,
+    /// Use a temporary folder that is removed at the end.
+    #[arg(long, conflicts_with = "dir")]
+    pub ephemeral: bool,
+    /// Print one JSON object with all addresses and credentials of the demo on standard output, when ready.
+    #[arg(long)]
+    pub print_json: bool,
+}
+
+/// `action ...`
+#[derive(Debug, Subcommand)]
+pub enum ActionCommand {
+    /// Run an Action on a saved event: no server, no database, the server's limits.
+    #[command(after_help = "\
+Examples:
+  postern action run limit.js --event event.json
+  postern action run limit.js --event event.json --secret API_KEY=s3cret --json
+  jq '.user.email = \"eve@example.com\"' event.json | postern action run limit.js --event -
+
+Ends with 0 when the Action ran (also when it denies access: that is its decision), with 5 when it failed.")]
+    Run(ActionRunArgs),
+    /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
+    #[command(after_help = "\
+Example:
+  postern action deploy limit.js --tenant acme --name limit-sessions --secret API_KEY=s3cret
+
+Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.")]
+    Deploy(ActionDeployArgs),
+}
+
+/// Arguments of `action run`.
+#[derive(Debug, Args)]
+pub struct ActionRunArgs {
+    /// The Action: JavaScript (.js) or a component (.wasm).
+    pub file: PathBuf,
+    /// The event as JSON; `-` reads it from standard input.
+    #[arg(long, value_name = "FILE")]
+    pub event: PathBuf,
+    /// A secret for `event.secrets`. May be given again.
+    #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub secrets: Vec<(String, String)>,
+    /// Print the whole run report as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `action deploy`.
+#[derive(Debug, Args)]
+pub struct ActionDeployArgs {
+    /// The Action: JavaScript (.js) or a component (.wasm).
+    pub file: PathBuf,
+    /// Whose it is.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: String,
+    /// The Action's name in the tenant. A new name is bound to the post-login trigger, after those that are there.
+    #[arg(long)]
+    pub name: String,
+    /// A secret for `event.secrets`. May be given again.
+    #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub secrets: Vec<(String, String)>,
+    /// Print the deployed version as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `keys ...`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Sign with the next key from now on. The key before stays published until its last token has ended.
+    Rotate {
+        /// Whose keys.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+}
+
+/// `tenant ...`
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Create a tenant with its signing keys and a database of users.
+    Create {
+        /// Lower-case letters, digits and hyphens: the first label of its host name.
+        name: String,
+        /// What its pages call it. Without it, the name.
+        #[arg(long)]
+        friendly_name: Option<String>,
+    },
+    /// List the tenants.
+    List,
+}
+
+/// `session ...`
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// Show a session: when it ends, and what it was made from.
+    Show {
+        /// The `sid` of an ID token.
+        id: String,
+        /// Whose session.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Whose log.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: String,
+    /// How many entries.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    /// Print one JSON object: `logs` and `executions`, newest first.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a secret is written NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_its_help_lists_the_exit_codes() {
+        Cli::command().debug_assert();
+        let help = Cli::command().render_help().to_string();
+        for text in ["Exit codes:", "Examples:", "action", "doctor"] {
+            assert!(help.contains(text), "{text}\n{help}");
+        }
+    }
+
+    #[test]
+    fn a_secret_keeps_what_follows_the_first_equals_sign() {
+        assert_eq!(name_and_value("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert!(name_and_value("=b").is_err());
+        assert!(name_and_value("A").is_err());
+    }
+}

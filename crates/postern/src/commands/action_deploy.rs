@@ -1,0 +1,73 @@
+//! `postern action deploy`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use action_api::{Artifact, ArtifactKind};
+use action_build::{BuildError, Source};
+use action_runtime::Runtime;
+use serde_json::json;
+
+use super::action_run::build_failure;
+use crate::cli::ActionDeployArgs;
+use crate::config::Config;
+use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::render::{Output, thousands};
+use crate::wiring::{Schema, existing_tenant, open_idp};
+
+/// Builds the Action and makes it the tenant's deployed version. A running server uses it at its next login.
+pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure> {
+    let output = Output::stdout();
+    let (idp, runtime) = open_idp(config, Schema::MustExist).await?;
+    let tenant = existing_tenant(&idp.storage, &args.tenant).await?;
+    let source = Source::read(&args.file).map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
+    let text = source_text(&args.file)?;
+    let artifact = build(&runtime, source, config)
+        .await?
+        .map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
+    let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
+    let version = idp::manage::deploy_action(&idp, &tenant, &args.name, &text, &artifact, &secrets)
+        .await
+        .or_exit(ExitCode::Failed, "the Action was not deployed")?;
+    idp.storage.close().await;
+    if args.json {
+        output.json(&json!({
+            "action_id": version.action_id,
+            "name": args.name,
+            "version": version.number,
+            "digest": version.digest,
+            "artifact_bytes": artifact.bytes.len(),
+        }));
+        return Ok(());
+    }
+    let evaluated = matches!(artifact.kind, ArtifactKind::MemoryImage { evaluated_at_login: true, .. });
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    output.table(&[
+        row("deployed", format!("{} version {} of {tenant}", args.name, version.number)),
+        row("digest", version.digest),
+        row("size", format!("{} bytes", thousands(artifact.bytes.len() as u64))),
+        row("top level", if evaluated { "evaluated at each login" } else { "evaluated now, once" }.to_owned()),
+    ]);
+    Ok(())
+}
+
+/// Builds on a blocking thread. The outer error is ours, the inner one the author's.
+pub async fn build(
+    runtime: &Arc<Runtime>,
+    source: Source,
+    config: &Config,
+) -> Result<Result<Artifact, BuildError>, Failure> {
+    let runtime = Arc::clone(runtime);
+    let limits = config.actions.limits();
+    tokio::task::spawn_blocking(move || action_build::build(&runtime, &source, &limits))
+        .await
+        .or_exit(ExitCode::Failed, "the build did not end")
+}
+
+/// What is kept for reading again: nothing, for a component.
+fn source_text(file: &std::path::Path) -> Result<String, Failure> {
+    if file.extension().is_some_and(|extension| extension == "wasm") {
+        return Ok(String::new());
+    }
+    std::fs::read_to_string(file).or_exit(ExitCode::Failed, format!("cannot read {}", file.display()))
+}

@@ -1,0 +1,35 @@
+//! One module for each subcommand.
+
+mod action_deploy;
+mod action_run;
+mod demo_tenant;
+mod dev;
+mod doctor;
+mod keys;
+mod logs;
+mod migrate;
+mod serve;
+mod session;
+mod tenant;
+
+use crate::cli::{ActionCommand, Cli, Command};
+use crate::config::Config;
+use crate::exit_code::{ExitCode, Failure, OrExit};
+
+/// Does what the command line asks for.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let file = cli.config.as_deref();
+    let config = || Config::load(file).or_exit(ExitCode::Configuration, "the configuration is wrong");
+    match cli.command {
+        Command::Serve => serve::run(config()?).await,
+        Command::Dev(args) => dev::run(&args).await,
+        Command::Action(ActionCommand::Run(args)) => action_run::run(&config()?, &args).await,
+        Command::Action(ActionCommand::Deploy(args)) => action_deploy::run(&config()?, &args).await,
+        Command::Keys(command) => keys::run(&config()?, &command).await,
+        Command::Tenant(command) => tenant::run(&config()?, command).await,
+        Command::Session(command) => session::run(&config()?, &command).await,
+        Command::Logs(args) => logs::run(&config()?, &args).await,
+        Command::Migrate => migrate::run(&config()?).await,
+        Command::Doctor => doctor::run(file).await,
+    }
+}

@@ -1,0 +1,64 @@
+//! `postern tenant`
+
+use model::{SessionSettings, Tenant, TenantId};
+
+use crate::cli::TenantCommand;
+use crate::config::Config;
+use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::render::{Output, escape};
+use crate::wiring::{Schema, open_idp, open_storage};
+
+/// Creates or lists tenants.
+pub async fn run(config: &Config, command: TenantCommand) -> Result<(), Failure> {
+    match command {
+        TenantCommand::Create { name, friendly_name } => create(config, name, friendly_name).await,
+        TenantCommand::List => list(config).await,
+    }
+}
+
+async fn create(config: &Config, name: String, friendly_name: Option<String>) -> Result<(), Failure> {
+    let good = (1..=63).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    if !good {
+        let text = "a tenant's name is a label of a host name: lower-case letters, digits and inner hyphens, at most 63";
+        return Err(Failure::new(ExitCode::Usage, text));
+    }
+    let (idp, _) = open_idp(config, Schema::CreateOnly).await?;
+    let id = TenantId::new(name);
+    let there = idp.storage.tenant(&id).await.or_exit(ExitCode::Database, "cannot read the tenants")?;
+    if there.is_some() {
+        return Err(Failure::new(ExitCode::Failed, format!("there is a tenant {id} already")));
+    }
+    let tenant = Tenant {
+        friendly_name: friendly_name.unwrap_or_else(|| id.to_string()),
+        id,
+        default_audience: None,
+        allowed_logout_urls: Vec::new(),
+        sessions: SessionSettings::default(),
+        created_at: idp.now(),
+    };
+    idp::manage::create_tenant(&idp, &tenant).await.or_exit(ExitCode::Failed, "the tenant was not created")?;
+    idp.storage.close().await;
+    Output::stdout().line(format!("{} answers at {}", tenant.id, issuer(config, &tenant.id)));
+    Ok(())
+}
+
+async fn list(config: &Config) -> Result<(), Failure> {
+    let storage = open_storage(config, Schema::MustExist).await?;
+    let tenants = storage.tenants().await.or_exit(ExitCode::Database, "cannot read the tenants")?;
+    let rows: Vec<_> = tenants
+        .iter()
+        .map(|tenant| {
+            vec![tenant.id.to_string(), issuer(config, &tenant.id), escape(&tenant.friendly_name, false)]
+        })
+        .collect();
+    Output::stdout().table(&rows);
+    Ok(())
+}
+
+/// A tenant's address at the base domain.
+pub fn issuer(config: &Config, tenant: &TenantId) -> String {
+    format!("{}://{tenant}.{}/", config.server.scheme.as_str(), config.server.base_domain)
+}

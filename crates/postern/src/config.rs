@@ -1,0 +1,315 @@
+//! The configuration of the process: defaults, then a TOML file, then the environment. A key that nobody reads is an
+//! error. What belongs to one tenant is in the database, not here.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use action_api::Limits;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// The defaults, as an operator would write them.
+const DEFAULTS: &str = include_str!("default.toml");
+/// Read when no `--config` is given and it is there.
+const DEFAULT_FILE: &str = "postern.toml";
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml describes every key")]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    pub encryption: Encryption,
+    pub actions: Actions,
+    pub network: Network,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml describes every key")]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub scheme: Scheme,
+    pub base_domain: String,
+    #[serde(default)]
+    pub custom_domains: BTreeMap<String, String>,
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    #[serde(default)]
+    pub trusted_proxies: Vec<Proxy>,
+}
+
+/// What browsers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the variants are the schemes")]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    /// As in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// An address, or a network as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Proxy(pub IpNet);
+
+impl TryFrom<String> for Proxy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse()).map(Self).map_err(|_| format!("{text:?} is neither an address nor a network"))
+    }
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml describes every key")]
+pub struct Database {
+    pub url: String,
+}
+
+/// `[encryption]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml describes every key")]
+pub struct Encryption {
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[actions]`. The limits stand here by themselves, so that an unknown key among them is noticed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml describes every key")]
+pub struct Actions {
+    pub fuel: u64,
+    pub wall_clock_ms: u64,
+    pub memory_bytes: u64,
+    pub stack_bytes: u64,
+    pub event_bytes: u64,
+    pub commands: u32,
+    pub command_bytes: u64,
+    pub console_bytes: u64,
+    pub host_calls: u32,
+    pub concurrent_runs: u32,
+    pub concurrent_runs_per_tenant: u32,
+    pub queue_ms: u64,
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl Actions {
+    /// What one run may use.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            fuel: self.fuel,
+            wall_clock_ms: self.wall_clock_ms,
+            memory_bytes: self.memory_bytes,
+            stack_bytes: self.stack_bytes,
+            event_bytes: self.event_bytes,
+            commands: self.commands,
+            command_bytes: self.command_bytes,
+            console_bytes: self.console_bytes,
+            host_calls: self.host_calls,
+        }
+    }
+
+    /// Where compiled code is kept: the configured folder, or `postern` in the user's cache folder.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        self.cache_dir.clone().or_else(|| {
+            std::env::var_os("XDG_CACHE_HOME")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from)
+                .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+                .map(|folder| folder.join("postern"))
+        })
+    }
+}
+
+/// `[network]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml describes every key")]
+pub struct Network {
+    pub asn_database: Option<PathBuf>,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `--config` names no file.
+    #[error("there is no configuration file {}", .0.display())]
+    Missing(PathBuf),
+    /// A key is unknown, missing or of a wrong type. The text names it and where it came from.
+    #[error("{0}")]
+    Invalid(Box<figment::Error>),
+    /// The values do not go together.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+impl Config {
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        match file {
+            Some(file) if !file.is_file() => return Err(ConfigError::Missing(file.to_owned())),
+            Some(file) => figment = figment.merge(Toml::file_exact(file)),
+            None => figment = figment.merge(Toml::file_exact(DEFAULT_FILE)),
+        }
+        // POSTERN_CONFIG is the command line's.
+        Self::extract(&figment.merge(Env::prefixed("POSTERN_").ignore(&["config"]).split("__")))
+    }
+
+    /// The defaults and this TOML text, without any file or the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::extract(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text)))
+    }
+
+    fn extract(figment: &Figment) -> Result<Self, ConfigError> {
+        let config: Self = figment.extract().map_err(|error| ConfigError::Invalid(Box::new(error)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The path of the SQLite file, when the database is one.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        let path = self.database.url.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        Some(Path::new(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// The file of the encryption key: the configured one, or `<database>.key` beside the SQLite file.
+    pub fn key_file(&self) -> Result<PathBuf, ConfigError> {
+        if let Some(file) = &self.encryption.key_file {
+            return Ok(file.clone());
+        }
+        let database = self.sqlite_path().ok_or_else(|| {
+            ConfigError::Contradiction("encryption.key_file is needed with this database.url".to_owned())
+        })?;
+        let mut name = database.as_os_str().to_owned();
+        name.push(".key");
+        Ok(PathBuf::from(name))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let server = &self.server;
+        let contradiction = |text: String| Err(ConfigError::Contradiction(text));
+        if server.tls_certificate.is_some() != server.tls_key.is_some() {
+            return contradiction("server.tls_certificate and server.tls_key belong together".to_owned());
+        }
+        let tls = server.tls_certificate.is_some();
+        if tls && server.scheme == Scheme::Http {
+            return contradiction("server.tls_certificate is given: server.scheme must be \"https\"".to_owned());
+        }
+        if server.scheme == Scheme::Https && !tls && server.trusted_proxies.is_empty() {
+            return contradiction(
+                "server.scheme is \"https\", so either tls_certificate and tls_key or trusted_proxies must be given"
+                    .to_owned(),
+            );
+        }
+        if server.scheme == Scheme::Http && !server.listen.ip().is_loopback() {
+            return contradiction(format!(
+                "server.listen is {}: plain HTTP is served on loopback addresses only. Give tls_certificate and \
+                 tls_key, or put a proxy with TLS in front and set scheme = \"https\" and trusted_proxies",
+                server.listen
+            ));
+        }
+        if server.base_domain.is_empty() || server.base_domain.contains(['/', '@', ' ']) {
+            return contradiction(format!("server.base_domain {:?} is no host name", server.base_domain));
+        }
+        for (key, value) in [
+            ("fuel", self.actions.fuel),
+            ("wall_clock_ms", self.actions.wall_clock_ms),
+            ("memory_bytes", self.actions.memory_bytes),
+            ("stack_bytes", self.actions.stack_bytes),
+            ("event_bytes", self.actions.event_bytes),
+            ("commands", self.actions.commands.into()),
+            ("command_bytes", self.actions.command_bytes),
+            ("host_calls", self.actions.host_calls.into()),
+            ("concurrent_runs", self.actions.concurrent_runs.into()),
+            ("concurrent_runs_per_tenant", self.actions.concurrent_runs_per_tenant.into()),
+        ] {
+            if value == 0 {
+                return contradiction(format!("actions.{key} is 0: no Action could ever run"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::from_toml(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let config = Config::from_toml("").expect("the defaults");
+        assert!(config.server.listen.ip().is_loopback());
+        assert_eq!(config.key_file().expect("SQLite"), Path::new("postern.db.key"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        for text in ["[server]\nlisten_on = 1", "[actions]\nfule = 1", "[serve]\nx = 1", "colour = 1"] {
+            let name = text.rsplit('\n').next().and_then(|line| line.split(' ').next()).expect("a key");
+            let message = error(text);
+            assert!(message.contains(name) || message.contains("serve"), "{text}: {message}");
+        }
+        assert!(error("[actions]\nfuel = \"much\"").contains("fuel"));
+    }
+
+    #[test]
+    fn plain_http_is_served_on_loopback_only() {
+        assert!(error("[server]\nlisten = \"0.0.0.0:80\"").contains("loopback"));
+        assert!(error("[server]\nscheme = \"https\"").contains("trusted_proxies"));
+        assert!(error("[server]\ntls_key = \"a\"").contains("belong together"));
+        assert!(error("[server]\ntls_key = \"a\"\ntls_certificate = \"b\"").contains("https"));
+        let proxied = "[server]\nlisten = \"0.0.0.0:80\"\nscheme = \"https\"\ntrusted_proxies = [\"10.0.0.1\", \"10.1.0.0/16\"]";
+        assert!(Config::from_toml(proxied).is_ok());
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_refused() {
+        assert!(error("[actions]\nfuel = 0").contains("actions.fuel"));
+    }
+
+    #[test]
+    fn a_custom_domain_keeps_its_dots() {
+        let config = Config::from_toml("[server.custom_domains]\n\"login.acme.example\" = \"acme\"").expect("valid");
+        assert_eq!(config.server.custom_domains.get("login.acme.example").map(String::as_str), Some("acme"));
+    }
+
+    #[test]
+    fn the_path_of_the_database_is_found() {
+        for url in ["sqlite:a/b.db", "sqlite://a/b.db", "sqlite:a/b.db?mode=rwc"] {
+            let config = Config::from_toml(&format!("[database]\nurl = \"{url}\"")).expect("valid");
+            assert_eq!(config.sqlite_path(), Some(Path::new("a/b.db")), "{url}");
+        }
+    }
+}

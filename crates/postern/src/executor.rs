@@ -1,0 +1,191 @@
+//! Runs Actions for the server: artifacts from the database through a bounded cache, runs on blocking threads behind a
+//! limit for all and one for each tenant, so that no tenant can take the others' turn.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use action_api::{Artifact, RunError, RunReport};
+use action_runtime::{RunInput, Runtime};
+use idp::{ActionExecutor, ActionRun};
+use storage::Storage;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes of artifacts kept in memory.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// The server's executor.
+pub struct SandboxExecutor {
+    runtime: Arc<Runtime>,
+    storage: Storage,
+    cache: Mutex<ArtifactCache>,
+    runs: Arc<Semaphore>,
+    runs_per_tenant: usize,
+    tenants: Mutex<HashMap<String, Arc<Semaphore>>>,
+    queue: Duration,
+}
+
+impl SandboxExecutor {
+    /// An executor of at most `runs` runs at once, `runs_per_tenant` for one tenant, each waiting `queue` at most.
+    pub fn new(runtime: Arc<Runtime>, storage: Storage, runs: u32, runs_per_tenant: u32, queue: Duration) -> Self {
+        Self {
+            runtime,
+            storage,
+            cache: Mutex::new(ArtifactCache::new(CACHE_BYTES)),
+            runs: Arc::new(Semaphore::new(runs as usize)),
+            runs_per_tenant: runs_per_tenant as usize,
+            tenants: Mutex::new(HashMap::new()),
+            queue,
+        }
+    }
+
+    async fn try_run(&self, run: ActionRun) -> Result<RunReport, String> {
+        let artifact = self.artifact(&run.digest).await?;
+        let event = serde_json::to_string(&run.event).map_err(|error| format!("the event: {error}"))?;
+        let tenant = run.event.pointer("/tenant/id").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let permits = tokio::time::timeout(self.queue, self.permits(tenant))
+            .await
+            .map_err(|_| format!("no sandbox was free within {} ms", self.queue.as_millis()))??;
+        let runtime = Arc::clone(&self.runtime);
+        // The permits move along: a caller that goes away does not free the turn of a run that is still going on.
+        tokio::task::spawn_blocking(move || {
+            let input =
+                RunInput { event: &event, secrets: &run.secrets, now_ms: run.now.as_ms(), seed: run.seed };
+            let report = runtime.run(&artifact, input, &run.limits);
+            drop(permits);
+            report
+        })
+        .await
+        .map_err(|error| format!("the run did not end: {error}"))
+    }
+
+    /// The tenant's turn first: who waits for it does not hold one of all tenants' turns.
+    async fn permits(&self, tenant: &str) -> Result<[OwnedSemaphorePermit; 2], String> {
+        let own = {
+            let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+            // Forget tenants that run nothing now: only the map holds their semaphore.
+            if tenants.len() > 1024 {
+                tenants.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
+            }
+            let fresh = || Arc::new(Semaphore::new(self.runs_per_tenant));
+            Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(fresh))
+        };
+        let closed = |_| "the server is stopping".to_owned();
+        let own = own.acquire_owned().await.map_err(closed)?;
+        let all = Arc::clone(&self.runs).acquire_owned().await.map_err(closed)?;
+        Ok([own, all])
+    }
+
+    async fn artifact(&self, digest: &str) -> Result<Arc<Artifact>, String> {
+        if let Some(artifact) = self.cache().get(digest) {
+            return Ok(artifact);
+        }
+        let (kind, bytes) = self
+            .storage
+            .artifact(digest)
+            .await
+            .map_err(|error| format!("artifact {digest}: {error}"))?
+            .ok_or_else(|| format!("artifact {digest} is not in the database"))?;
+        let kind = serde_json::from_str(&kind).map_err(|error| format!("artifact {digest}: {error}"))?;
+        let artifact = Arc::new(Artifact { kind, digest: digest.to_owned(), bytes });
+        for evicted in self.cache().put(Arc::clone(&artifact)) {
+            self.runtime.evict(&evicted);
+        }
+        Ok(artifact)
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, ArtifactCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ActionExecutor for SandboxExecutor {
+    fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
+        Box::pin(async move {
+            let digest = run.digest.clone();
+            self.try_run(run).await.unwrap_or_else(|message| host_failure(digest, message))
+        })
+    }
+}
+
+/// The report of a run that never began, through no fault of the Action.
+fn host_failure(digest: String, message: String) -> RunReport {
+    RunReport {
+        digest,
+        commands: Vec::new(),
+        console: Vec::new(),
+        console_dropped_bytes: 0,
+        fuel: 0,
+        elapsed_us: 0,
+        memory_bytes: 0,
+        evaluated_at_login: false,
+        error: Some(RunError::Host { message }),
+    }
+}
+
+/// Artifacts by digest, the least recently used ones dropped when they are more than `limit` bytes.
+struct ArtifactCache {
+    entries: HashMap<String, (Arc<Artifact>, u64)>,
+    bytes: usize,
+    limit: usize,
+    uses: u64,
+}
+
+impl ArtifactCache {
+    fn new(limit: usize) -> Self {
+        Self { entries: HashMap::new(), bytes: 0, limit, uses: 0 }
+    }
+
+    fn get(&mut self, digest: &str) -> Option<Arc<Artifact>> {
+        self.uses += 1;
+        let (artifact, used) = self.entries.get_mut(digest)?;
+        *used = self.uses;
+        Some(Arc::clone(artifact))
+    }
+
+    /// Keeps the artifact and returns the digests that had to go for it.
+    fn put(&mut self, artifact: Arc<Artifact>) -> Vec<String> {
+        self.uses += 1;
+        self.bytes += artifact.bytes.len();
+        let digest = artifact.digest.clone();
+        if let Some((before, _)) = self.entries.insert(digest.clone(), (artifact, self.uses)) {
+            self.bytes -= before.bytes.len();
+        }
+        let mut evicted = Vec::new();
+        while self.bytes > self.limit {
+            let oldest = self.entries.iter().filter(|(key, _)| **key != digest).min_by_key(|(_, (_, used))| *used);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+            if let Some((gone, _)) = self.entries.remove(&oldest) {
+                self.bytes -= gone.bytes.len();
+            }
+            evicted.push(oldest);
+        }
+        evicted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use action_api::ArtifactKind;
+
+    use super::*;
+
+    fn artifact(digest: &str, length: usize) -> Arc<Artifact> {
+        Arc::new(Artifact { kind: ArtifactKind::Component, digest: digest.to_owned(), bytes: vec![0; length] })
+    }
+
+    #[test]
+    fn the_least_recently_used_artifact_goes_first() {
+        let mut cache = ArtifactCache::new(100);
+        assert!(cache.put(artifact("a", 40)).is_empty());
+        assert!(cache.put(artifact("b", 40)).is_empty());
+        assert!(cache.get("a").is_some());
+        assert_eq!(cache.put(artifact("c", 40)), ["b"]);
+        assert!(cache.put(artifact("c", 40)).is_empty(), "the same one again takes no more room");
+        assert_eq!(cache.bytes, 80);
+        assert_eq!(cache.put(artifact("d", 500)).len(), 2, "one that is too large stays alone");
+        assert!(cache.get("d").is_some());
+    }
+}

@@ -1,0 +1,39 @@
+//! The program `postern`: an OAuth 2.0 / OpenID Connect authorization server whose post-login decisions are made by
+//! tenants' own Actions in WebAssembly.
+//!
+//! Everything it does is in the other crates; here it is configured, wired together and shown to people.
+
+mod cli;
+mod commands;
+mod config;
+mod encryption;
+mod executor;
+mod exit_code;
+mod network;
+mod render;
+mod telemetry;
+mod wiring;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::exit_code::{ExitCode, Failure};
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(&cli);
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Err(error) => Err(Failure::new(ExitCode::Failed, format!("cannot start the async runtime: {error}"))),
+    };
+    let code = match outcome {
+        Ok(()) => ExitCode::Ok,
+        Err(failure) => {
+            if let Some(error) = &failure.error {
+                render::error(error);
+            }
+            failure.code
+        }
+    };
+    std::process::ExitCode::from(code as u8)
+}

@@ -1,0 +1,133 @@
+//! Puts the parts together: database, key, runtime, executor, use cases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use action_runtime::{Runtime, RuntimeConfig};
+use idp::{Idp, NetworkData, NoNetworkData, Vault};
+use model::{SystemClock, SystemRandom, TenantId};
+use storage::{SchemaState, Storage};
+
+use crate::config::Config;
+use crate::encryption;
+use crate::executor::SandboxExecutor;
+use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::network::AsnDatabase;
+
+/// What is done about a database that is not there or not up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// A SQLite file that is not there is made; a schema that is behind is refused.
+    CreateOnly,
+    /// A database that is not there is an error.
+    MustExist,
+}
+
+/// Opens the database.
+pub async fn open_storage(config: &Config, schema: Schema) -> Result<Storage, Failure> {
+    let url = &config.database.url;
+    let is_new = config.sqlite_path().is_some_and(|path| !path.exists());
+    if is_new && schema == Schema::MustExist {
+        let text = format!("there is no database at {url}; `postern migrate` or `postern serve` creates it");
+        return Err(Failure::new(ExitCode::Database, text));
+    }
+    let storage = Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
+    if is_new {
+        storage.migrate().await.or_exit(ExitCode::Database, "cannot create the schema")?;
+        tracing::info!(database = %url, "database created");
+    }
+    match storage.check_schema().await.or_exit(ExitCode::Database, "cannot read the schema")? {
+        SchemaState::Current => Ok(storage),
+        SchemaState::Behind { pending } => Err(Failure::new(
+            ExitCode::Database,
+            format!("the database's schema is behind by {pending} migrations: back it up, then run `postern migrate`"),
+        )),
+        SchemaState::Ahead => Err(Failure::new(
+            ExitCode::Database,
+            "the database's schema is newer than this program: use the version of postern that migrated it",
+        )),
+    }
+}
+
+/// Whether anything in the database can only be opened with the installation's key.
+pub async fn anything_sealed(storage: &Storage) -> Result<bool, Failure> {
+    let database = ExitCode::Database;
+    for tenant in storage.tenants().await.or_exit(database, "cannot read the tenants")? {
+        let mut tx = storage.begin_read(&tenant.id).await.or_exit(database, "cannot read")?;
+        if !tx.signing_keys().await.or_exit(database, "cannot read the signing keys")?.is_empty() {
+            return Ok(true);
+        }
+        let bindings = tx.bindings().await.or_exit(database, "cannot read the Actions")?;
+        if bindings.iter().any(|binding| binding.sealed_secrets.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Starts the sandbox engine. The first start on a machine compiles it, which takes seconds.
+pub async fn start_runtime(config: &Config) -> Result<Arc<Runtime>, Failure> {
+    let runtime_config = RuntimeConfig {
+        concurrent_runs: config.actions.concurrent_runs,
+        max_memory_bytes: usize::try_from(config.actions.memory_bytes)
+            .or_exit(ExitCode::Configuration, "actions.memory_bytes is too large for this machine")?,
+        cache_dir: config.actions.cache_dir(),
+    };
+    let runtime = tokio::task::spawn_blocking(move || Runtime::new(runtime_config))
+        .await
+        .or_exit(ExitCode::Failed, "the sandbox engine did not start")?
+        .or_exit(ExitCode::Failed, "cannot start the sandbox engine")?;
+    Ok(Arc::new(runtime))
+}
+
+/// Reads the operator's ASN file, when one is named.
+pub fn network_data(config: &Config) -> Result<Arc<dyn NetworkData>, Failure> {
+    match &config.network.asn_database {
+        None => Ok(Arc::new(NoNetworkData)),
+        Some(file) => {
+            let database = AsnDatabase::open(file)
+                .or_exit(ExitCode::Configuration, format!("network.asn_database: cannot read {}", file.display()))?;
+            Ok(Arc::new(database))
+        }
+    }
+}
+
+/// The use cases on this database, with everything they need.
+pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<Runtime>), Failure> {
+    let network = network_data(config)?;
+    let key_file = config.key_file().or_exit(ExitCode::Configuration, "encryption.key_file")?;
+    let storage = open_storage(config, schema).await?;
+    let random = Arc::new(SystemRandom);
+    let key = encryption::read_or_create(&key_file, anything_sealed(&storage).await?, random.as_ref())
+        .or_exit(ExitCode::Configuration, "the encryption key")?;
+    let runtime = start_runtime(config).await?;
+    let executor = SandboxExecutor::new(
+        Arc::clone(&runtime),
+        storage.clone(),
+        config.actions.concurrent_runs,
+        config.actions.concurrent_runs_per_tenant,
+        Duration::from_millis(config.actions.queue_ms),
+    );
+    let idp = Idp {
+        storage,
+        clock: Arc::new(SystemClock),
+        random,
+        actions: Arc::new(executor),
+        vault: Vault::new(key),
+        network,
+        limits: config.actions.limits(),
+    };
+    Ok((Arc::new(idp), runtime))
+}
+
+/// The id of a tenant that is there.
+pub async fn existing_tenant(storage: &Storage, name: &str) -> Result<TenantId, Failure> {
+    let id = TenantId::new(name);
+    match storage.tenant(&id).await.or_exit(ExitCode::Database, "cannot read the tenants")? {
+        Some(tenant) => Ok(tenant.id),
+        None => Err(Failure::new(
+            ExitCode::Failed,
+            format!("there is no tenant {name:?}; `postern tenant list` shows those that are there"),
+        )),
+    }
+}
