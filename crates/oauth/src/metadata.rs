@@ -1,0 +1,83 @@
+use serde::{Deserialize, Serialize};
+
+/// The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3). All of it is true: what is not listed is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the two specifications")]
+pub struct Metadata {
+    pub issuer: String,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub userinfo_endpoint: String,
+    pub jwks_uri: String,
+    pub revocation_endpoint: String,
+    pub end_session_endpoint: String,
+    pub scopes_supported: Vec<String>,
+    pub response_types_supported: Vec<String>,
+    pub response_modes_supported: Vec<String>,
+    pub grant_types_supported: Vec<String>,
+    pub code_challenge_methods_supported: Vec<String>,
+    pub subject_types_supported: Vec<String>,
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    pub claim_types_supported: Vec<String>,
+    pub claims_supported: Vec<String>,
+    pub authorization_response_iss_parameter_supported: bool,
+    pub claims_parameter_supported: bool,
+    pub request_parameter_supported: bool,
+    pub request_uri_parameter_supported: bool,
+}
+
+/// The metadata of this issuer, which ends in a slash. Nothing in it comes from the request.
+#[must_use]
+pub fn metadata(issuer: &str) -> Metadata {
+    let at = |path: &str| format!("{issuer}{path}");
+    let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+    let auth_methods = list(&["none", "client_secret_basic", "client_secret_post"]);
+    Metadata {
+        issuer: issuer.to_owned(),
+        authorization_endpoint: at("authorize"),
+        token_endpoint: at("oauth/token"),
+        userinfo_endpoint: at("userinfo"),
+        jwks_uri: at(".well-known/jwks.json"),
+        revocation_endpoint: at("oauth/revoke"),
+        end_session_endpoint: at("oidc/logout"),
+        scopes_supported: list(&["openid", "profile", "email", "phone", "address", "offline_access"]),
+        response_types_supported: list(&["code"]),
+        response_modes_supported: list(&["query"]),
+        grant_types_supported: list(&["authorization_code", "refresh_token", "client_credentials"]),
+        code_challenge_methods_supported: list(&["S256"]),
+        subject_types_supported: list(&["public"]),
+        id_token_signing_alg_values_supported: list(&["RS256"]),
+        token_endpoint_auth_methods_supported: auth_methods.clone(),
+        revocation_endpoint_auth_methods_supported: auth_methods,
+        claim_types_supported: list(&["normal"]),
+        claims_supported: list(&[
+            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "name", "family_name",
+            "given_name", "nickname", "picture", "updated_at", "email", "email_verified", "phone_number",
+            "phone_number_verified",
+        ]),
+        authorization_response_iss_parameter_supported: true,
+        claims_parameter_supported: false,
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_below_the_issuer() {
+        let document = serde_json::to_value(metadata("https://acme.example:8443/")).unwrap();
+        assert_eq!(document["issuer"], "https://acme.example:8443/");
+        for (name, value) in document.as_object().unwrap() {
+            if name.ends_with("_endpoint") || name == "jwks_uri" {
+                assert!(value.as_str().unwrap().starts_with("https://acme.example:8443/"), "{name}");
+                assert!(!value.as_str().unwrap()[8..].contains("//"), "{name}");
+            }
+        }
+        assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+    }
+}
