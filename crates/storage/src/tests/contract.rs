@@ -1,0 +1,493 @@
+use model::{
+    ActionId, Device, Execution, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState, Tenant, TenantId,
+    UserId,
+};
+use serde_json::{Map, json};
+
+use super::fixtures::*;
+use crate::{Storage, TenantTx};
+
+/// Stores one value of each kind in the tenant, and checks that each comes back as it was.
+pub async fn every_kind_comes_back_as_it_was_stored(storage: &Storage) {
+    with_tenants(storage).await;
+    assert_eq!(storage.tenant(&acme()).await.unwrap(), Some(tenant(&acme())));
+    assert_eq!(storage.tenants().await.unwrap(), [tenant(&acme()), tenant(&other())]);
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    check_all(&mut tx).await;
+    assert_eq!(storage.artifact("sha256:1").await.unwrap(), Some(("{}".to_owned(), vec![0, 159, 255])));
+    assert_eq!(storage.artifact("sha256:2").await.unwrap(), None);
+}
+
+pub async fn fill(tx: &mut TenantTx) {
+    tx.put_client(&client()).await.unwrap();
+    tx.put_resource_server(&resource_server()).await.unwrap();
+    tx.put_client_grant(&client_grant()).await.unwrap();
+    tx.put_connection(&connection()).await.unwrap();
+    tx.put_user(&user()).await.unwrap();
+    for (id, name) in [("rol_1", "writer"), ("rol_2", "admin")] {
+        tx.put_role(&Role { id: RoleId::new(id), name: name.to_owned() }).await.unwrap();
+        tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
+        tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
+    }
+    tx.insert_session(&session("session", Some("rt_1")), "session-secret").await.unwrap();
+    tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
+    tx.insert_code("code", &code("session")).await.unwrap();
+    tx.insert_refresh_token(&refresh_token("rt_1"), "refresh-secret").await.unwrap();
+    tx.insert_session_transfer_token("transfer", &session_transfer_token()).await.unwrap();
+    tx.insert_access_token("access", &access_token()).await.unwrap();
+    tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
+    tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
+    tx.deploy_action(&ActionId::new("act_1"), "greet", "source", "sha256:1", Some("sealed"), now())
+        .await
+        .unwrap();
+    tx.insert_execution("transaction", &execution(1)).await.unwrap();
+    tx.insert_log(&log_entry("one")).await.unwrap();
+    tx.put_signing_key(&signing_key("kid", SigningKeyState::Current)).await.unwrap();
+    tx.hit_rate_limit("login", 60, now()).await.unwrap();
+}
+
+fn execution(version: i64) -> Execution {
+    Execution {
+        action_id: ActionId::new("act_1"),
+        action_name: "greet".to_owned(),
+        version,
+        report: json!({"ms": 3}),
+        created_at: now(),
+    }
+}
+
+pub async fn check_all(tx: &mut TenantTx) {
+    assert_eq!(tx.client(&client_id()).await.unwrap(), Some(client()));
+    assert_eq!(tx.clients().await.unwrap(), [client()]);
+    assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), Some(resource_server()));
+    assert_eq!(tx.client_grant(&client_id(), "https://api.acme.test/").await.unwrap(), Some(client_grant()));
+    assert_eq!(tx.connection(&connection_id()).await.unwrap(), Some(connection()));
+    assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), Some(connection()));
+    assert_eq!(tx.connections().await.unwrap(), [connection()]);
+    assert_eq!(tx.user(&user_id()).await.unwrap(), Some(user()));
+    let roles: Vec<String> = tx.roles_of(&user_id()).await.unwrap().into_iter().map(|role| role.name).collect();
+    assert_eq!(roles, ["admin", "writer"]);
+    let stored = Some(session("session", Some("rt_1")));
+    assert_eq!(tx.session(&SessionId::new("session")).await.unwrap(), stored);
+    assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), stored);
+    assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), Some(pending()));
+    assert_eq!(tx.code("code").await.unwrap(), Some((code("session"), None)));
+    assert_eq!(tx.refresh_token(&RefreshTokenId::new("rt_1")).await.unwrap(), Some(refresh_token("rt_1")));
+    let found = tx.refresh_token_by_secret("refresh-secret").await.unwrap().unwrap();
+    assert_eq!((found.token, found.spent_at, found.newer_secrets), (refresh_token("rt_1"), None, 0));
+    assert_eq!(tx.access_token("access").await.unwrap(), Some(access_token()));
+    assert_eq!(tx.actions().await.unwrap()[0].1, Some(1));
+    assert_eq!(tx.bindings().await.unwrap()[0].sealed_secrets.as_deref(), Some("sealed"));
+    assert_eq!(tx.executions(10).await.unwrap(), [("transaction".to_owned(), execution(1))]);
+    let log = tx.logs(10).await.unwrap().remove(0);
+    assert_eq!((log.code.as_str(), log.client_id, log.user_id), ("s", Some(client_id()), None));
+    assert_eq!((log.description.as_str(), log.details, log.date), ("one", json!({"a": 1}), now()));
+    assert_eq!(tx.signing_keys().await.unwrap(), [signing_key("kid", SigningKeyState::Current)]);
+}
+
+pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+
+    let mut tx = storage.begin(&other()).await.unwrap();
+    let rt = RefreshTokenId::new("rt_1");
+    let sid = SessionId::new("session");
+    assert_eq!(tx.client(&client_id()).await.unwrap(), None);
+    assert!(tx.clients().await.unwrap().is_empty());
+    assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), None);
+    assert_eq!(tx.client_grant(&client_id(), "https://api.acme.test/").await.unwrap(), None);
+    assert_eq!(tx.connection(&connection_id()).await.unwrap(), None);
+    assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), None);
+    assert!(tx.connections().await.unwrap().is_empty());
+    assert_eq!(tx.user(&user_id()).await.unwrap(), None);
+    assert_eq!(tx.user_by_login(&connection_id(), "ann").await.unwrap(), None);
+    assert!(tx.roles_of(&user_id()).await.unwrap().is_empty());
+    assert!(tx.assign_role(&user_id(), &RoleId::new("rol_1")).await.is_err());
+    tx.record_login(&user_id(), at(1), "198.51.100.1").await.unwrap();
+    tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), at(1)).await.unwrap();
+    tx.set_password_hash(&user_id(), "x").await.unwrap();
+    assert_eq!(tx.session(&sid).await.unwrap(), None);
+    assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), None);
+    assert!(!tx.update_session(&session("session", None), Some("stolen"), now()).await.unwrap());
+    assert!(!tx.revoke_session(&sid, now()).await.unwrap());
+    assert!(tx.revoke_sessions_made_from(&rt, now()).await.unwrap().is_empty());
+    assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
+    assert_eq!(tx.spend_pending("handle", "browser", now()).await.unwrap(), None);
+    assert_eq!(tx.code("code").await.unwrap(), None);
+    assert!(!tx.spend_code("code", now()).await.unwrap());
+    tx.set_code_refresh_token("code", &rt).await.unwrap();
+    tx.revoke_codes_of_session(&sid, now()).await.unwrap();
+    assert_eq!(tx.refresh_token(&rt).await.unwrap(), None);
+    assert_eq!(tx.refresh_token_by_secret("refresh-secret").await.unwrap(), None);
+    assert!(!tx.spend_refresh_secret("refresh-secret", now()).await.unwrap());
+    assert!(!tx.record_exchange(&rt, now(), None, &Device::default()).await.unwrap());
+    assert!(!tx.revoke_refresh_token(&rt, now()).await.unwrap());
+    assert!(tx.revoke_refresh_tokens_of_session(&sid, false, now()).await.unwrap().is_empty());
+    assert_eq!(tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
+    assert_eq!(tx.spend_session_transfer_token("transfer", now()).await.unwrap(), None);
+    assert_eq!(tx.access_token("access").await.unwrap(), None);
+    assert!(tx.actions().await.unwrap().is_empty());
+    assert!(tx.bindings().await.unwrap().is_empty());
+    assert!(tx.executions(10).await.unwrap().is_empty());
+    assert!(tx.logs(10).await.unwrap().is_empty());
+    assert!(tx.signing_keys().await.unwrap().is_empty());
+    tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
+    tx.delete_signing_key("kid").await.unwrap();
+    assert_eq!(tx.hit_rate_limit("login", 60, now()).await.unwrap(), 1);
+    tx.clear_rate_limit("login").await.unwrap();
+    // The same ids and secrets are free here.
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    check_all(&mut tx).await;
+    assert!(tx.spend_session_transfer_token("transfer", now()).await.unwrap().is_some());
+    assert_eq!(tx.hit_rate_limit("login", 60, now()).await.unwrap(), 2);
+}
+
+/// What 64 tasks race for.
+#[derive(Debug, Clone, Copy)]
+enum Spent {
+    Code,
+    TransferToken,
+    RefreshSecret,
+    Pending,
+}
+
+pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    for kind in [Spent::Code, Spent::TransferToken, Spent::RefreshSecret, Spent::Pending] {
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let storage = storage.clone();
+                tokio::spawn(async move {
+                    let mut tx = storage.begin(&acme()).await.unwrap();
+                    let won = match kind {
+                        Spent::Code => tx.spend_code("code", now()).await.unwrap(),
+                        Spent::TransferToken => {
+                            tx.spend_session_transfer_token("transfer", now()).await.unwrap()
+                                == Some(session_transfer_token())
+                        }
+                        Spent::RefreshSecret => tx.spend_refresh_secret("refresh-secret", now()).await.unwrap(),
+                        Spent::Pending => {
+                            tx.spend_pending("handle", "browser", now()).await.unwrap() == Some(pending())
+                        }
+                    };
+                    tx.commit().await.unwrap();
+                    usize::from(won)
+                })
+            })
+            .collect();
+        let mut winners = 0;
+        for task in tasks {
+            winners += task.await.unwrap();
+        }
+        assert_eq!(winners, 1, "{kind:?}");
+    }
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    assert_eq!(tx.code("code").await.unwrap().unwrap().1, Some(now()));
+    assert_eq!(tx.refresh_token_by_secret("refresh-secret").await.unwrap().unwrap().spent_at, Some(now()));
+    assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
+}
+
+pub async fn a_spend_that_is_not_committed_did_not_happen(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.spend_code("code", now()).await.unwrap());
+    drop(tx);
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.spend_code("code", now()).await.unwrap());
+}
+
+pub async fn a_login_under_way_is_for_its_browser_and_its_time(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
+    for (handle, browser, moment) in
+        [("handle", "another", now()), ("another", "browser", now()), ("handle", "browser", at(600))]
+    {
+        assert_eq!(tx.pending(handle, browser, moment).await.unwrap(), None);
+        assert_eq!(tx.spend_pending(handle, browser, moment).await.unwrap(), None);
+    }
+    assert_eq!(tx.spend_pending("handle", "browser", at(599)).await.unwrap(), Some(pending()));
+}
+
+pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for id in ["live", "revoked", "idle"] {
+        tx.insert_session(&session(id, None), &format!("{id}-secret")).await.unwrap();
+    }
+    let mut changed = session("live", None);
+    changed.updated_at = at(10);
+    changed.authenticated_at = at(10);
+    changed.last_interacted_at = at(10);
+    changed.expires_at = at(900);
+    changed.idle_expires_at = at(110);
+    changed.device.last_ip = Some("198.51.100.9".to_owned());
+    changed.methods.push(model::AuthenticationMethod { name: "pwd".to_owned(), timestamp: at(10) });
+    changed.clients.push(client_id());
+    assert!(tx.update_session(&changed, None, at(10)).await.unwrap());
+    assert_eq!(tx.session_by_secret("live-secret").await.unwrap(), Some(changed.clone()));
+    assert!(tx.update_session(&changed, Some("new-secret"), at(10)).await.unwrap());
+    assert_eq!(tx.session_by_secret("live-secret").await.unwrap(), None);
+    assert_eq!(tx.session_by_secret("new-secret").await.unwrap(), Some(changed));
+
+    assert!(tx.revoke_session(&SessionId::new("revoked"), at(1)).await.unwrap());
+    assert!(!tx.revoke_session(&SessionId::new("revoked"), at(2)).await.unwrap());
+    for (id, moment) in [("revoked", at(10)), ("idle", at(100)), ("missing", at(10))] {
+        let before = tx.session(&SessionId::new(id)).await.unwrap();
+        let mut longer = session(id, None);
+        longer.idle_expires_at = at(5000);
+        longer.clients.push(client_id());
+        assert!(!tx.update_session(&longer, Some("x"), moment).await.unwrap(), "{id}");
+        assert_eq!(tx.session(&SessionId::new(id)).await.unwrap(), before, "{id}");
+    }
+    assert_eq!(tx.session(&SessionId::new("revoked")).await.unwrap().unwrap().revoked_at, Some(at(1)));
+}
+
+pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let parent = RefreshTokenId::new("rt_native");
+    for (id, from) in [("s1", Some("rt_native")), ("s2", Some("rt_native")), ("s3", Some("rt_x")), ("s4", None)] {
+        tx.insert_session(&session(id, from), id).await.unwrap();
+        tx.insert_code(id, &code(id)).await.unwrap();
+    }
+    for (id, session_id, bound, from) in [
+        ("rt_native", None, false, None),
+        ("rt_1", Some("s1"), true, Some("rt_native")),
+        ("rt_2", Some("s2"), false, Some("rt_native")),
+        ("rt_3", Some("s4"), true, None),
+        ("rt_4", Some("s4"), false, None),
+    ] {
+        let mut token = refresh_token(id);
+        token.session_id = session_id.map(SessionId::new);
+        token.bound_to_session = bound;
+        token.parent_refresh_token = from.map(RefreshTokenId::new);
+        tx.insert_refresh_token(&token, id).await.unwrap();
+    }
+    let rt = RefreshTokenId::new;
+
+    assert!(tx.revoke_session(&SessionId::new("s2"), at(1)).await.unwrap());
+    assert_eq!(tx.revoke_sessions_made_from(&parent, at(2)).await.unwrap(), [SessionId::new("s1")]);
+    assert!(tx.revoke_sessions_made_from(&parent, at(3)).await.unwrap().is_empty());
+    let mut ended = tx.revoke_refresh_tokens_made_from(&parent, at(2)).await.unwrap();
+    ended.sort();
+    assert_eq!(ended, [rt("rt_1"), rt("rt_2")]);
+    assert!(tx.revoke_refresh_tokens_made_from(&parent, at(3)).await.unwrap().is_empty());
+    assert_eq!(tx.refresh_token(&rt("rt_1")).await.unwrap().unwrap().revoked_at, Some(at(2)));
+    for (id, revoked_at) in [("s1", Some(at(2))), ("s2", Some(at(1))), ("s3", None), ("s4", None)] {
+        assert_eq!(tx.session(&SessionId::new(id)).await.unwrap().unwrap().revoked_at, revoked_at, "{id}");
+    }
+    assert_eq!(tx.refresh_token(&parent).await.unwrap().unwrap().revoked_at, None);
+
+    let s4 = SessionId::new("s4");
+    assert_eq!(tx.revoke_refresh_tokens_of_session(&s4, true, at(4)).await.unwrap(), [rt("rt_3")]);
+    assert_eq!(tx.revoke_refresh_tokens_of_session(&s4, false, at(5)).await.unwrap(), [rt("rt_4")]);
+    tx.revoke_codes_of_session(&s4, at(4)).await.unwrap();
+    assert!(!tx.spend_code("s4", at(5)).await.unwrap());
+    assert!(tx.spend_code("s3", at(5)).await.unwrap());
+}
+
+pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let id = RefreshTokenId::new("rt_1");
+    tx.insert_refresh_token(&refresh_token("rt_1"), "first").await.unwrap();
+    assert!(tx.spend_refresh_secret("first", at(1)).await.unwrap());
+    // In the same millisecond as the one before.
+    tx.add_refresh_secret(&id, "second", now()).await.unwrap();
+    tx.add_refresh_secret(&id, "third", now()).await.unwrap();
+    for (secret, spent_at, newer) in [("first", Some(at(1)), 2), ("second", None, 1), ("third", None, 0)] {
+        let found = tx.refresh_token_by_secret(secret).await.unwrap().unwrap();
+        assert_eq!((found.spent_at, found.newer_secrets), (spent_at, newer), "{secret}");
+    }
+    assert!(tx.record_exchange(&id, at(50), Some(at(150)), &Device::default()).await.unwrap());
+    let exchanged = tx.refresh_token(&id).await.unwrap().unwrap();
+    assert_eq!((exchanged.last_exchanged_at, exchanged.idle_expires_at), (Some(at(50)), Some(at(150))));
+    assert!(!tx.record_exchange(&id, at(150), Some(at(500)), &Device::default()).await.unwrap());
+    assert!(tx.revoke_refresh_token(&id, at(51)).await.unwrap());
+    assert!(!tx.revoke_refresh_token(&id, at(52)).await.unwrap());
+    assert!(!tx.record_exchange(&id, at(53), None, &Device::default()).await.unwrap());
+}
+
+pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for (id, created, expires) in [("rt_old", 1, Some(5)), ("rt_b", 2, None), ("rt_a", 3, Some(100))] {
+        let mut token = refresh_token(id);
+        token.created_at = at(created);
+        token.expires_at = expires.map(at);
+        token.idle_expires_at = None;
+        tx.insert_refresh_token(&token, id).await.unwrap();
+    }
+    let (user, client) = (user_id(), client_id());
+    assert_eq!(tx.count_refresh_tokens(&user, &client, at(4)).await.unwrap(), 3);
+    assert_eq!(tx.count_refresh_tokens(&user, &client, at(5)).await.unwrap(), 2);
+    assert_eq!(tx.count_refresh_tokens(&UserId::new("x"), &client, at(5)).await.unwrap(), 0);
+    let ended = tx.revoke_oldest_refresh_token(&user, &client, at(5)).await.unwrap();
+    assert_eq!(ended, Some(RefreshTokenId::new("rt_b")));
+    let ended = tx.revoke_oldest_refresh_token(&user, &client, at(5)).await.unwrap();
+    assert_eq!(ended, Some(RefreshTokenId::new("rt_a")));
+    assert_eq!(tx.revoke_oldest_refresh_token(&user, &client, at(5)).await.unwrap(), None);
+}
+
+pub async fn users_are_found_by_address_or_name_and_are_unique(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.put_user(&user()).await.unwrap();
+    let mut impostor = user();
+    impostor.user_id = UserId::new("auth0|eve");
+    impostor.email = Some("eve@acme.test".to_owned());
+    impostor.username = Some("ann@acme.test".to_owned());
+    tx.put_user(&impostor).await.unwrap();
+    for login in ["ann@acme.test", " ANN@acme.TEST ", "ann", "Ann"] {
+        let found = tx.user_by_login(&connection_id(), login).await.unwrap();
+        assert_eq!(found.map(|user| user.user_id), Some(user_id()), "{login}");
+    }
+    assert_eq!(tx.user_by_login(&connection_id(), "").await.unwrap(), None);
+    assert_eq!(tx.user_by_login(&model::ConnectionId::new("con_2"), "ann").await.unwrap(), None);
+
+    tx.record_login(&user_id(), at(5), "198.51.100.1").await.unwrap();
+    tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), at(6)).await.unwrap();
+    tx.set_password_hash(&user_id(), "new").await.unwrap();
+    let changed = tx.user(&user_id()).await.unwrap().unwrap();
+    let expected = model::User {
+        logins_count: 8,
+        last_login: Some(at(5)),
+        last_ip: Some("198.51.100.1".to_owned()),
+        user_metadata: Map::new(),
+        app_metadata: Map::new(),
+        updated_at: at(6),
+        password_hash: Some("new".to_owned()),
+        ..user()
+    };
+    assert_eq!(changed, expected);
+
+    impostor.username = Some(" ANN".to_owned());
+    let error = tx.put_user(&impostor).await.unwrap_err();
+    assert!(error.is_conflict(), "{error}");
+}
+
+pub async fn concurrent_hits_are_all_counted(storage: &Storage) {
+    with_tenants(storage).await;
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let storage = storage.clone();
+            tokio::spawn(async move {
+                let mut tx = storage.begin(&acme()).await.unwrap();
+                let hits = tx.hit_rate_limit("login", 60, now()).await.unwrap();
+                tx.commit().await.unwrap();
+                hits
+            })
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for task in tasks {
+        seen.push(task.await.unwrap());
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=64).collect::<Vec<i64>>());
+
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert_eq!(tx.hit_rate_limit("login", 60, at(-60)).await.unwrap(), 65, "a clock that is behind");
+    assert_eq!(tx.hit_rate_limit("login", 60, at(60)).await.unwrap(), 1, "the next window");
+    assert_eq!(tx.hit_rate_limit("another", 60, at(60)).await.unwrap(), 1);
+    tx.hit_rate_limit("login", 60, at(60)).await.unwrap();
+    tx.clear_rate_limit("login").await.unwrap();
+    assert_eq!(tx.hit_rate_limit("login", 60, at(60)).await.unwrap(), 1);
+}
+
+pub async fn a_deployment_makes_the_next_version_and_keeps_its_place(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for digest in ["d1", "d2", "d3"] {
+        tx.put_artifact(digest, "{}", b"x").await.unwrap();
+    }
+    let id = ActionId::new;
+    let first = tx.deploy_action(&id("act_z"), "z", "s1", "d1", Some("sealed"), now()).await.unwrap();
+    tx.deploy_action(&id("act_a"), "a", "s2", "d2", None, now()).await.unwrap();
+    let second = tx.deploy_action(&id("act_unused"), "z", "s3", "d3", None, at(1)).await.unwrap();
+    assert_eq!((first.number, second.number), (1, 2));
+    assert_eq!(second.action_id, id("act_z"));
+    let bindings: Vec<_> = tx
+        .bindings()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|binding| (binding.name, binding.version, binding.digest, binding.sealed_secrets))
+        .collect();
+    assert_eq!(
+        bindings,
+        [("z".to_owned(), 2, "d3".to_owned(), None), ("a".to_owned(), 1, "d2".to_owned(), None)]
+    );
+    let actions: Vec<_> =
+        tx.actions().await.unwrap().into_iter().map(|(action, version)| (action.name, version)).collect();
+    assert_eq!(actions, [("a".to_owned(), Some(1)), ("z".to_owned(), Some(2))]);
+    tx.insert_execution("t1", &execution(1)).await.unwrap();
+    tx.insert_execution("t2", &execution(2)).await.unwrap();
+    assert_eq!(tx.executions(1).await.unwrap(), [("t2".to_owned(), execution(2))]);
+    tx.commit().await.unwrap();
+
+    // An Action without its artifact is never deployed.
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.deploy_action(&id("act_x"), "x", "s", "missing", None, now()).await.unwrap();
+    assert!(tx.commit().await.is_err());
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert_eq!(tx.actions().await.unwrap().len(), 2);
+}
+
+pub async fn a_signing_key_goes_through_its_life(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let previous = SigningKeyState::Previous { published_until: at(9) };
+    tx.put_signing_key(&signing_key("kid", SigningKeyState::Next)).await.unwrap();
+    for state in [SigningKeyState::Current, previous, SigningKeyState::Next] {
+        tx.set_signing_key_state("kid", state).await.unwrap();
+        assert_eq!(tx.signing_keys().await.unwrap(), [signing_key("kid", state)]);
+    }
+    tx.delete_signing_key("kid").await.unwrap();
+    assert!(tx.signing_keys().await.unwrap().is_empty());
+}
+
+pub async fn the_log_is_read_newest_first(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for entry in ["one", "two", "three"] {
+        tx.insert_log(&log_entry(entry)).await.unwrap();
+    }
+    let read: Vec<_> = tx.logs(2).await.unwrap().into_iter().map(|log| log.description).collect();
+    assert_eq!(read, ["three", "two"]);
+}
+
+pub async fn a_tenants_settings_are_replaced(storage: &Storage) {
+    with_tenants(storage).await;
+    let changed = Tenant {
+        friendly_name: "New".to_owned(),
+        default_audience: None,
+        allowed_logout_urls: vec![],
+        ..tenant(&acme())
+    };
+    storage.put_tenant(&Tenant { created_at: at(99), ..changed.clone() }).await.unwrap();
+    assert_eq!(storage.tenant(&acme()).await.unwrap(), Some(changed));
+    assert_eq!(storage.tenant(&TenantId::new("none")).await.unwrap(), None);
+}
+
+pub async fn reading_cannot_write(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    assert!(tx.put_client(&client()).await.is_err());
+}

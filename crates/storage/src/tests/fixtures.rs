@@ -1,0 +1,298 @@
+//! One value of each kind, with every field set that can be.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AppType, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, ClientGrant, ClientId,
+    Connection, ConnectionId, Device, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
+    PendingAuthorizationId, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer,
+    Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState,
+    Tenant, TenantId, Timestamp, TokenEndpointAuthMethod, User, UserId,
+};
+use serde_json::{Map, Value, json};
+
+use crate::Storage;
+
+pub fn now() -> Timestamp {
+    Timestamp::from_ms(1_800_000_000_123)
+}
+
+pub fn at(secs: i64) -> Timestamp {
+    now().plus_secs(secs)
+}
+
+pub fn acme() -> TenantId {
+    TenantId::new("acme")
+}
+
+pub fn other() -> TenantId {
+    TenantId::new("other")
+}
+
+pub fn tenant(id: &TenantId) -> Tenant {
+    Tenant {
+        id: id.clone(),
+        friendly_name: "Acme, Inc.".to_owned(),
+        default_audience: Some("https://api.acme.test/".to_owned()),
+        allowed_logout_urls: vec!["https://acme.test/bye".to_owned()],
+        sessions: SessionSettings { session_lifetime_secs: 1000, idle_session_lifetime_secs: 100 },
+        created_at: now(),
+    }
+}
+
+/// Both tenants, without anything in them.
+pub async fn with_tenants(storage: &Storage) {
+    storage.put_tenant(&tenant(&acme())).await.unwrap();
+    storage.put_tenant(&tenant(&other())).await.unwrap();
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+fn words(values: &[&str]) -> Vec<String> {
+    values.iter().map(|&value| value.to_owned()).collect()
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}
+
+pub fn client_id() -> ClientId {
+    ClientId::new("native")
+}
+
+pub fn user_id() -> UserId {
+    UserId::new("auth0|ann")
+}
+
+pub fn connection_id() -> ConnectionId {
+    ConnectionId::new("con_1")
+}
+
+pub fn client() -> Client {
+    Client {
+        client_id: client_id(),
+        name: "Native \"app\" ü".to_owned(),
+        client_secret_hashes: words(&["secret-hash"]),
+        app_type: AppType::Native,
+        token_endpoint_auth_method: TokenEndpointAuthMethod::None,
+        callbacks: words(&["app://callback"]),
+        allowed_logout_urls: words(&["app://bye"]),
+        grant_types: words(&["authorization_code", "refresh_token"]),
+        metadata: BTreeMap::from([("colour".to_owned(), "blue".to_owned())]),
+        session_transfer: Some(SessionTransfer::default()),
+        refresh_token: RefreshTokenSettings::default(),
+        id_token_lifetime_secs: 36_000,
+        is_token_endpoint_ip_header_trusted: true,
+    }
+}
+
+pub fn resource_server() -> ResourceServer {
+    ResourceServer {
+        identifier: "https://api.acme.test/".to_owned(),
+        name: "API".to_owned(),
+        scopes: words(&["read", "write"]),
+        allow_offline_access: true,
+        token_lifetime_secs: 300,
+    }
+}
+
+pub fn client_grant() -> ClientGrant {
+    ClientGrant {
+        client_id: client_id(),
+        audience: "https://api.acme.test/".to_owned(),
+        scope: words(&["read"]),
+    }
+}
+
+pub fn connection() -> Connection {
+    Connection {
+        id: connection_id(),
+        name: "Username-Password-Authentication".to_owned(),
+        strategy: "auth0".to_owned(),
+        metadata: BTreeMap::from([("region".to_owned(), "eu".to_owned())]),
+        enabled_clients: vec![client_id()],
+    }
+}
+
+pub fn user() -> User {
+    User {
+        user_id: user_id(),
+        connection_id: connection_id(),
+        email: text("Ann@Acme.Test"),
+        email_verified: true,
+        username: text("Ann"),
+        name: text("Ann Ågren"),
+        given_name: text("Ann"),
+        family_name: text("Ågren"),
+        nickname: text("ann"),
+        picture: text("https://acme.test/ann.png"),
+        phone_number: text("+15550100"),
+        phone_verified: Some(false),
+        user_metadata: map(json!({"theme": "dark"})),
+        app_metadata: map(json!({"plan": {"seats": 3}})),
+        blocked: true,
+        password_hash: text("$argon2id$..."),
+        last_password_reset: Some(at(-90)),
+        logins_count: 7,
+        last_login: Some(at(-60)),
+        last_ip: text("192.0.2.1"),
+        created_at: at(-100),
+        updated_at: at(-50),
+    }
+}
+
+pub fn device() -> Device {
+    Device {
+        initial_ip: text("192.0.2.1"),
+        initial_asn: text("AS64496"),
+        initial_user_agent: text("first"),
+        last_ip: text("192.0.2.2"),
+        last_asn: None,
+        last_user_agent: text("last"),
+    }
+}
+
+pub fn session(id: &str, parent: Option<&str>) -> Session {
+    Session {
+        id: SessionId::new(id),
+        user_id: user_id(),
+        connection_id: connection_id(),
+        created_at: now(),
+        updated_at: now(),
+        authenticated_at: at(-5),
+        last_interacted_at: now(),
+        expires_at: at(1000),
+        idle_expires_at: at(100),
+        revoked_at: None,
+        methods: vec![AuthenticationMethod { name: "pwd".to_owned(), timestamp: at(-5) }],
+        device: device(),
+        clients: vec![ClientId::new("z-first"), ClientId::new("a-second")],
+        parent_refresh_token: parent.map(RefreshTokenId::new),
+    }
+}
+
+pub fn request() -> AuthorizationRequest {
+    AuthorizationRequest {
+        client_id: client_id(),
+        redirect_uri: "app://callback".to_owned(),
+        redirect_uri_was_sent: true,
+        audience: text("https://api.acme.test/"),
+        scope: words(&["openid"]),
+        requested_scopes: words(&["openid", "admin"]),
+        state: text("state"),
+        nonce: text("nonce"),
+        code_challenge: text("challenge"),
+        prompt: words(&["login"]),
+        max_age: Some(60),
+        login_hint: text("ann"),
+        acr_values: vec![],
+        ui_locales: words(&["de"]),
+        response_mode: text("query"),
+        query: map(json!({"state": "state"})),
+    }
+}
+
+pub fn pending() -> PendingAuthorization {
+    PendingAuthorization {
+        id: PendingAuthorizationId::new("pending"),
+        request: request(),
+        created_at: now(),
+        expires_at: at(600),
+    }
+}
+
+pub fn code(session: &str) -> AuthorizationCode {
+    AuthorizationCode {
+        client_id: client_id(),
+        user_id: user_id(),
+        session_id: SessionId::new(session),
+        request: request(),
+        auth_time: at(-5),
+        id_token_claims: map(json!({"https://acme.test/a": 1})),
+        access_token_claims: map(json!({"https://acme.test/b": [true, null]})),
+        created_at: now(),
+        expires_at: at(60),
+        issued_refresh_token: None,
+    }
+}
+
+pub fn refresh_token(id: &str) -> RefreshToken {
+    RefreshToken {
+        id: RefreshTokenId::new(id),
+        client_id: client_id(),
+        user_id: user_id(),
+        session_id: Some(SessionId::new("session")),
+        bound_to_session: false,
+        parent_refresh_token: None,
+        connection_id: connection_id(),
+        audience: text("https://api.acme.test/"),
+        scope: words(&["openid", "offline_access"]),
+        auth_time: at(-5),
+        created_at: now(),
+        expires_at: Some(at(1000)),
+        idle_expires_at: Some(at(100)),
+        last_exchanged_at: None,
+        revoked_at: None,
+        rotating: true,
+        device: device(),
+        metadata: BTreeMap::from([("device".to_owned(), "phone".to_owned())]),
+    }
+}
+
+pub fn session_transfer_token() -> SessionTransferToken {
+    SessionTransferToken {
+        client_id: client_id(),
+        user_id: user_id(),
+        refresh_token_id: RefreshTokenId::new("rt_1"),
+        connection_id: connection_id(),
+        scope: words(&["openid"]),
+        request: RequestOrigin {
+            ip: "192.0.2.1".to_owned(),
+            asn: text("AS64496"),
+            user_agent: text("agent"),
+            language: text("de"),
+            hostname: "acme.test".to_owned(),
+            method: "POST".to_owned(),
+        },
+        auth_time: at(-5),
+        created_at: now(),
+        expires_at: at(60),
+    }
+}
+
+pub fn access_token() -> OpaqueAccessToken {
+    OpaqueAccessToken {
+        client_id: client_id(),
+        user_id: user_id(),
+        session_id: Some(SessionId::new("session")),
+        refresh_token_id: None,
+        scope: words(&["openid", "email"]),
+        custom_claims: map(json!({"https://acme.test/a": "b"})),
+        expires_at: at(300),
+    }
+}
+
+pub fn log_entry(description: &str) -> LogEntry {
+    LogEntry {
+        log_type: LogType::SuccessLogin,
+        date: now(),
+        client_id: Some(client_id()),
+        user_id: None,
+        ip: text("192.0.2.1"),
+        description: description.to_owned(),
+        details: json!({"a": 1}),
+    }
+}
+
+pub fn signing_key(kid: &str, state: SigningKeyState) -> SigningKey {
+    SigningKey {
+        kid: kid.to_owned(),
+        state,
+        sealed_private_key: "sealed".to_owned(),
+        modulus: "n".to_owned(),
+        exponent: "AQAB".to_owned(),
+        created_at: now(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The contract that every database keeps. The bodies take a [`Storage`], so that each database can run them.
+
+mod contract;
+mod fixtures;
+mod plans;
+mod sqlite;

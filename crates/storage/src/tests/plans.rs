@@ -1,0 +1,59 @@
+//! No statement reads more of a table than it must: SQLite plans no SCAN for any of them.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::contract::fill;
+use super::fixtures::{
+    acme, at, client_id, connection, connection_id, now, session, user_id, with_tenants,
+};
+use super::sqlite::open;
+use model::{Device, RefreshTokenId, SessionId, SigningKeyState};
+use serde_json::Map;
+
+#[tokio::test]
+async fn every_statement_uses_an_index() {
+    let (_folder, storage) = open().await;
+    with_tenants(&storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    super::contract::check_all(&mut tx).await;
+    let rt = RefreshTokenId::new("rt_1");
+    let sid = SessionId::new("session");
+    tx.connection_by_name(&connection().name).await.unwrap();
+    tx.user_by_login(&connection_id(), "ann").await.unwrap();
+    tx.record_login(&user_id(), now(), "ip").await.unwrap();
+    tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), now()).await.unwrap();
+    tx.set_password_hash(&user_id(), "hash").await.unwrap();
+    tx.update_session(&session("session", None), None, now()).await.unwrap();
+    tx.revoke_session(&sid, now()).await.unwrap();
+    tx.revoke_sessions_made_from(&rt, now()).await.unwrap();
+    tx.spend_pending("handle", "browser", now()).await.unwrap();
+    tx.spend_code("code", now()).await.unwrap();
+    tx.set_code_refresh_token("code", &rt).await.unwrap();
+    tx.revoke_codes_of_session(&sid, now()).await.unwrap();
+    tx.spend_refresh_secret("refresh-secret", now()).await.unwrap();
+    tx.record_exchange(&rt, now(), None, &Device::default()).await.unwrap();
+    tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
+    tx.revoke_oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap();
+    tx.revoke_refresh_token(&rt, now()).await.unwrap();
+    tx.revoke_refresh_tokens_made_from(&rt, now()).await.unwrap();
+    tx.revoke_refresh_tokens_of_session(&sid, true, now()).await.unwrap();
+    tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
+    tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
+    tx.delete_signing_key("kid").await.unwrap();
+    tx.clear_rate_limit("login").await.unwrap();
+    let mut statements = tx.seen.lock().unwrap().clone();
+    tx.commit().await.unwrap();
+
+    statements.sort_unstable();
+    statements.dedup();
+    assert!(statements.len() > 55, "only {} statements were seen", statements.len());
+    for sql in statements {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        for step in sqlx::raw_sql(explain).fetch_all(&storage.reader).await.unwrap() {
+            let detail: String = step.get("detail");
+            assert!(!detail.starts_with("SCAN") || detail == "SCAN CONSTANT ROW", "{detail} in {sql}");
+            assert!(!detail.contains("AUTOMATIC"), "{detail} in {sql}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The contract on SQLite, and what is SQLite's own.
+
+use sqlx::Row;
+use tempfile::TempDir;
+
+use super::contract;
+use super::fixtures::{acme, client, client_id, tenant, with_tenants};
+use crate::{SchemaState, Storage, StorageError};
+
+pub async fn open() -> (TempDir, Storage) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open_in(&folder).await;
+    storage.migrate().await.unwrap();
+    (folder, storage)
+}
+
+async fn open_in(folder: &TempDir) -> Storage {
+    Storage::open(&format!("sqlite:{}/a postern 100%.db", folder.path().display())).await.unwrap()
+}
+
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $name() {
+            let (_folder, storage) = open().await;
+            contract::$name(&storage).await;
+            storage.close().await;
+        }
+    )*};
+}
+
+contract! {
+    every_kind_comes_back_as_it_was_stored,
+    another_tenants_rows_are_invisible_and_untouchable,
+    of_64_concurrent_tasks_one_spends_a_single_use_value,
+    a_spend_that_is_not_committed_did_not_happen,
+    a_login_under_way_is_for_its_browser_and_its_time,
+    a_session_is_updated_while_it_lives_only,
+    a_revocation_ends_what_descends_and_nothing_else,
+    a_refresh_token_rotates_and_ends,
+    the_oldest_living_refresh_token_gives_way,
+    users_are_found_by_address_or_name_and_are_unique,
+    concurrent_hits_are_all_counted,
+    a_deployment_makes_the_next_version_and_keeps_its_place,
+    a_signing_key_goes_through_its_life,
+    the_log_is_read_newest_first,
+    a_tenants_settings_are_replaced,
+    reading_cannot_write,
+}
+
+#[tokio::test]
+async fn reopening_keeps_everything_and_migrating_twice_is_harmless() {
+    let (folder, storage) = open().await;
+    with_tenants(&storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    contract::fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    storage.close().await;
+
+    let storage = open_in(&folder).await;
+    storage.migrate().await.unwrap();
+    storage.migrate().await.unwrap();
+    assert_eq!(storage.tenant(&acme()).await.unwrap(), Some(tenant(&acme())));
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    contract::check_all(&mut tx).await;
+}
+
+#[tokio::test]
+async fn the_schema_is_behind_then_current_then_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open_in(&folder).await;
+    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Behind { pending: 1 });
+    storage.migrate().await.unwrap();
+    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Current);
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'later', 1, x'00', 0)",
+    )
+    .execute(&storage.writer)
+    .await
+    .unwrap();
+    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Ahead);
+    assert!(storage.migrate().await.is_err());
+}
+
+#[tokio::test]
+async fn connections_are_set_up_so_that_what_is_committed_survives() {
+    let (_folder, storage) = open().await;
+    for (pool, pragma, expected) in [
+        (&storage.writer, "PRAGMA synchronous", "2"),
+        (&storage.writer, "PRAGMA foreign_keys", "1"),
+        (&storage.reader, "PRAGMA query_only", "1"),
+        (&storage.reader, "PRAGMA busy_timeout", "10000"),
+    ] {
+        let row = sqlx::query(pragma).fetch_one(pool).await.unwrap();
+        assert_eq!(row.get::<i64, _>(0).to_string(), expected, "{pragma}");
+    }
+    let row = sqlx::query("PRAGMA journal_mode").fetch_one(&storage.reader).await.unwrap();
+    assert_eq!(row.get::<String, _>(0), "wal");
+}
+
+#[tokio::test]
+async fn readers_do_not_wait_for_the_writer_and_see_one_moment() {
+    let (_folder, storage) = open().await;
+    with_tenants(&storage).await;
+    let mut writer = storage.begin(&acme()).await.unwrap();
+    let mut reader = storage.begin_read(&acme()).await.unwrap();
+    writer.put_client(&client()).await.unwrap();
+    assert_eq!(reader.client(&client_id()).await.unwrap(), None);
+    writer.commit().await.unwrap();
+    assert_eq!(reader.client(&client_id()).await.unwrap(), None);
+    let mut reader = storage.begin_read(&acme()).await.unwrap();
+    assert_eq!(reader.client(&client_id()).await.unwrap(), Some(client()));
+}
+
+#[tokio::test]
+async fn an_impossible_row_is_named() {
+    let (_folder, storage) = open().await;
+    with_tenants(&storage).await;
+    sqlx::query("INSERT INTO clients (tenant_id, id, data) VALUES ('acme', 'native', '{')")
+        .execute(&storage.writer)
+        .await
+        .unwrap();
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    let error = tx.client(&client_id()).await.unwrap_err();
+    assert!(matches!(&error, StorageError::Row { table: "clients", column: "data", id, .. } if id == "native"));
+    assert!(error.to_string().starts_with("table clients, column data, row \"native\": "), "{error}");
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_not_there_has_no_rows() {
+    let (_folder, storage) = open().await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.put_client(&client()).await.is_err());
+}
+
+#[tokio::test]
+async fn other_urls_are_refused() {
+    for url in ["", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "postgres://x/y", "sqlite:a.db?mode=memory"] {
+        assert!(matches!(Storage::open(url).await, Err(StorageError::Url(_))), "{url}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (folder, storage) = open().await;
+    with_tenants(&storage).await;
+    let mut files = 0;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+        files += 1;
+    }
+    assert_eq!(files, 3, "the database, its journal and the journal's index");
+}
