@@ -7,7 +7,11 @@ use crate::{StorageError, TenantTx};
 
 impl TenantTx {
     /// Stores a new access token.
-    pub async fn insert_access_token(&mut self, hash: &str, token: &OpaqueAccessToken) -> Result<(), StorageError> {
+    pub async fn insert_access_token(
+        &mut self,
+        hash: &str,
+        token: &OpaqueAccessToken,
+    ) -> Result<(), StorageError> {
         let query = self
             .sql(
                 "INSERT INTO access_tokens (tenant_id, hash, client_id, user_id, session_id, refresh_token_id, scope,

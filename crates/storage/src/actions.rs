@@ -23,7 +23,12 @@ impl Storage {
 
 impl TenantTx {
     /// Stores the artifact. Harmless when it is there: a digest has one content.
-    pub async fn put_artifact(&mut self, digest: &str, kind_json: &str, bytes: &[u8]) -> Result<(), StorageError> {
+    pub async fn put_artifact(
+        &mut self,
+        digest: &str,
+        kind_json: &str,
+        bytes: &[u8],
+    ) -> Result<(), StorageError> {
         let query = sqlx::query(
             "INSERT INTO artifacts (digest, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
         )

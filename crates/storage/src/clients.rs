@@ -8,7 +8,8 @@ use crate::{StorageError, TenantTx};
 impl TenantTx {
     /// The client of that id.
     pub async fn client(&mut self, id: &ClientId) -> Result<Option<Client>, StorageError> {
-        let query = self.sql("SELECT id, data FROM clients WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
+        let query =
+            self.sql("SELECT id, data FROM clients WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
         self.row("clients", "id", query).await?.map(|row| row.json("data")).transpose()
     }
 
@@ -31,7 +32,10 @@ impl TenantTx {
     }
 
     /// The API of that audience.
-    pub async fn resource_server(&mut self, identifier: &str) -> Result<Option<ResourceServer>, StorageError> {
+    pub async fn resource_server(
+        &mut self,
+        identifier: &str,
+    ) -> Result<Option<ResourceServer>, StorageError> {
         let query = self
             .sql("SELECT identifier, data FROM resource_servers WHERE tenant_id = $1 AND identifier = $2")
             .bind(identifier);

@@ -66,7 +66,11 @@ impl TenantTx {
     }
 
     /// Notes the refresh token that the code's exchange issued.
-    pub async fn set_code_refresh_token(&mut self, hash: &str, id: &RefreshTokenId) -> Result<(), StorageError> {
+    pub async fn set_code_refresh_token(
+        &mut self,
+        hash: &str,
+        id: &RefreshTokenId,
+    ) -> Result<(), StorageError> {
         let query = self
             .sql("UPDATE codes SET issued_refresh_token = $3 WHERE tenant_id = $1 AND hash = $2")
             .bind(hash)
@@ -75,7 +79,11 @@ impl TenantTx {
     }
 
     /// Spends all codes of the session.
-    pub async fn revoke_codes_of_session(&mut self, session: &SessionId, now: Timestamp) -> Result<(), StorageError> {
+    pub async fn revoke_codes_of_session(
+        &mut self,
+        session: &SessionId,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
         let query = self
             .sql("UPDATE codes SET used_at = $3 WHERE tenant_id = $1 AND session_id = $2 AND used_at IS NULL")
             .bind(session.as_str())

@@ -16,8 +16,7 @@ use crate::row::Record;
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// WAL: readers do not wait for the writer. FULL: what is committed survives a power cut.
-const WRITER_SETUP: &str =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
+const WRITER_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
 const READER_SETUP: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
 const READERS: u32 = 8;
 
@@ -49,7 +48,9 @@ impl Storage {
         let path = url
             .strip_prefix("sqlite:")
             .map(|rest| rest.strip_prefix("//").unwrap_or(rest))
-            .filter(|path| !path.is_empty() && !path.starts_with(":memory:") && !path.contains(['?', '#', '\0']))
+            .filter(|path| {
+                !path.is_empty() && !path.starts_with(":memory:") && !path.contains(['?', '#', '\0'])
+            })
             .ok_or_else(|| StorageError::Url(url.to_owned()))?;
         create_file(Path::new(path))
             .map_err(|source| StorageError::File { path: path.to_owned(), source })?;
@@ -78,7 +79,9 @@ impl Storage {
         let applied: Vec<i64> = if there == 0 {
             Vec::new()
         } else {
-            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(&self.reader).await?
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+                .fetch_all(&self.reader)
+                .await?
         };
         if applied.iter().any(|version| !known.contains(version)) {
             return Ok(SchemaState::Ahead);
@@ -214,7 +217,9 @@ fn create_file(path: &Path) -> std::io::Result<()> {
 fn escape(path: &str) -> String {
     path.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()

@@ -37,7 +37,11 @@ impl TenantTx {
     }
 
     /// Moves the key on in its life.
-    pub async fn set_signing_key_state(&mut self, kid: &str, state: SigningKeyState) -> Result<(), StorageError> {
+    pub async fn set_signing_key_state(
+        &mut self,
+        kid: &str,
+        state: SigningKeyState,
+    ) -> Result<(), StorageError> {
         let (state, published_until) = columns(state);
         let query = self
             .sql("UPDATE signing_keys SET state = $3, published_until = $4 WHERE tenant_id = $1 AND kid = $2")

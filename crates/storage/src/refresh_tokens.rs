@@ -63,13 +63,20 @@ impl TenantTx {
     /// The refresh token of that id, alive or not.
     pub async fn refresh_token(&mut self, id: &RefreshTokenId) -> Result<Option<RefreshToken>, StorageError> {
         let query = self
-            .sql(concat!("SELECT ", columns!(), " FROM refresh_tokens t WHERE t.tenant_id = $1 AND t.id = $2"))
+            .sql(concat!(
+                "SELECT ",
+                columns!(),
+                " FROM refresh_tokens t WHERE t.tenant_id = $1 AND t.id = $2"
+            ))
             .bind(id.as_str());
         self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token).transpose()
     }
 
     /// The refresh token that has or had that secret, alive or not.
-    pub async fn refresh_token_by_secret(&mut self, hash: &str) -> Result<Option<RefreshTokenUse>, StorageError> {
+    pub async fn refresh_token_by_secret(
+        &mut self,
+        hash: &str,
+    ) -> Result<Option<RefreshTokenUse>, StorageError> {
         let query = self
             .sql(concat!(
                 "SELECT ",

@@ -22,7 +22,8 @@ impl TenantTx {
 
     /// The connection of that name.
     pub async fn connection_by_name(&mut self, name: &str) -> Result<Option<Connection>, StorageError> {
-        let query = self.sql("SELECT id, data FROM connections WHERE tenant_id = $1 AND name = $2").bind(name);
+        let query =
+            self.sql("SELECT id, data FROM connections WHERE tenant_id = $1 AND name = $2").bind(name);
         self.row("connections", "id", query).await?.map(|row| row.json("data")).transpose()
     }
 
@@ -139,19 +140,29 @@ impl TenantTx {
 
     /// The user's roles, by name.
     pub async fn roles_of(&mut self, user: &UserId) -> Result<Vec<Role>, StorageError> {
+        // Sorted here: for an ORDER BY, SQLite would walk all of the tenant's roles by name.
         let query = self
             .sql(
                 "SELECT roles.id AS id, roles.name AS name FROM user_roles
                  JOIN roles ON roles.tenant_id = user_roles.tenant_id AND roles.id = user_roles.role_id
-                 WHERE user_roles.tenant_id = $1 AND user_roles.user_id = $2 ORDER BY roles.name",
+                 WHERE user_roles.tenant_id = $1 AND user_roles.user_id = $2",
             )
             .bind(user.as_str());
-        let rows = self.rows("roles", "id", query).await?;
-        rows.iter().map(|row| Ok(Role { id: RoleId::new(row.text("id")?), name: row.text("name")? })).collect()
+        let mut roles = Vec::new();
+        for row in self.rows("roles", "id", query).await? {
+            roles.push(Role { id: RoleId::new(row.text("id")?), name: row.text("name")? });
+        }
+        roles.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(roles)
     }
 
     /// Counts a login.
-    pub async fn record_login(&mut self, user: &UserId, now: Timestamp, ip: &str) -> Result<(), StorageError> {
+    pub async fn record_login(
+        &mut self,
+        user: &UserId,
+        now: Timestamp,
+        ip: &str,
+    ) -> Result<(), StorageError> {
         let query = self
             .sql(
                 "UPDATE users SET logins_count = logins_count + 1, last_login = $3, last_ip = $4

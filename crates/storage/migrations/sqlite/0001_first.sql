@@ -77,6 +77,7 @@ CREATE TABLE user_roles (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id),
     FOREIGN KEY (tenant_id, role_id) REFERENCES roles (tenant_id, id)
 );
+CREATE INDEX user_roles_by_role ON user_roles (tenant_id, role_id);
 
 CREATE TABLE sessions (
     tenant_id TEXT NOT NULL REFERENCES tenants (id),
@@ -244,6 +245,7 @@ CREATE TABLE action_bindings (
     PRIMARY KEY (tenant_id, trigger_id, action_id),
     FOREIGN KEY (tenant_id, action_id) REFERENCES actions (tenant_id, id)
 );
+CREATE INDEX action_bindings_by_action ON action_bindings (tenant_id, action_id);
 
 CREATE TABLE executions (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -68,7 +68,8 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), Some(connection()));
     assert_eq!(tx.connections().await.unwrap(), [connection()]);
     assert_eq!(tx.user(&user_id()).await.unwrap(), Some(user()));
-    let roles: Vec<String> = tx.roles_of(&user_id()).await.unwrap().into_iter().map(|role| role.name).collect();
+    let roles: Vec<String> =
+        tx.roles_of(&user_id()).await.unwrap().into_iter().map(|role| role.name).collect();
     assert_eq!(roles, ["admin", "writer"]);
     let stored = Some(session("session", Some("rt_1")));
     assert_eq!(tx.session(&SessionId::new("session")).await.unwrap(), stored);
@@ -177,7 +178,9 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
                             tx.spend_session_transfer_token("transfer", now()).await.unwrap()
                                 == Some(session_transfer_token())
                         }
-                        Spent::RefreshSecret => tx.spend_refresh_secret("refresh-secret", now()).await.unwrap(),
+                        Spent::RefreshSecret => {
+                            tx.spend_refresh_secret("refresh-secret", now()).await.unwrap()
+                        }
                         Spent::Pending => {
                             tx.spend_pending("handle", "browser", now()).await.unwrap() == Some(pending())
                         }
@@ -262,7 +265,9 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
     let parent = RefreshTokenId::new("rt_native");
-    for (id, from) in [("s1", Some("rt_native")), ("s2", Some("rt_native")), ("s3", Some("rt_x")), ("s4", None)] {
+    for (id, from) in
+        [("s1", Some("rt_native")), ("s2", Some("rt_native")), ("s3", Some("rt_x")), ("s4", None)]
+    {
         tx.insert_session(&session(id, from), id).await.unwrap();
         tx.insert_code(id, &code(id)).await.unwrap();
     }

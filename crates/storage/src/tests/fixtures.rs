@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use model::{
     AppType, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, ClientGrant, ClientId,
     Connection, ConnectionId, Device, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
-    PendingAuthorizationId, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer,
-    Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState,
-    Tenant, TenantId, Timestamp, TokenEndpointAuthMethod, User, UserId,
+    PendingAuthorizationId, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
+    ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey,
+    SigningKeyState, Tenant, TenantId, Timestamp, TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 

@@ -123,7 +123,9 @@ async fn an_impossible_row_is_named() {
         .unwrap();
     let mut tx = storage.begin_read(&acme()).await.unwrap();
     let error = tx.client(&client_id()).await.unwrap_err();
-    assert!(matches!(&error, StorageError::Row { table: "clients", column: "data", id, .. } if id == "native"));
+    assert!(
+        matches!(&error, StorageError::Row { table: "clients", column: "data", id, .. } if id == "native")
+    );
     assert!(error.to_string().starts_with("table clients, column data, row \"native\": "), "{error}");
 }
 
@@ -136,7 +138,9 @@ async fn a_tenant_that_is_not_there_has_no_rows() {
 
 #[tokio::test]
 async fn other_urls_are_refused() {
-    for url in ["", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "postgres://x/y", "sqlite:a.db?mode=memory"] {
+    for url in
+        ["", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "postgres://x/y", "sqlite:a.db?mode=memory"]
+    {
         assert!(matches!(Storage::open(url).await, Err(StorageError::Url(_))), "{url}");
     }
 }
