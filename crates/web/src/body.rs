@@ -41,7 +41,10 @@ pub(crate) async fn from_api_post(
     body: Body,
 ) -> Result<Parameters, OAuthError> {
     if let Some(name) = oauth_parameter_in(query) {
-        return Err(bad_request(StatusCode::BAD_REQUEST, &format!("{name} must be in the body, not in the URL")));
+        return Err(bad_request(
+            StatusCode::BAD_REQUEST,
+            &format!("{name} must be in the body, not in the URL"),
+        ));
     }
     match media_type(headers).as_deref() {
         Some("application/x-www-form-urlencoded") => form(&read(headers, body).await?),

@@ -94,7 +94,10 @@ impl CookieWriter<'_> {
         let secure = if self.secure { "; Secure" } else { "" };
         append(headers, &format!("{TRANSFER}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"))?;
         let domain = self.hostname;
-        append(headers, &format!("{TRANSFER}=; Domain={domain}; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"))
+        append(
+            headers,
+            &format!("{TRANSFER}=; Domain={domain}; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"),
+        )
     }
 
     fn write_one(
@@ -106,11 +109,16 @@ impl CookieWriter<'_> {
     ) -> Result<(), ServerError> {
         let (value, max_age) = match change {
             CookieChange::Keep => return Ok(()),
-            CookieChange::Set { value, expires_at } => (value.as_str(), expires_at.ms_since(self.now).max(0) / 1000),
+            CookieChange::Set { value, expires_at } => {
+                (value.as_str(), expires_at.ms_since(self.now).max(0) / 1000)
+            }
             CookieChange::Clear => ("", 0),
         };
         let secure = if self.secure { "; Secure" } else { "" };
-        append(headers, &format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite={same_site}{secure}"))
+        append(
+            headers,
+            &format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite={same_site}{secure}"),
+        )
     }
 }
 
@@ -144,7 +152,10 @@ mod tests {
     fn two_different_cookies_of_one_name_are_not_believed() {
         assert_eq!(Cookies::read(&request(&["auth0=a; auth0=b"]), false).session, None);
         assert_eq!(Cookies::read(&request(&["auth0=a; auth0=a"]), false).session.as_deref(), Some("a"));
-        let transfer = Cookies::read(&request(&["auth0_session_transfer_token=a", "auth0_session_transfer_token=b"]), false);
+        let transfer = Cookies::read(
+            &request(&["auth0_session_transfer_token=a", "auth0_session_transfer_token=b"]),
+            false,
+        );
         assert_eq!((transfer.session_transfer_token, transfer.has_transfer), (None, true));
     }
 
@@ -160,7 +171,8 @@ mod tests {
         };
         let writer = CookieWriter { secure: true, now, hostname: "acme.example" };
         writer.write(&changes, &mut headers).unwrap();
-        let written: Vec<_> = headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+        let written: Vec<_> =
+            headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
         assert_eq!(
             written,
             [

@@ -108,8 +108,12 @@ impl IntoResponse for PageFailure {
             }
             PageError::OAuth(error) => {
                 let status = page_status(&error);
-                let title = if status == StatusCode::FORBIDDEN { "This is not allowed" } else { "This did not work" };
-                render(status, &ErrorText { title, text: &error.description, code: Some(error.code.as_str()) })
+                let title =
+                    if status == StatusCode::FORBIDDEN { "This is not allowed" } else { "This did not work" };
+                render(
+                    status,
+                    &ErrorText { title, text: &error.description, code: Some(error.code.as_str()) },
+                )
             }
         }
     }

@@ -94,7 +94,8 @@ fn host(parts: &Parts) -> Option<&str> {
 fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(&ip));
     let mut client = peer.to_canonical();
-    let values: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<_> =
+        headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
         if !is_trusted(client) {
             break;
@@ -147,7 +148,8 @@ mod tests {
             ("::ffff:203.0.113.9", None, "203.0.113.9"),
             ("::ffff:10.0.0.1", Some("2001:db8::1"), "2001:db8::1"),
         ] {
-            let headers = forwarded.map(|value| (X_FORWARDED_FOR, value.parse().unwrap())).into_iter().collect();
+            let headers =
+                forwarded.map(|value| (X_FORWARDED_FOR, value.parse().unwrap())).into_iter().collect();
             let ip = client_ip(peer.parse().unwrap(), &headers, &trusted);
             assert_eq!(ip.to_string(), client, "{peer} {forwarded:?}");
         }

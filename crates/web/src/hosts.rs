@@ -91,7 +91,9 @@ impl Hosts {
     #[must_use]
     pub fn issuers(&self, tenant: &TenantId) -> Vec<String> {
         let custom = self.custom_domains.values().filter(|domain| domain.tenant == *tenant);
-        std::iter::once(self.issuer(tenant)).chain(custom.map(|domain| self.issuer_at(&domain.authority))).collect()
+        std::iter::once(self.issuer(tenant))
+            .chain(custom.map(|domain| self.issuer_at(&domain.authority)))
+            .collect()
     }
 
     fn issuer_at(&self, authority: &str) -> String {
@@ -158,9 +160,22 @@ mod tests {
             assert_eq!((found.tenant.as_str(), found.issuer.as_str()), ("acme", issuer), "{header}");
         }
         for header in [
-            "", "localhost", "localhost:3000", ".localhost", "a.b.localhost", "acme.localhost.", "acmelocalhost",
-            "evil.example", "acme.localhost:3000.evil.example", "acme.localhost@evil", "acme.localhost:x",
-            "acme.localhost:99999", "ac/me.localhost", "127.0.0.1:3000", "[::1]:3000", "acme.localhost:3000:1",
+            "",
+            "localhost",
+            "localhost:3000",
+            ".localhost",
+            "a.b.localhost",
+            "acme.localhost.",
+            "acmelocalhost",
+            "evil.example",
+            "acme.localhost:3000.evil.example",
+            "acme.localhost@evil",
+            "acme.localhost:x",
+            "acme.localhost:99999",
+            "ac/me.localhost",
+            "127.0.0.1:3000",
+            "[::1]:3000",
+            "acme.localhost:3000:1",
         ] {
             assert_eq!(hosts.find(header), None, "{header}");
         }

@@ -53,10 +53,7 @@ pub fn router(state: AppState) -> Router {
         .route("/u/login", get(pages::login::show).post(pages::login::submit))
         .route("/oauth/token", post(oidc::token::post).options(cors::preflight))
         .route("/oauth/revoke", post(oidc::revoke::post).options(cors::preflight))
-        .route(
-            "/userinfo",
-            get(oidc::userinfo::get).post(oidc::userinfo::post).options(cors::preflight),
-        )
+        .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post).options(cors::preflight))
         .route("/v2/logout", get(oidc::logout::v2))
         .route("/oidc/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/.well-known/openid-configuration", get(oidc::discovery::get).options(cors::preflight_public))

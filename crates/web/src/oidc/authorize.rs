@@ -12,7 +12,11 @@ use crate::oidc::redirect;
 use crate::{AppState, body};
 
 /// `GET /authorize` (RFC 6749 §4.1.1).
-pub(crate) async fn get(State(state): State<AppState>, caller: Caller, RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Response {
     answer(&state, &caller, &Method::GET, body::from_query(query.as_deref())).await
 }
 
@@ -35,14 +39,19 @@ async fn answer(
     parameters: Result<Parameters, OAuthError>,
 ) -> Response {
     let mut response = match parameters {
-        Ok(parameters) => run(state, caller, method, parameters).await.unwrap_or_else(IntoResponse::into_response),
+        Ok(parameters) => {
+            run(state, caller, method, parameters).await.unwrap_or_else(IntoResponse::into_response)
+        }
         Err(error) => PageFailure::from(error).into_response(),
     };
     // Whatever became of the token, the browser forgets it (`native-to-web.md` section 4).
     let writer = caller.cookie_writer(state);
     if caller.cookies.has_transfer && writer.clear_transfer(response.headers_mut()).is_err() {
-        return PageFailure::from(OAuthError::new(oauth::ErrorCode::ServerError, "A cookie could not be expired"))
-            .into_response();
+        return PageFailure::from(OAuthError::new(
+            oauth::ErrorCode::ServerError,
+            "A cookie could not be expired",
+        ))
+        .into_response();
     }
     response
 }

@@ -4,9 +4,9 @@ use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 
+use crate::error::JsonError;
 use crate::extract::Caller;
 use crate::{AppState, cors};
-use crate::error::JsonError;
 
 /// `GET /.well-known/jwks.json` (RFC 7517 §5). The next key is published long before it signs, so that a cached copy
 /// holds it already.

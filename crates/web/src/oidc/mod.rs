@@ -8,15 +8,17 @@ pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod userinfo;
 
+use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use idp::token::TokenInput;
 use idp::{CookieChanges, ServerError};
-use oauth::{OAuthError, Parameters};
+use oauth::OAuthError;
 
-use crate::AppState;
 use crate::error::{Challenge, bad_request};
 use crate::extract::Caller;
+use crate::{AppState, body};
 
 /// A redirect of the browser: 303 after a form, so that what the form held goes no further (RFC 9700 §4.12).
 pub(crate) fn redirect(
@@ -34,25 +36,30 @@ pub(crate) fn redirect(
     Ok(response)
 }
 
-/// What endpoints that authenticate the client read from the headers.
-pub(crate) struct ClientHeaders {
-    pub(crate) authorization: Option<String>,
-    pub(crate) forwarded_for: Option<String>,
+/// A request of a client to the token or the revocation endpoint.
+pub(crate) struct ClientCall {
+    pub(crate) input: TokenInput,
+    /// The client that the request names, before anything is believed: for CORS.
+    pub(crate) named_client: String,
+    /// How a refusal of the client is answered.
+    pub(crate) challenge: Challenge,
 }
 
-impl ClientHeaders {
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, OAuthError> {
-        Ok(Self { authorization: one(headers, AUTHORIZATION.as_str())?, forwarded_for: one(headers, "auth0-forwarded-for")? })
-    }
-
-    pub(crate) fn challenge(&self) -> Challenge {
-        if self.authorization.is_some() { Challenge::Basic } else { Challenge::None }
-    }
-
-    /// The client that the request names, before anything is believed: for CORS.
-    pub(crate) fn named_client(&self, parameters: &Parameters) -> String {
-        let basic = || oauth::parse_basic(self.authorization.as_deref()?).ok().map(|basic| basic.client_id);
-        parameters.get("client_id").map(str::to_owned).or_else(basic).unwrap_or_default()
+impl ClientCall {
+    pub(crate) async fn read(
+        query: Option<&str>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, OAuthError> {
+        let authorization = one(headers, AUTHORIZATION.as_str())?;
+        let forwarded_for = one(headers, "auth0-forwarded-for")?;
+        let parameters = body::from_api_post(query, headers, body).await?;
+        let basic = || oauth::parse_basic(authorization.as_deref()?).ok().map(|basic| basic.client_id);
+        Ok(Self {
+            named_client: parameters.get("client_id").map(str::to_owned).or_else(basic).unwrap_or_default(),
+            challenge: if authorization.is_some() { Challenge::Basic } else { Challenge::None },
+            input: TokenInput { parameters, authorization, forwarded_for },
+        })
     }
 }
 
@@ -61,6 +68,9 @@ fn one(headers: &HeaderMap, name: &str) -> Result<Option<String>, OAuthError> {
     let Some(value) = values.next() else { return Ok(None) };
     match (value.to_str(), values.next()) {
         (Ok(value), None) => Ok(Some(value.to_owned())),
-        _ => Err(bad_request(StatusCode::BAD_REQUEST, &format!("The header {name} is malformed or was sent twice"))),
+        _ => Err(bad_request(
+            StatusCode::BAD_REQUEST,
+            &format!("The header {name} is malformed or was sent twice"),
+        )),
     }
 }

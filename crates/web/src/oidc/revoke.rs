@@ -3,12 +3,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use idp::revoke::revoke;
-use idp::token::TokenInput;
 
 use crate::error::JsonError;
 use crate::extract::Caller;
-use crate::oidc::ClientHeaders;
-use crate::{AppState, body, cors};
+use crate::oidc::ClientCall;
+use crate::{AppState, cors};
 
 /// `POST /oauth/revoke` (RFC 7009): 200 with an empty body, also for a token that nobody knows.
 pub(crate) async fn post(
@@ -18,21 +17,15 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let read = async {
-        let client = ClientHeaders::read(&headers)?;
-        Ok((body::from_api_post(query.as_deref(), &headers, body).await?, client))
+    let call = match ClientCall::read(query.as_deref(), &headers, body).await {
+        Ok(call) => call,
+        Err(error) => return JsonError::from(error).into_response(),
     };
-    let (parameters, client) = match read.await {
-        Ok(read) => read,
-        Err(error) => return JsonError::from::<oauth::OAuthError>(error).into_response(),
-    };
-    let (named, challenge) = (client.named_client(&parameters), client.challenge());
-    let ClientHeaders { authorization, forwarded_for } = client;
-    let input = TokenInput { parameters, authorization, forwarded_for };
-    let mut response = match revoke(&state.idp, &caller.context, input).await {
+    let mut response = match revoke(&state.idp, &caller.context, call.input).await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(error) => JsonError::new(error, challenge).into_response(),
+        Err(error) => JsonError::new(error, call.challenge).into_response(),
     };
-    cors::allow_client(&state, &caller.context.tenant.id, &headers, Some(&named), &mut response).await;
+    cors::allow_client(&state, &caller.context.tenant.id, &headers, Some(&call.named_client), &mut response)
+        .await;
     response
 }

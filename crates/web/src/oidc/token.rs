@@ -3,12 +3,12 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use idp::token::{TokenInput, token};
+use idp::token::token;
 
 use crate::error::JsonError;
 use crate::extract::Caller;
-use crate::oidc::ClientHeaders;
-use crate::{AppState, body, cors};
+use crate::oidc::ClientCall;
+use crate::{AppState, cors};
 
 /// `POST /oauth/token` (RFC 6749 §3.2).
 pub(crate) async fn post(
@@ -18,21 +18,15 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let read = async {
-        let client = ClientHeaders::read(&headers)?;
-        Ok((body::from_api_post(query.as_deref(), &headers, body).await?, client))
+    let call = match ClientCall::read(query.as_deref(), &headers, body).await {
+        Ok(call) => call,
+        Err(error) => return JsonError::from(error).into_response(),
     };
-    let (parameters, client) = match read.await {
-        Ok(read) => read,
-        Err(error) => return JsonError::from::<oauth::OAuthError>(error).into_response(),
-    };
-    let (named, challenge) = (client.named_client(&parameters), client.challenge());
-    let ClientHeaders { authorization, forwarded_for } = client;
-    let input = TokenInput { parameters, authorization, forwarded_for };
-    let mut response = match token(&state.idp, &caller.context, input).await {
+    let mut response = match token(&state.idp, &caller.context, call.input).await {
         Ok(tokens) => Json(tokens).into_response(),
-        Err(error) => JsonError::new(error, challenge).into_response(),
+        Err(error) => JsonError::new(error, call.challenge).into_response(),
     };
-    cors::allow_client(&state, &caller.context.tenant.id, &headers, Some(&named), &mut response).await;
+    cors::allow_client(&state, &caller.context.tenant.id, &headers, Some(&call.named_client), &mut response)
+        .await;
     response
 }

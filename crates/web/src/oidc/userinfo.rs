@@ -60,9 +60,14 @@ async fn answer(
 }
 
 /// The one token of the request. In the query it is refused: logs and histories keep URLs (RFC 9700 §4.3.2).
-fn bearer(query: Option<&str>, headers: &HeaderMap, in_form: Option<String>) -> Result<Option<String>, OAuthError> {
+fn bearer(
+    query: Option<&str>,
+    headers: &HeaderMap,
+    in_form: Option<String>,
+) -> Result<Option<String>, OAuthError> {
     let refuse = |description| Err(bad_request(StatusCode::BAD_REQUEST, description));
-    let in_query = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, _)| key == "access_token");
+    let in_query =
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, _)| key == "access_token");
     if in_query {
         return refuse("The access token must not be in the URL");
     }
@@ -73,7 +78,9 @@ fn bearer(query: Option<&str>, headers: &HeaderMap, in_form: Option<String>) -> 
         (Some(value), None) => {
             let scheme_and_token = value.to_str().ok().and_then(|value| value.split_once(' '));
             match scheme_and_token {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                    Some(token.trim().to_owned())
+                }
                 _ => None,
             }
         }

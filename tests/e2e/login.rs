@@ -1,0 +1,84 @@
+use end_to_end::flow::{code_of, log_in};
+use end_to_end::{Login, TestServer, seed};
+use reqwest::Method;
+
+// LG4
+#[tokio::test]
+async fn unknown_user_and_wrong_password_get_the_same_page() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let begun = Login::web().begin(&browser).await;
+    let mut pages = Vec::new();
+    for (user, password) in
+        [(seed::ADA, "wrong password"), ("nobody@example.com", "wrong password"), (seed::ADA, "")]
+    {
+        let answer = log_in(&browser, begun.location(), user, password).await;
+        pages.push((answer.expect(400).body.replace(user, "USER"), answer.set_cookies()));
+        assert!(!answer.body.contains("wrong password"), "a password never comes back");
+        assert!(answer.body.contains("role=\"alert\""));
+    }
+    assert!(pages.iter().all(|page| *page == pages[0]));
+    // And the right one still works in the same login.
+    code_of(log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await.expect(303));
+}
+
+// LG3
+#[tokio::test]
+async fn guessing_is_stopped_for_the_account_however_it_is_written_and_ends_by_itself() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let begun = Login::web().begin(&browser).await;
+    let spellings = [seed::ADA, "ADA@example.com", " ada@example.com ", "Ada@Example.Com"];
+    let mut stopped = None;
+    for attempt in 0..120 {
+        let answer = log_in(&browser, begun.location(), spellings[attempt % spellings.len()], "wrong").await;
+        if answer.status == 429 {
+            stopped = Some(attempt);
+            break;
+        }
+        answer.expect(400);
+    }
+    assert!(stopped.expect("a limit") <= 100, "NIST 800-63B allows 100 failures");
+    assert_eq!(log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await.status, 429);
+    server.clock.advance_secs(3600);
+    Login::web().code(&server.client(), seed::ADA).await;
+}
+
+// BR2
+#[tokio::test]
+async fn a_form_that_another_site_sent_is_refused() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let begun = Login::web().begin(&browser).await;
+    let csrf = browser.get(begun.location()).await.field("csrf");
+    let form = [("csrf", csrf.as_str()), ("username", seed::ADA), ("password", seed::PASSWORD)];
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "http://other.localhost"),
+    ] {
+        let request = browser.request(Method::POST, begun.location()).header(name, value).form(&form);
+        browser.send(request).await.expect_page(403);
+    }
+    for csrf in ["", "wrong"] {
+        let form = [("csrf", csrf), ("username", seed::ADA), ("password", seed::PASSWORD)];
+        browser.post_form(begun.location(), &form).await.expect_page(400);
+    }
+    let request =
+        browser.request(Method::POST, begun.location()).header("sec-fetch-site", "same-origin").form(&form);
+    code_of(browser.send(request).await.expect(303));
+}
+
+// BR6
+#[tokio::test]
+async fn what_a_request_brings_is_escaped_on_the_page() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let attack = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let begun = Login::web().with("login_hint", attack).begin(&browser).await;
+    let page = browser.get(begun.location()).await;
+    assert!(!page.expect(200).body.contains("<script") && !page.body.contains("<img"), "{}", page.body);
+    let again = log_in(&browser, begun.location(), attack, "wrong").await;
+    assert!(!again.body.contains("<script") && !again.body.contains("<img"), "{}", again.body);
+}

@@ -1,0 +1,16 @@
+//! Behaviours of the whole server over HTTP. The ids in comments are those of the security checklist.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure is a panic")]
+
+mod actions;
+mod authorize;
+mod browser;
+mod client_authentication;
+mod discovery;
+mod login;
+mod logout;
+mod refresh;
+mod sessions;
+mod token;
+mod transfer;
+mod userinfo;

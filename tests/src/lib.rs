@@ -1,0 +1,27 @@
+//! What the end-to-end tests share: a server in this process with a database and a clock of its own, and a client that
+//! speaks raw HTTP and shares no code with the server.
+//!
+//! Two assertions are on for every response that any test receives: it has the security headers, and its `Location` is
+//! a registered URI or an address of our own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "this crate is test code: a failure is a panic, and names say what is what"
+)]
+
+pub mod actions;
+pub mod client;
+pub mod clock;
+pub mod flow;
+pub mod jwt;
+pub mod seed;
+pub mod server;
+
+pub use actions::FakeActions;
+pub use client::{RawClient, Response};
+pub use clock::FakeClock;
+pub use flow::Login;
+pub use server::TestServer;

@@ -1,0 +1,147 @@
+//! Two tenants with clients, an API and users.
+
+use idp::{Idp, hash_credential, manage};
+use model::{
+    AppType, Client, ClientGrant, ClientId, RefreshTokenSettings, ResourceServer, SessionSettings,
+    SessionTransfer, Tenant, TenantId, TokenEndpointAuthMethod, TransferMethod,
+};
+
+pub const ACME: &str = "acme";
+pub const OTHER: &str = "other";
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const ADA: &str = "ada@example.com";
+pub const BOB: &str = "bob@example.com";
+pub const API: &str = "https://api.acme.example/";
+
+pub const NATIVE: &str = "native-app";
+pub const NATIVE_CALLBACK: &str = "com.example.native:/callback";
+pub const WEB: &str = "web-app";
+pub const WEB_CALLBACK: &str = "https://web.example/callback?kept=1";
+pub const WEB_SECRET: &str = "web-secret-web-secret-web-secret";
+/// Authenticates with HTTP Basic; the secret has what RFC 6749 §2.3.1 wants encoded. No PKCE of its own accord.
+pub const BASIC: &str = "basic-app";
+pub const BASIC_CALLBACK: &str = "https://basic.example/callback";
+pub const BASIC_SECRET: &str = "s:e%c+r e&t-\u{20ac}-and-some-more-of-it";
+pub const SPA: &str = "spa-app";
+pub const SPA_CALLBACK: &str = "https://spa.example/callback";
+pub const MACHINE: &str = "machine-app";
+pub const MACHINE_SECRET: &str = "machine-secret-machine-secret-ma";
+/// Accepts a session transfer token by cookie alone, and may keep refresh tokens.
+pub const COOKIE_WEB: &str = "cookie-web-app";
+pub const COOKIE_WEB_CALLBACK: &str = "https://cookie-web.example/callback";
+pub const LOGOUT_URL: &str = "https://web.example/bye";
+pub const TENANT_LOGOUT_URL: &str = "https://acme.example/bye";
+
+/// Without their queries: where a `Location` may lead.
+pub const REGISTERED: [&str; 7] = [
+    NATIVE_CALLBACK,
+    "https://web.example/callback",
+    BASIC_CALLBACK,
+    SPA_CALLBACK,
+    COOKIE_WEB_CALLBACK,
+    LOGOUT_URL,
+    TENANT_LOGOUT_URL,
+];
+
+fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callbacks: &[&str]) -> Client {
+    Client {
+        client_id: ClientId::new(id),
+        name: format!("The {id}"),
+        client_secret_hashes: Vec::new(),
+        app_type,
+        token_endpoint_auth_method: method,
+        callbacks: callbacks.iter().map(|uri| (*uri).to_owned()).collect(),
+        allowed_logout_urls: Vec::new(),
+        grant_types: vec!["authorization_code".into(), "refresh_token".into()],
+        metadata: Default::default(),
+        session_transfer: None,
+        refresh_token: RefreshTokenSettings::default(),
+        id_token_lifetime_secs: 36_000,
+        is_token_endpoint_ip_header_trusted: false,
+    }
+}
+
+/// The clients of both tenants, by what they are for.
+pub fn clients() -> Vec<Client> {
+    use TokenEndpointAuthMethod::{ClientSecretBasic, ClientSecretPost, None};
+    let accepts = |methods: &[TransferMethod]| SessionTransfer {
+        allowed_authentication_methods: methods.to_vec(),
+        ..SessionTransfer::default()
+    };
+    vec![
+        Client {
+            session_transfer: Some(SessionTransfer {
+                can_create_session_transfer_token: true,
+                ..SessionTransfer::default()
+            }),
+            ..client(NATIVE, AppType::Native, None, &[NATIVE_CALLBACK, "http://127.0.0.1/callback"])
+        },
+        Client {
+            client_secret_hashes: vec![hash_credential(WEB_SECRET)],
+            allowed_logout_urls: vec![LOGOUT_URL.to_owned()],
+            session_transfer: Some(accepts(&[TransferMethod::Cookie, TransferMethod::Query])),
+            ..client(WEB, AppType::RegularWeb, ClientSecretPost, &[WEB_CALLBACK])
+        },
+        Client {
+            client_secret_hashes: vec![hash_credential(BASIC_SECRET)],
+            ..client(BASIC, AppType::RegularWeb, ClientSecretBasic, &[BASIC_CALLBACK])
+        },
+        client(SPA, AppType::Spa, None, &[SPA_CALLBACK]),
+        Client {
+            client_secret_hashes: vec![hash_credential(MACHINE_SECRET)],
+            grant_types: vec!["client_credentials".into()],
+            ..client(MACHINE, AppType::NonInteractive, ClientSecretPost, &[])
+        },
+        Client {
+            client_secret_hashes: vec![hash_credential(WEB_SECRET)],
+            session_transfer: Some(SessionTransfer {
+                allow_refresh_token: true,
+                ..accepts(&[TransferMethod::Cookie])
+            }),
+            ..client(COOKIE_WEB, AppType::RegularWeb, ClientSecretPost, &[COOKIE_WEB_CALLBACK])
+        },
+    ]
+}
+
+/// Makes both tenants alike, so that only the tenant keeps their things apart.
+pub async fn seed(idp: &Idp) {
+    for name in [ACME, OTHER] {
+        let id = TenantId::new(name);
+        let tenant = Tenant {
+            id: id.clone(),
+            friendly_name: format!("The {name} tenant"),
+            default_audience: None,
+            allowed_logout_urls: vec![TENANT_LOGOUT_URL.to_owned()],
+            sessions: SessionSettings::default(),
+            created_at: idp.now(),
+        };
+        manage::create_tenant(idp, &tenant).await.expect("a tenant");
+        let api = ResourceServer {
+            identifier: API.to_owned(),
+            name: "The API".to_owned(),
+            scopes: vec!["read:things".into(), "write:things".into()],
+            allow_offline_access: true,
+            token_lifetime_secs: 3600,
+        };
+        manage::put_resource_server(idp, &id, &api).await.expect("an API");
+        for client in clients() {
+            manage::put_client(idp, &id, &client).await.expect("a client");
+        }
+        let grant = ClientGrant {
+            client_id: ClientId::new(MACHINE),
+            audience: API.to_owned(),
+            scope: vec!["read:things".into()],
+        };
+        manage::put_client_grant(idp, &id, &grant).await.expect("a grant");
+        for (email, name) in [(ADA, "Ada"), (BOB, "Bob")] {
+            let user = manage::NewUser {
+                email: Some(email.to_owned()),
+                email_verified: true,
+                name: Some(name.to_owned()),
+                password: PASSWORD.to_owned(),
+                ..manage::NewUser::default()
+            };
+            manage::create_user(idp, &id, user).await.expect("a user");
+        }
+    }
+}
