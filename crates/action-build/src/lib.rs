@@ -1,0 +1,73 @@
+//! Makes artifacts from what authors write: a memory image from a script, or a checked component.
+//!
+//! Building a script runs its top level, under limits, in the same sandbox as a login.
+
+mod component;
+mod image;
+pub mod measure;
+mod source;
+
+use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
+use action_runtime::{Runtime, ScriptPackage, sha256_hex};
+
+pub use component::MAX_COMPONENT_BYTES;
+pub use source::{Program, Source};
+
+/// Why a source did not become an artifact. The text is for its author.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {message}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        message: String,
+    },
+    /// The file is neither a script nor a component, or is too large.
+    #[error("{file}: {message}")]
+    Unsuitable {
+        /// The file as the author named it.
+        file: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The script's top level failed: a syntax error, something thrown, no handler, or a limit.
+    #[error("{0}")]
+    Script(RunError),
+}
+
+impl BuildError {
+    /// What the script threw, with the position in the author's own file, where there is one.
+    #[must_use]
+    pub fn exception(&self) -> Option<&GuestException> {
+        match self {
+            Self::Script(error) => error.exception(),
+            _ => None,
+        }
+    }
+}
+
+/// Makes an artifact. The same source always makes the same one.
+///
+/// # Errors
+/// [`BuildError`], whose text is for the author of the source.
+pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Artifact, BuildError> {
+    match &source.program {
+        Program::Script { code, modules } => {
+            let package = ScriptPackage { file: &source.file_name, code, modules };
+            let evaluated = runtime.evaluate(&package, limits).map_err(BuildError::Script)?;
+            let bytes = image::encode(&evaluated.memory);
+            let kind = ArtifactKind::MemoryImage {
+                engine: runtime.engine_digest().to_owned(),
+                evaluated_at_login: evaluated.evaluated_at_login,
+            };
+            Ok(Artifact { kind, digest: sha256_hex(&bytes), bytes })
+        }
+        Program::Component(bytes) => {
+            component::check(bytes)
+                .map_err(|message| BuildError::Unsuitable { file: source.file_name.clone(), message })?;
+            Ok(Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() })
+        }
+    }
+}

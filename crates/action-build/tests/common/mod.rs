@@ -1,0 +1,66 @@
+//! What the tests of Actions share.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use action_api::{Artifact, Limits, RunReport};
+use action_build::{BuildError, Source, build};
+use action_runtime::{RunInput, Runtime, RuntimeConfig};
+
+pub const NOW_MS: i64 = 1_780_000_000_000;
+
+pub const LIMITS: Limits = Limits {
+    fuel: 400_000_000,
+    wall_clock_ms: 10_000,
+    memory_bytes: 16 << 20,
+    stack_bytes: 512 << 10,
+    event_bytes: 256 << 10,
+    commands: 50,
+    command_bytes: 64 << 10,
+    console_bytes: 4 << 10,
+    host_calls: 10_000,
+};
+
+/// One runtime for all tests of a binary, with compiled code kept in Cargo's folder for tests.
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("code");
+    Runtime::new(RuntimeConfig::new(Some(cache))).expect("a runtime")
+});
+
+pub fn script(code: &str) -> Result<Artifact, BuildError> {
+    build(&RUNTIME, &Source::script("action.js", code), &LIMITS)
+}
+
+pub fn run_with(artifact: &Artifact, event: &str, seed: u8, limits: &Limits) -> RunReport {
+    let secrets = BTreeMap::new();
+    RUNTIME.run(artifact, RunInput { event, secrets: &secrets, now_ms: NOW_MS, seed: [seed; 32] }, limits)
+}
+
+pub fn run(artifact: &Artifact, event: &str) -> RunReport {
+    run_with(artifact, event, 1, &LIMITS)
+}
+
+/// Builds a handler with this body and runs it on an empty event.
+pub fn handler(body: &str) -> RunReport {
+    let code = format!("exports.onExecutePostLogin = async (event, api) => {{\n{body}\n}};");
+    run(&script(&code).expect("it builds"), "{}")
+}
+
+/// What the run printed, one line after the other.
+pub fn printed(report: &RunReport) -> String {
+    assert_eq!(report.error, None);
+    report.console.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+pub fn sample(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/actions/limit-transferred-session").join(name)
+}
+
+/// A run that must go as always, whatever ran before it.
+pub fn good_run() {
+    let report = handler("api.idToken.setCustomClaim('plan', [].concat({}).length); api.access.deny(JSON.stringify({ a: 1 }))");
+    assert_eq!(report.error, None);
+    assert_eq!(report.commands.len(), 2);
+}

@@ -1,0 +1,145 @@
+//! Compiles the JS engine (QuickJS-ng and `actions/js-engine/shim.c`) to a core Wasm module and splits it in two: the
+//! code, which all scripts share, and the memory that it starts with.
+//!
+//! The C sources of QuickJS-ng come inside the registry package `rquickjs-sys`, whose checksum `Cargo.lock` pins. That
+//! package is never compiled: its dependency entry is for no target at all.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SOURCES: [&str; 4] = ["quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c"];
+/// The shadow stack. The native stack that Wasm code has is 512 KiB: JavaScript meets that limit first (`script.rs`).
+const STACK_BYTES: u32 = 512 * 1024;
+const INITIAL_MEMORY_BYTES: u32 = 1 << 20;
+/// No script can ever have more, whatever its limits say.
+const MAX_MEMORY_BYTES: u32 = 256 << 20;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let manifest = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let shim = manifest.join("../../actions/js-engine/shim.c");
+    println!("cargo::rerun-if-changed={}", shim.display());
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=WASI_SDK_PATH");
+    println!("cargo::rustc-env=ENGINE_STACK_BYTES={STACK_BYTES}");
+
+    let quickjs = quickjs_sources(&manifest)?;
+    let engine = out.join("engine.wasm");
+    compile(&quickjs, &shim, &engine)?;
+    let (code, memory) = split(&fs::read(&engine)?).ok_or("the linker wrote a module that this script cannot split")?;
+    fs::write(out.join("engine-code.wasm"), code)?;
+    fs::write(out.join("engine-memory.wasm"), memory)?;
+    Ok(())
+}
+
+/// The folder of QuickJS-ng's sources inside the package `rquickjs-sys`.
+fn quickjs_sources(manifest: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    // Without `--offline`: a clean clone may not have fetched a package that no target compiles.
+    let output = Command::new(env::var("CARGO")?)
+        .args(["metadata", "--format-version", "1", "--locked", "--manifest-path"])
+        .arg(manifest.join("Cargo.toml"))
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let path = metadata["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|package| package["name"] == "rquickjs-sys")
+        .and_then(|package| package["manifest_path"].as_str())
+        .ok_or("Cargo.lock has no package rquickjs-sys")?;
+    Ok(Path::new(path).with_file_name("quickjs"))
+}
+
+fn compile(quickjs: &Path, shim: &Path, output: &Path) -> Result<(), Box<dyn Error>> {
+    let missing = "the C toolchain for Wasm is missing: apt-get install -y clang lld wasi-libc libclang-rt-14-dev-wasm32 \
+                   (libclang-rt-*-dev-wasm32 of your clang's version), or set WASI_SDK_PATH";
+    let mut clang = match env::var_os("WASI_SDK_PATH") {
+        Some(sdk) => {
+            let sdk = PathBuf::from(sdk);
+            let mut clang = Command::new(sdk.join("bin/clang"));
+            clang.arg("--sysroot").arg(sdk.join("share/wasi-sysroot"));
+            clang
+        }
+        None => Command::new("clang"),
+    };
+    clang.args(["--target=wasm32-wasi", "-O2", "-mexec-model=reactor", "-D_GNU_SOURCE", "-DNDEBUG", "-w"]);
+    clang.args(["-D_WASI_EMULATED_PROCESS_CLOCKS", "-D_WASI_EMULATED_SIGNAL"]);
+    clang.args(["-lwasi-emulated-process-clocks", "-lwasi-emulated-signal"]);
+    clang.args(["-Wl,--import-memory", "-Wl,--stack-first", "-Wl,--strip-debug"]);
+    clang.arg(format!("-Wl,-z,stack-size={STACK_BYTES}"));
+    clang.arg(format!("-Wl,--initial-memory={INITIAL_MEMORY_BYTES}"));
+    clang.arg(format!("-Wl,--max-memory={MAX_MEMORY_BYTES}"));
+    clang.arg("-I").arg(quickjs);
+    clang.args(SOURCES.map(|source| quickjs.join(source)));
+    clang.arg(shim).arg("-o").arg(output);
+    let result = clang.output().map_err(|error| format!("{missing} ({error})"))?;
+    if !result.status.success() {
+        return Err(format!("{missing}\n{}", String::from_utf8_lossy(&result.stderr)).into());
+    }
+    Ok(())
+}
+
+/// Splits the linked module: all but its start, data and custom sections; and a module with only a memory and the data.
+///
+/// The start section goes too: it would zero `.bss` of an imported memory, which wipes a saved image.
+fn split(wasm: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    const CUSTOM: u8 = 0;
+    const START: u8 = 8;
+    const DATA: u8 = 11;
+    const DATA_COUNT: u8 = 12;
+    let mut code = wasm.get(..8)?.to_vec();
+    let mut memory = code.clone();
+    // One memory: minimum and maximum in pages of 64 KiB. Exported as "memory".
+    let mut limits = vec![1, 1];
+    leb128(&mut limits, INITIAL_MEMORY_BYTES >> 16);
+    leb128(&mut limits, MAX_MEMORY_BYTES >> 16);
+    section(&mut memory, 5, &limits);
+    section(&mut memory, 7, b"\x01\x06memory\x02\x00");
+
+    let mut at = 8;
+    while at < wasm.len() {
+        let id = *wasm.get(at)?;
+        let (length, header) = read_leb128(wasm.get(at + 1..)?)?;
+        let end = at + 1 + header + length;
+        let body = wasm.get(at + 1 + header..end)?;
+        match id {
+            CUSTOM | START | DATA_COUNT => {}
+            DATA => section(&mut memory, DATA, body),
+            _ => section(&mut code, id, body),
+        }
+        at = end;
+    }
+    Some((code, memory))
+}
+
+fn section(module: &mut Vec<u8>, id: u8, body: &[u8]) {
+    module.push(id);
+    leb128(module, body.len() as u32);
+    module.extend_from_slice(body);
+}
+
+fn leb128(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// The value and how many bytes it took.
+fn read_leb128(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut value = 0;
+    for (index, byte) in bytes.iter().take(5).enumerate() {
+        value |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}

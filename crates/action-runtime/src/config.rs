@@ -1,0 +1,117 @@
+use std::path::PathBuf;
+
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Strategy,
+};
+
+/// Bytes of native stack for Wasm code. Exhausting it is a trap; exhausting the thread's own stack would end the
+/// process, so every thread that runs Actions needs well over this (Tokio's blocking threads have 2 MiB).
+pub(crate) const MAX_WASM_STACK: usize = 512 * 1024;
+
+/// What a [`crate::Runtime`] is made with.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// The folder that keeps compiled code between processes; it is created with mode 0700 and must belong to this
+    /// user alone. Without it the JS engine is compiled at each start, which takes seconds.
+    pub cache_dir: Option<PathBuf>,
+    /// How many sandboxes may be alive at once. A run beyond that fails with a host error: whoever calls queues.
+    pub concurrent_runs: u32,
+    /// The most linear memory that any run may have, in bytes; `Limits::memory_bytes` cuts further.
+    pub max_memory_bytes: usize,
+}
+
+impl RuntimeConfig {
+    /// 64 sandboxes of up to 64 MiB.
+    #[must_use]
+    pub fn new(cache_dir: Option<PathBuf>) -> Self {
+        Self { cache_dir, concurrent_runs: 64, max_memory_bytes: 64 << 20 }
+    }
+}
+
+/// Why there is no runtime, or why something could not be loaded into it. All of it is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// wasmtime refused.
+    #[error("the Wasm engine: {0}")]
+    Wasm(String),
+    /// The folder of compiled code cannot be used.
+    #[error("the cache folder {path}: {message}")]
+    Cache {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The artifact's bytes are not what its digest says, or another engine made it.
+    #[error("the artifact {digest}: {message}")]
+    Artifact {
+        /// The artifact's name.
+        digest: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+impl From<wasmtime::Error> for RuntimeError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Wasm(format!("{error:#}"))
+    }
+}
+
+/// The settings of `security-checklist.md`, "Engine settings".
+pub(crate) fn wasmtime_config(config: &RuntimeConfig) -> Config {
+    let mut wasm = Config::new();
+    wasm.strategy(Strategy::Cranelift)
+        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking)
+        .cranelift_nan_canonicalization(true);
+    wasm.consume_fuel(true).epoch_interruption(true).max_wasm_stack(MAX_WASM_STACK);
+    // Some of these are on by default. What is off by default stays listed: defaults change.
+    wasm.wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_extended_const(false)
+        .wasm_component_model(true);
+    wasm.wasm_features(wasmtime::WasmFeatures::FUNCTION_REFERENCES | wasmtime::WasmFeatures::EXCEPTIONS, false);
+    wasm.memory_init_cow(true).wasm_backtrace_max_frames(None);
+    wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+    wasm
+}
+
+fn pool(config: &RuntimeConfig) -> PoolingAllocationConfig {
+    let runs = config.concurrent_runs;
+    let mut pool = PoolingAllocationConfig::new();
+    // A script is two instances (its image, the engine) and one memory; a component is a few instances and one memory.
+    pool.total_core_instances(runs * 4)
+        .total_component_instances(runs)
+        .total_memories(runs)
+        .total_tables(runs * 4)
+        .max_core_instances_per_component(4)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .max_tables_per_module(1)
+        .max_memories_per_module(1)
+        .table_elements(20_000)
+        .max_memory_size(config.max_memory_bytes);
+    // Where the kernel can list the pages that a run wrote (Linux 6.7), only those are put back, whatever the size.
+    // Elsewhere a reset rewrites the whole kept part, so that must not be much larger than an image (2 MiB).
+    if kernel_lists_written_pages() {
+        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(16 << 20);
+    } else {
+        pool.linear_memory_keep_resident(2 << 20);
+    }
+    pool.table_keep_resident(64 << 10);
+    pool
+}
+
+/// Whether the kernel has the ioctl `PAGEMAP_SCAN`: Linux 6.7.
+fn kernel_lists_written_pages() -> bool {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    name.sysname().to_bytes() == b"Linux" && version >= (6, 7)
+}

@@ -1,0 +1,250 @@
+//! The JS engine: its code, the memory that it starts with, and its imports.
+
+use action_api::ConsoleLevel;
+use wasmtime::{AsContextMut, Caller, Engine, Extern, Instance, Linker, Memory, Module, Store, TypedFunc};
+
+use crate::RuntimeError;
+use crate::cache::{CodeCache, sha256_hex};
+use crate::host::{Answer, Host, charge};
+use crate::outcome;
+
+static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"));
+static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-memory.wasm"));
+static PRELUDE: &str = include_str!("../../../actions/js-engine/prelude.js");
+
+/// How much of the memory's beginning is the shadow stack. It holds nothing while no export runs.
+pub const STACK_BYTES: usize = {
+    let (digits, mut value, mut at) = (env!("ENGINE_STACK_BYTES").as_bytes(), 0, 0);
+    while at < digits.len() {
+        value = value * 10 + (digits[at] - b'0') as usize;
+        at += 1;
+    }
+    value
+};
+
+/// WASI's "bad file descriptor".
+const EBADF: i32 = 8;
+/// What the shim takes as the end of the run.
+const OVER_LIMIT: i32 = -1;
+/// The most of an error's name or stack that is kept, in bytes.
+const TEXT_BYTES: usize = 16 << 10;
+
+pub(crate) struct JsEngine {
+    /// Names the engine and its prelude: an image fits only the one that made it.
+    pub(crate) digest: String,
+    code: Module,
+    start_memory: Module,
+    linker: Linker<Host>,
+    /// The imports in the code's order; `None` is the memory.
+    imports: Vec<Option<(String, String)>>,
+}
+
+/// The engine on one memory.
+pub(crate) struct Running {
+    instance: Instance,
+    memory: Memory,
+}
+
+impl JsEngine {
+    pub(crate) fn load(engine: &Engine, cache: &CodeCache) -> Result<Self, RuntimeError> {
+        let digest = sha256_hex(
+            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), sha256_hex(PRELUDE.as_bytes())).as_bytes(),
+        );
+        let compiled = cache.get(engine, &sha256_hex(CODE), || engine.precompile_module(CODE))?;
+        let code = deserialize(engine, &compiled)?;
+        let start_memory = Module::new(engine, START_MEMORY)?;
+        let imports = code
+            .imports()
+            .map(|import| {
+                import.ty().memory().is_none().then(|| (import.module().to_owned(), import.name().to_owned()))
+            })
+            .collect();
+        Ok(Self { digest, code, start_memory, linker: linker(engine)?, imports })
+    }
+
+    /// Starts the engine afresh and evaluates the prelude. This is our own code: it runs without the script's limits.
+    pub(crate) fn boot(&self, store: &mut Store<Host>) -> wasmtime::Result<Running> {
+        let (fuel, limits) = (store.get_fuel()?, store.data().limits);
+        store.set_fuel(u64::MAX)?;
+        store.set_epoch_deadline(u64::MAX / 2);
+        store.data_mut().limits.fuel = u64::MAX;
+        let running = self.instantiate(store, &self.start_memory)?;
+        running.func::<(), ()>(store, "_initialize")?.call(&mut *store, ())?;
+        let at = running.write(store, &[PRELUDE.as_bytes()])?;
+        let booted = running.func::<(u32, u32), i32>(store, "boot")?.call(&mut *store, (at, length(PRELUDE.as_bytes())?));
+        outcome::of_script(booted, store.data_mut())
+            .map_err(|error| wasmtime::Error::msg(format!("the prelude failed: {error}")))?;
+        store.data_mut().limits = limits;
+        store.data_mut().touched = false;
+        store.set_fuel(fuel)?;
+        store.set_epoch_deadline(crate::host::epoch_ticks(limits.wall_clock()));
+        Ok(running)
+    }
+
+    /// Puts the engine on the memory of an image.
+    pub(crate) fn instantiate(&self, store: &mut Store<Host>, image: &Module) -> wasmtime::Result<Running> {
+        let image = Instance::new(&mut *store, image, &[])?;
+        let memory =
+            image.get_memory(&mut *store, "memory").ok_or_else(|| wasmtime::Error::msg("the image has no memory"))?;
+        store.data_mut().memory = Some(memory);
+        let mut imports = Vec::with_capacity(self.imports.len());
+        for import in &self.imports {
+            imports.push(match import {
+                None => Extern::Memory(memory),
+                Some((module, name)) => self
+                    .linker
+                    .get(&mut *store, module, name)?,
+            });
+        }
+        let instance = Instance::new(&mut *store, &self.code, &imports)?;
+        Ok(Running { instance, memory })
+    }
+}
+
+impl Running {
+    pub(crate) fn func<P: wasmtime::WasmParams, R: wasmtime::WasmResults>(
+        &self,
+        store: &mut Store<Host>,
+        name: &str,
+    ) -> wasmtime::Result<TypedFunc<P, R>> {
+        self.instance.get_typed_func(store, name)
+    }
+
+    /// Copies the parts, one after the other, into memory that the guest allocated.
+    pub(crate) fn write(&self, store: &mut Store<Host>, parts: &[&[u8]]) -> wasmtime::Result<u32> {
+        let total: usize = parts.iter().map(|part| part.len()).sum();
+        let size = u32::try_from(total).map_err(|_| wasmtime::Error::msg("more than a guest can hold"))?;
+        let at = self.func::<u32, u32>(store, "alloc")?.call(&mut *store, size)?;
+        if at == 0 {
+            // `malloc` answers NULL only when memory could not grow.
+            store.data_mut().over.get_or_insert("memory_bytes");
+            return Err(outcome::LimitReached.into());
+        }
+        let mut to = at as usize;
+        for part in parts {
+            self.memory.write(&mut *store, to, part)?;
+            to += part.len();
+        }
+        Ok(at)
+    }
+
+    pub(crate) fn memory<'a>(&self, store: &'a Store<Host>) -> &'a [u8] {
+        self.memory.data(store)
+    }
+}
+
+pub(crate) fn length(bytes: &[u8]) -> wasmtime::Result<u32> {
+    u32::try_from(bytes.len()).map_err(|_| wasmtime::Error::msg("more than a guest can hold"))
+}
+
+#[expect(unsafe_code, reason = "wasmtime trusts what it deserializes; the cache vouches for it (see cache.rs)")]
+fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Module> {
+    // SAFETY: `compiled` comes from `precompile_module` of this very engine, directly or by way of the cache, which
+    // checks owner, mode and digest.
+    unsafe { Module::deserialize(engine, compiled) }
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+    let mut linker = Linker::new(engine);
+    linker.func_wrap("postern", "command", command)?;
+    linker.func_wrap("postern", "console", console)?;
+    linker.func_wrap("postern", "exception", exception)?;
+    linker.func_wrap("postern", "interrupted", |mut caller: Caller<'_, Host>| -> wasmtime::Result<i32> {
+        let left = caller.get_fuel()?;
+        Ok(i32::from(caller.data_mut().budget_is_used_up(left)))
+    })?;
+    linker.func_wrap("postern", "randomness_read", |mut caller: Caller<'_, Host>| caller.data_mut().touched = true)?;
+    // The C library wants these of WASI. There are no files.
+    let wasi = "wasi_snapshot_preview1";
+    linker.func_wrap(wasi, "clock_time_get", clock_time_get)?;
+    linker.func_wrap(wasi, "fd_close", |_: i32| EBADF)?;
+    linker.func_wrap(wasi, "fd_fdstat_get", |_: i32, _: i32| EBADF)?;
+    linker.func_wrap(wasi, "fd_seek", |_: i32, _: i64, _: i32, _: i32| EBADF)?;
+    linker.func_wrap(wasi, "fd_write", |_: i32, _: i32, _: i32, _: i32| EBADF)?;
+    Ok(linker)
+}
+
+/// The clock stands still during a run; the monotonic one is always 0. Reading the former ends what an image can hold.
+fn clock_time_get(mut caller: Caller<'_, Host>, clock: i32, _precision: i64, result: i32) -> wasmtime::Result<i32> {
+    const REALTIME: i32 = 0;
+    let nanoseconds = if clock == REALTIME {
+        caller.data_mut().touched = true;
+        u64::try_from(caller.data().now_ms).unwrap_or(0).saturating_mul(1_000_000)
+    } else {
+        0
+    };
+    memory_of(&caller)?.write(&mut caller, result as u32 as usize, &nanoseconds.to_le_bytes())?;
+    Ok(0)
+}
+
+fn command(
+    mut caller: Caller<'_, Host>,
+    json: u32,
+    json_length: u32,
+    error: u32,
+    capacity: u32,
+) -> wasmtime::Result<i32> {
+    charge(&mut caller, json_length as usize)?;
+    let memory = memory_of(&caller)?;
+    let (data, host) = memory.data_and_store_mut(&mut caller);
+    match host.command_json(slice(data, json, json_length)?) {
+        Answer::Accepted => Ok(0),
+        Answer::OverLimit => Ok(OVER_LIMIT),
+        Answer::Refused(message) => {
+            let mut end = message.len().min(capacity as usize);
+            while !message.is_char_boundary(end) {
+                end -= 1;
+            }
+            memory.write(caller.as_context_mut(), error as usize, &message.as_bytes()[..end])?;
+            Ok(i32::try_from(end)?)
+        }
+    }
+}
+
+fn console(mut caller: Caller<'_, Host>, level: u32, text: u32, text_length: u32) -> wasmtime::Result<i32> {
+    charge(&mut caller, text_length as usize)?;
+    let memory = memory_of(&caller)?;
+    let (data, host) = memory.data_and_store_mut(&mut caller);
+    let level = match level {
+        0 => ConsoleLevel::Trace,
+        1 => ConsoleLevel::Debug,
+        3 => ConsoleLevel::Info,
+        4 => ConsoleLevel::Warn,
+        5 => ConsoleLevel::Error,
+        _ => ConsoleLevel::Log,
+    };
+    match host.print(level, slice(data, text, text_length)?) {
+        Answer::OverLimit => Ok(OVER_LIMIT),
+        _ => Ok(0),
+    }
+}
+
+fn exception(
+    mut caller: Caller<'_, Host>,
+    name: u32,
+    name_length: u32,
+    message: u32,
+    message_length: u32,
+    stack: u32,
+    stack_length: u32,
+) -> wasmtime::Result<()> {
+    let memory = memory_of(&caller)?;
+    let (data, host) = memory.data_and_store_mut(&mut caller);
+    let text = |at, length: u32| -> wasmtime::Result<String> {
+        let bytes = slice(data, at, length.min(TEXT_BYTES as u32))?;
+        Ok(String::from_utf8_lossy(bytes).into_owned())
+    };
+    let described =
+        outcome::exception(&text(name, name_length)?, &text(message, message_length)?, &text(stack, stack_length)?);
+    host.exception = Some(described);
+    Ok(())
+}
+
+fn memory_of(caller: &Caller<'_, Host>) -> wasmtime::Result<Memory> {
+    caller.data().memory.ok_or_else(|| wasmtime::Error::msg("the guest has no memory"))
+}
+
+fn slice(data: &[u8], at: u32, length: u32) -> wasmtime::Result<&[u8]> {
+    let (at, length) = (at as usize, length as usize);
+    data.get(at..at.saturating_add(length)).ok_or_else(|| wasmtime::Trap::MemoryOutOfBounds.into())
+}

@@ -1,0 +1,233 @@
+//! What a guest can reach: the host's side of one run.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Limits};
+use wasmtime::{Memory, ResourceLimiter, Store};
+
+use crate::ticker::TICK_MS;
+
+/// Bytes that a table element takes, for the memory limit.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+/// Console text of the same level that counts as used for a line that is kept, besides its bytes.
+const CONSOLE_LINE_BYTES: u64 = 8;
+/// Fuel that a call from the guest to the host costs, so that a flood of calls ends by fuel as well.
+const FUEL_PER_HOST_CALL: u64 = 200;
+
+/// The state of one run.
+pub(crate) struct Host {
+    pub(crate) limits: Limits,
+    pub(crate) memory: Option<Memory>,
+    /// Milliseconds since the Unix epoch, for the whole run.
+    pub(crate) now_ms: i64,
+    /// Components read randomness from here.
+    pub(crate) random: SplitMix,
+    pub(crate) secrets: BTreeMap<String, String>,
+    /// Whether clock and randomness were read: an image cannot hold what follows.
+    pub(crate) touched: bool,
+    pub(crate) commands: Vec<Command>,
+    command_bytes: u64,
+    pub(crate) console: Vec<ConsoleLine>,
+    console_bytes: u64,
+    pub(crate) console_dropped: u64,
+    host_calls: u32,
+    /// The limit that ended the run.
+    pub(crate) over: Option<&'static str>,
+    memory_used: u64,
+    pub(crate) memory_peak: u64,
+    pub(crate) memory_refused: bool,
+    /// A script is stopped with its position when it has less fuel than this left. Below that, wasmtime stops it without.
+    fuel_reserve: u64,
+    deadline: Instant,
+    pub(crate) exception: Option<GuestException>,
+}
+
+/// What a host function tells the guest.
+pub(crate) enum Answer {
+    Accepted,
+    /// For the author: the command was refused.
+    Refused(String),
+    /// `Host::over` names the limit.
+    OverLimit,
+}
+
+impl Host {
+    pub(crate) fn new(limits: &Limits, now_ms: i64, seed: &[u8; 32]) -> Self {
+        Self {
+            limits: *limits,
+            memory: None,
+            now_ms,
+            random: SplitMix::new(seed),
+            secrets: BTreeMap::new(),
+            touched: false,
+            commands: Vec::new(),
+            command_bytes: 0,
+            console: Vec::new(),
+            console_bytes: 0,
+            console_dropped: 0,
+            host_calls: 0,
+            over: None,
+            memory_used: 0,
+            memory_peak: 0,
+            memory_refused: false,
+            fuel_reserve: (limits.fuel / 8).min(2_000_000),
+            deadline: Instant::now() + limits.wall_clock(),
+            exception: None,
+        }
+    }
+
+    /// Counts a call. `false` when there were too many.
+    pub(crate) fn count_call(&mut self) -> bool {
+        self.host_calls += 1;
+        let within = self.host_calls <= self.limits.host_calls;
+        if !within {
+            self.over.get_or_insert("host_calls");
+        }
+        within
+    }
+
+    /// Whether the script must stop now, given the fuel that it has left.
+    pub(crate) fn budget_is_used_up(&mut self, fuel_left: u64) -> bool {
+        if fuel_left < self.fuel_reserve {
+            self.over.get_or_insert("fuel");
+        } else if Instant::now() >= self.deadline {
+            self.over.get_or_insert("wall_clock_ms");
+        }
+        self.over.is_some()
+    }
+
+    /// Takes a command as JSON.
+    pub(crate) fn command_json(&mut self, json: &[u8]) -> Answer {
+        if !self.reserve_command(json.len()) {
+            return Answer::OverLimit;
+        }
+        match Command::decode(json) {
+            Ok(command) => {
+                self.commands.push(command);
+                Answer::Accepted
+            }
+            Err(error) => Answer::Refused(error.to_string()),
+        }
+    }
+
+    /// Takes a command that a component built; `bytes` is the size of its arguments.
+    pub(crate) fn command(&mut self, command: Command, bytes: usize) -> Answer {
+        if !self.reserve_command(bytes) {
+            return Answer::OverLimit;
+        }
+        match command.check() {
+            Ok(()) => {
+                self.commands.push(command);
+                Answer::Accepted
+            }
+            Err(error) => Answer::Refused(error.to_string()),
+        }
+    }
+
+    fn reserve_command(&mut self, bytes: usize) -> bool {
+        if !self.count_call() {
+            return false;
+        }
+        self.command_bytes += bytes as u64;
+        if self.commands.len() as u64 >= u64::from(self.limits.commands) {
+            self.over.get_or_insert("commands");
+        } else if self.command_bytes > self.limits.command_bytes {
+            self.over.get_or_insert("command_bytes");
+        }
+        self.over.is_none()
+    }
+
+    /// Keeps console output up to its limit and counts the rest.
+    pub(crate) fn print(&mut self, level: ConsoleLevel, text: &[u8]) -> Answer {
+        if !self.count_call() {
+            return Answer::OverLimit;
+        }
+        let room = self.limits.console_bytes.saturating_sub(self.console_bytes + CONSOLE_LINE_BYTES);
+        let keep = usize::try_from(room).unwrap_or(usize::MAX).min(text.len());
+        let kept = text.get(..keep).unwrap_or_default();
+        self.console_dropped += (text.len() - keep) as u64;
+        if keep > 0 || (text.is_empty() && room > 0) {
+            self.console_bytes += keep as u64 + CONSOLE_LINE_BYTES;
+            self.console.push(ConsoleLine { level, text: String::from_utf8_lossy(kept).into_owned() });
+        }
+        Answer::Accepted
+    }
+
+    fn reserve_memory(&mut self, current: u64, desired: u64) -> bool {
+        let used = self.memory_used.saturating_sub(current).saturating_add(desired);
+        if used > self.limits.memory_bytes {
+            self.memory_refused = true;
+            return false;
+        }
+        self.memory_used = used;
+        self.memory_peak = self.memory_peak.max(used);
+        true
+    }
+}
+
+/// Sums all memories and tables of the sandbox; wasmtime's own limiter counts each alone.
+impl ResourceLimiter for Host {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.reserve_memory(current as u64, desired as u64))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_refused = true;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.reserve_memory(current as u64 * TABLE_ELEMENT_BYTES, desired as u64 * TABLE_ELEMENT_BYTES))
+    }
+}
+
+/// A store under the limits of its host state. The epoch stops what nothing else did, a little after the deadline.
+pub(crate) fn store(engine: &wasmtime::Engine, host: Host) -> wasmtime::Result<Store<Host>> {
+    let (fuel, wall_clock) = (host.limits.fuel, host.limits.wall_clock());
+    let mut store = Store::new(engine, host);
+    store.limiter(|host| host);
+    store.set_fuel(fuel)?;
+    store.set_epoch_deadline(epoch_ticks(wall_clock));
+    Ok(store)
+}
+
+pub(crate) fn epoch_ticks(wall_clock: Duration) -> u64 {
+    u64::try_from(wall_clock.as_millis()).unwrap_or(u64::MAX / 2) / TICK_MS + 3
+}
+
+/// Charges the guest for a call and for the bytes that it passed.
+pub(crate) fn charge(store: &mut impl wasmtime::AsContextMut, bytes: usize) -> wasmtime::Result<()> {
+    let mut store = store.as_context_mut();
+    let left = store.get_fuel()?;
+    let price = FUEL_PER_HOST_CALL + bytes as u64;
+    if left < price {
+        store.set_fuel(0)?;
+        return Err(wasmtime::Trap::OutOfFuel.into());
+    }
+    store.set_fuel(left - price)
+}
+
+/// SplitMix64 over a 32-byte seed: the randomness that a run sees. Not for secrets.
+pub(crate) struct SplitMix(u64);
+
+impl SplitMix {
+    fn new(seed: &[u8; 32]) -> Self {
+        let mut state = 0_u64;
+        for part in seed.chunks_exact(8) {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(part);
+            let mut mixed = Self(state ^ u64::from_le_bytes(bytes));
+            state = mixed.next();
+        }
+        Self(state)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

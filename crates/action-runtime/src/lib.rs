@@ -1,0 +1,22 @@
+//! Runs Actions: each in a sandbox of its own that is gone when the run is over.
+//!
+//! A script is a memory image for the one JS engine whose compiled code all scripts share; a component is a Wasm
+//! component of the world `postern:actions/post-login`. Both yield the same [`action_api::RunReport`]. A run is a pure
+//! function of the artifact, the event, the clock and the seed, down to the fuel that it uses; only the wall clock limit
+//! depends on the machine.
+
+mod cache;
+mod component;
+mod config;
+mod engine;
+mod host;
+mod outcome;
+mod runtime;
+mod script;
+mod ticker;
+
+pub use cache::sha256_hex;
+pub use config::{RuntimeConfig, RuntimeError};
+pub use engine::STACK_BYTES as ENGINE_STACK_BYTES;
+pub use runtime::{RunInput, Runtime};
+pub use script::{Evaluated, ScriptPackage};

@@ -1,0 +1,116 @@
+//! Scripts: making the memory that an image holds, and running an image.
+
+use std::collections::BTreeMap;
+
+use action_api::{Limits, RunError};
+use wasmtime::{Module, Store};
+
+use crate::config::MAX_WASM_STACK;
+use crate::engine::{JsEngine, STACK_BYTES, length};
+use crate::host::Host;
+use crate::outcome;
+use crate::runtime::RunInput;
+
+/// Free heap in an image, so that a usual run need not grow its memory.
+const SPARE_HEAP_BYTES: u32 = 768 << 10;
+
+/// A script with the modules that it requires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptPackage<'a> {
+    /// The name in positions, as `action.js`.
+    pub file: &'a str,
+    /// JavaScript.
+    pub code: &'a str,
+    /// Path relative to the script's folder, with `/`, to content: JavaScript, or JSON for names in `.json`.
+    pub modules: &'a BTreeMap<String, String>,
+}
+
+/// The memory of the engine after a script's top level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    /// All of linear memory.
+    pub memory: Vec<u8>,
+    /// The top level reads the clock or randomness, so it is in the image as source and runs at each login.
+    pub evaluated_at_login: bool,
+}
+
+/// How much of the shadow stack JavaScript may use when Wasm code has this much native stack. Deep recursion of any kind
+/// then is a `RangeError` with a position before it is a trap without one.
+fn shadow_stack(limits: &Limits) -> u32 {
+    let native = usize::try_from(limits.stack_bytes).unwrap_or(usize::MAX).min(MAX_WASM_STACK);
+    u32::try_from((native / 4).min(STACK_BYTES * 3 / 4)).unwrap_or(u32::MAX)
+}
+
+/// Evaluates a script's top level under the limits.
+pub(crate) fn evaluate(
+    engine: &wasmtime::Engine,
+    js: &JsEngine,
+    package: &ScriptPackage<'_>,
+    limits: &Limits,
+) -> Result<Evaluated, RunError> {
+    let json = serde_json::json!({ "file": package.file, "code": package.code, "modules": package.modules });
+    let json = json.to_string();
+    let (loaded, memory, touched) = load(engine, js, &json, false, limits).map_err(host_error)?;
+    match loaded {
+        Ok(()) if !touched => return Ok(Evaluated { memory, evaluated_at_login: false }),
+        Ok(()) => {}
+        // What the script does once it knows the time is decided at the login. A loop is endless there too.
+        Err(RunError::Exception { .. }) if touched => {}
+        Err(error) => return Err(error),
+    }
+    let (loaded, memory, _) = load(engine, js, &json, true, limits).map_err(host_error)?;
+    loaded.map(|()| Evaluated { memory, evaluated_at_login: true })
+}
+
+fn host_error(error: wasmtime::Error) -> RunError {
+    RunError::Host { message: format!("{error:#}") }
+}
+
+/// Loads the package into a fresh engine. The answer: how it went, the memory, and whether clock or randomness was read.
+fn load(
+    engine: &wasmtime::Engine,
+    js: &JsEngine,
+    json: &str,
+    deferred: bool,
+    limits: &Limits,
+) -> wasmtime::Result<(Result<(), RunError>, Vec<u8>, bool)> {
+    // The same source must give the same image, so clock and seed are constant here.
+    let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32]))?;
+    let running = js.boot(&mut store)?;
+    let loaded = match running.write(&mut store, &[json.as_bytes()]) {
+        Ok(at) => {
+            let parameters = (at, length(json.as_bytes())?, i32::from(deferred), shadow_stack(limits));
+            running.func::<(u32, u32, i32, u32), i32>(&mut store, "load")?.call(&mut store, parameters)
+        }
+        Err(error) => Err(error),
+    };
+    let mut loaded = outcome::of_script(loaded, store.data_mut());
+    if loaded.is_ok() && !store.data().commands.is_empty() {
+        loaded = Err(RunError::Refused { message: "a command was given outside of the handler".into() });
+    }
+    let mut memory = Vec::new();
+    if loaded.is_ok() {
+        store.set_fuel(u64::MAX)?;
+        running.func::<u32, ()>(&mut store, "settle")?.call(&mut store, SPARE_HEAP_BYTES)?;
+        memory.extend_from_slice(running.memory(&store));
+        memory.get_mut(..STACK_BYTES).unwrap_or_default().fill(0);
+    }
+    Ok((loaded, memory, store.data().touched))
+}
+
+/// Calls the handler of an image.
+pub(crate) fn run(
+    store: &mut Store<Host>,
+    js: &JsEngine,
+    image: &Module,
+    input: &RunInput<'_>,
+) -> Result<(), RunError> {
+    let limits = store.data().limits;
+    let result = (|| {
+        let running = js.instantiate(store, image)?;
+        let at = running.write(store, &[&input.seed, input.event.as_bytes()])?;
+        let parameters = (at, length(input.event.as_bytes())?, shadow_stack(&limits));
+        running.func::<(u32, u32, u32), i32>(store, "run")?.call(&mut *store, parameters)
+    })();
+    outcome::of_script(result, store.data_mut())
+}
