@@ -87,3 +87,15 @@ async fn a_revoked_session_is_gone_at_once() {
     assert_eq!(answer.location_parameter("error").as_deref(), Some("access_denied"));
     assert_eq!(browser.cookie("auth0"), None);
 }
+
+// OP5
+#[tokio::test]
+async fn a_panic_is_an_error_page_and_not_a_dropped_connection() {
+    let server = TestServer::start().await;
+    server.deploy_fake_action("panics").await;
+    server.actions.set(|_| panic!("the detail"));
+    let answer = Login::web().finish(&server.client(), seed::ADA).await;
+    answer.expect_page(500);
+    assert!(!answer.body.contains("the detail"));
+    assert!(answer.body.contains(answer.header("x-request-id").expect("a correlation id")));
+}

@@ -10,6 +10,7 @@ mod discovery;
 mod login;
 mod logout;
 mod refresh;
+mod secrets;
 mod sessions;
 mod token;
 mod transfer;

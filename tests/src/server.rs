@@ -32,7 +32,7 @@ pub struct TestServer {
     pub clock: Arc<FakeClock>,
     pub actions: Arc<FakeActions>,
     pub idp: Arc<Idp>,
-    _directory: TempDir,
+    directory: TempDir,
     _shutdown: oneshot::Sender<()>,
 }
 
@@ -68,7 +68,7 @@ impl TestServer {
         tokio::spawn(web::serve(listener, router, None, async move {
             let _ = ended.await;
         }));
-        Self { port, clock, actions, idp, _directory: directory, _shutdown: shutdown }
+        Self { port, clock, actions, idp, directory, _shutdown: shutdown }
     }
 
     /// A fresh browser or app on this machine.
@@ -96,6 +96,12 @@ impl TestServer {
         manage::deploy_action(&self.idp, &self.acme(), name, "// a test", &artifact, &BTreeMap::new())
             .await
             .expect("an Action");
+    }
+
+    /// Everything that the database has on disk, as raw bytes.
+    pub fn database_bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.directory.path()).expect("the directory");
+        files.flat_map(|file| std::fs::read(file.expect("a file").path()).expect("its bytes")).collect()
     }
 
     /// The codes of the tenant's log, newest first.

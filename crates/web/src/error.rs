@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::middleware::current_request_id;
 use crate::pages::error::{ErrorText, render};
 
-const OUR_FAULT: &str = "Something went wrong on our side. Please try again";
+const OUR_FAULT: &str = "Something went wrong on our side. Go back to the application and try again.";
 
 /// How the client tried to authenticate: decides the `WWW-Authenticate` of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +144,7 @@ fn server_error_json(error: &ServerError) -> Response {
 
 /// The JSON of a failure of ours that is already logged.
 pub(crate) fn server_error_json_unlogged() -> Response {
-    let description = format!("{OUR_FAULT}. Correlation id: {}", current_request_id());
+    let description = format!("{OUR_FAULT} Correlation id: {}", current_request_id());
     oauth_json(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::ServerError.as_str(), &description)
 }
 

@@ -46,7 +46,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let unknown = || refuse(StatusCode::NOT_FOUND, "There is nothing at this address");
+        let unknown = || refuse(StatusCode::NOT_FOUND, "There is nothing at this address.");
         let found = host(parts).and_then(|host| state.hosts.find(host)).ok_or_else(unknown)?;
         let tenant = state.idp.storage.tenant(&found.tenant).await;
         let fail = |error: ServerError| match is_for_programs(parts.uri.path()) {

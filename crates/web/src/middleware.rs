@@ -10,7 +10,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use model::random_token;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultOnResponse, TraceLayer};
+use tracing::Level;
 
 use crate::error::{oauth_json, server_error_json_unlogged, server_error_page};
 use crate::pages::error::{ErrorText, render};
@@ -52,6 +53,7 @@ pub(crate) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
                 path = request.uri().path(),
             )
         })
+        .on_response(DefaultOnResponse::new().level(Level::INFO))
         .on_failure(());
     routes
         .layer(CatchPanicLayer::custom(panicked))
@@ -77,13 +79,16 @@ async fn around(State(state): State<AppState>, request: Request, next: Next) -> 
 async fn within_limits(request: Request, next: Next) -> Response {
     let url = request.uri().path_and_query().map_or(0, |url| url.as_str().len());
     if url > MAX_URL_BYTES {
-        return refuse(StatusCode::URI_TOO_LONG, "The address of this request is too long");
+        return refuse(StatusCode::URI_TOO_LONG, "The address of this request is too long.");
     }
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             tracing::error!(request_id = %current_request_id(), "a request took too long");
-            refuse(StatusCode::SERVICE_UNAVAILABLE, "This took too long. Please try again")
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This took too long. Go back to the application and try again.",
+            )
         }
     }
 }

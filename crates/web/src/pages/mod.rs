@@ -28,12 +28,12 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// Everything that is not there.
 pub(crate) async fn not_found() -> Response {
-    refuse(StatusCode::NOT_FOUND, "There is nothing at this address")
+    refuse(StatusCode::NOT_FOUND, "There is nothing at this address.")
 }
 
 /// A method that an endpoint does not have. axum adds `Allow`.
 pub(crate) async fn method_not_allowed(request: Request) -> Response {
-    refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("{} is not possible at this address", request.method()))
+    refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("{} is not possible at this address.", request.method()))
 }
 
 /// A page with its policy. `form_targets` are the URIs at which the page's form may end.
