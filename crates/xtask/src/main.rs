@@ -1,0 +1,57 @@
+//! `cargo xtask`: the demo, the tests and the benchmarks, each as one command on a fresh machine.
+
+mod bench;
+mod demo;
+mod http;
+mod packages;
+mod process;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Postern's chores.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what is missing, build, start a server and play the whole flow over real HTTP.
+    Demo {
+        /// End when the flow is over, instead of leaving the server up.
+        #[arg(long)]
+        exit: bool,
+    },
+    /// Install what is missing; check format, lints and every test.
+    Test,
+    /// Measure.
+    Bench {
+        /// Fewer runs; minutes become seconds.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object on standard output.
+        #[arg(long, requires = "quick")]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo { exit } => process::block_on(demo::run(exit)),
+        Command::Test => test::run(),
+        Command::Bench { quick: false, .. } => bench::criterion(),
+        Command::Bench { quick: true, json } => process::block_on(bench::quick(json)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            process::note(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

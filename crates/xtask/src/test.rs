@@ -1,0 +1,105 @@
+//! `cargo xtask test`: format, lints, every test, on one core or many, and one line that sums it up.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Result, ensure};
+
+use crate::packages;
+use crate::process::{self, cargo, note, root, say};
+
+/// What the test runner said.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+/// Runs everything. A test that is ignored is a failure: this machine can run them all.
+pub(crate) fn run() -> Result<()> {
+    packages::wasm_toolchain()?;
+    if a_test_needs_a_browser() {
+        packages::browser()?;
+    }
+    note("$ cargo fmt --check");
+    process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    note("$ cargo clippy");
+    process::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    note("$ cargo test");
+    // Without --no-fail-fast the count would end at the first crate that fails.
+    let mut child =
+        cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).stdout(Stdio::piped()).spawn()?;
+    let mut counts = Counts::default();
+    let mut closing = Vec::new();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            say(&line);
+            if counts.add(&line) {
+                closing.push(line);
+            }
+        }
+    }
+    let status = child.wait()?;
+    say("");
+    closing.iter().for_each(|line| say(line));
+    if counts.ignored > 0 {
+        say(&format!("{} ignored: nothing may be skipped on a machine that can run it", counts.ignored));
+    }
+    say(&format!("{} passed, {} failed", counts.passed, counts.failed));
+    ensure!(status.success() && counts.failed == 0, "tests failed");
+    ensure!(counts.ignored == 0, "tests were skipped");
+    ensure!(counts.passed > 0, "no test ran");
+    Ok(())
+}
+
+
+
+impl Counts {
+    /// Adds a closing line of the runner. `false`: it is none.
+    fn add(&mut self, line: &str) -> bool {
+        let Some(rest) = line.strip_prefix("test result: ") else { return false };
+        for part in rest.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let number = words.next().and_then(|word| word.parse::<u64>().ok());
+            match (number, words.next()) {
+                (Some(number), Some("passed")) => self.passed += number,
+                (Some(number), Some("failed")) => self.failed += number,
+                (Some(number), Some("ignored")) => self.ignored += number,
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
+/// Whether any test drives a browser.
+fn a_test_needs_a_browser() -> bool {
+    fn mentions(folder: &std::path::Path) -> bool {
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            entries.flatten().map(|entry| entry.path()).any(|path| {
+                let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+                if path.is_dir() { mentions(&path) } else { is_rust && holds(&path, "chromedriver") }
+            })
+        })
+    }
+    fn holds(file: &std::path::Path, word: &str) -> bool {
+        std::fs::read_to_string(file).is_ok_and(|text| text.contains(word))
+    }
+    mentions(&root().join("tests"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runners_closing_lines_are_summed() {
+        let mut counts = Counts::default();
+        assert!(counts.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s"));
+        assert!(counts.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s"));
+        assert!(!counts.add("test a ... ok"));
+        assert_eq!(counts, Counts { passed: 15, failed: 2, ignored: 1 });
+    }
+}
