@@ -19,6 +19,36 @@ async fn cookies_have_the_attributes_that_plain_http_allows() {
     assert!(session.contains("SameSite=Lax") && session.contains("Max-Age=604800"), "{session}");
 }
 
+// BR1 BR4 BR9 LO4
+#[tokio::test]
+async fn over_https_cookies_are_host_bound_and_secure_and_the_browser_is_told_to_stay() {
+    let server = TestServer::start_behind_proxy().await;
+    server.deploy_fake_action("looks").await;
+    let browser = server.client();
+    let begun = Login::web().begin(&browser).await;
+    assert_eq!(begun.header("strict-transport-security"), Some("max-age=31536000"));
+    let csrf = browser.get(begun.location()).await.field("csrf");
+    let form = [("csrf", csrf.as_str()), ("username", seed::ADA), ("password", seed::PASSWORD)];
+    let request = browser.request(Method::POST, begun.location());
+    let request = request.header("x-forwarded-for", "192.0.2.1, 198.51.100.7").form(&form);
+    let done = browser.send(request).await;
+    assert!(done.location_parameter("iss").expect("iss").starts_with("https://acme.localhost:"));
+    for (answer, start, same_site) in [
+        (&begun, "__Host-postern_login=", "SameSite=Lax"),
+        // A client's page renews its tokens in a hidden frame.
+        (&done, "__Host-auth0=", "SameSite=None"),
+    ] {
+        let cookies = answer.set_cookies();
+        let cookie = cookies.iter().find(|cookie| cookie.starts_with(start)).expect(start);
+        assert!(cookie.contains("; Secure") && cookie.contains(same_site), "{cookie}");
+    }
+    assert_eq!(server.actions.events().last().expect("an event")["request"]["ip"], "198.51.100.7");
+    // A cookie that a neighbouring site can plant counts for nothing.
+    let planted = server.client();
+    planted.set_cookie("auth0", &browser.cookie("__Host-auth0").expect("a session"));
+    assert!(end_to_end::flow::asks_to_log_in(&Login::web().begin(&planted).await));
+}
+
 // BR3 BR4
 #[tokio::test]
 async fn every_answer_has_the_headers_errors_included() {

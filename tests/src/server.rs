@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use action_api::{Artifact, ArtifactKind, Limits};
 use idp::{ActionExecutor, Idp, NoNetworkData, Vault, hash_credential, manage};
+use ipnet::IpNet;
 use model::{SystemRandom, TenantId};
 use storage::Storage;
 use tempfile::TempDir;
@@ -37,14 +38,26 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// With the two seeded tenants and no Action.
+    /// With the two seeded tenants and no Action, as a developer runs it: plain HTTP on loopback.
     pub async fn start() -> Self {
         let actions = Arc::new(FakeActions::default());
-        Self::start_with(actions.clone(), actions).await
+        Self::start_with(Scheme::Http, Vec::new(), actions.clone(), actions).await
+    }
+
+    /// Behind a proxy on this machine that terminates TLS: the outside sees https.
+    pub async fn start_behind_proxy() -> Self {
+        let actions = Arc::new(FakeActions::default());
+        let proxy = IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Self::start_with(Scheme::Https, vec![proxy], actions.clone(), actions).await
     }
 
     /// With Actions that this executor runs.
-    pub async fn start_with(executor: Arc<dyn ActionExecutor>, actions: Arc<FakeActions>) -> Self {
+    pub async fn start_with(
+        scheme: Scheme,
+        trusted_proxies: Vec<IpNet>,
+        executor: Arc<dyn ActionExecutor>,
+        actions: Arc<FakeActions>,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("postern.db");
         let storage = Storage::open(&format!("sqlite:{}", path.display())).await.expect("a database");
@@ -62,8 +75,8 @@ impl TestServer {
         seed::seed(&idp).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
-        let hosts = Hosts::new(Scheme::Http, &format!("localhost:{port}"), []).expect("host names");
-        let router = web::router(AppState::new(idp.clone(), hosts, Vec::new()));
+        let hosts = Hosts::new(scheme, &format!("localhost:{port}"), []).expect("host names");
+        let router = web::router(AppState::new(idp.clone(), hosts, trusted_proxies));
         let (shutdown, ended) = oneshot::channel::<()>();
         tokio::spawn(web::serve(listener, router, None, async move {
             let _ = ended.await;
