@@ -73,7 +73,10 @@ impl TryFrom<String> for Proxy {
 
     fn try_from(text: String) -> Result<Self, String> {
         let address = text.parse::<IpAddr>().map(IpNet::from);
-        address.or_else(|_| text.parse()).map(Self).map_err(|_| format!("{text:?} is neither an address nor a network"))
+        address
+            .or_else(|_| text.parse())
+            .map(Self)
+            .map_err(|_| format!("{text:?} is neither an address nor a network"))
     }
 }
 
@@ -221,7 +224,9 @@ impl Config {
         }
         let tls = server.tls_certificate.is_some();
         if tls && server.scheme == Scheme::Http {
-            return contradiction("server.tls_certificate is given: server.scheme must be \"https\"".to_owned());
+            return contradiction(
+                "server.tls_certificate is given: server.scheme must be \"https\"".to_owned(),
+            );
         }
         if server.scheme == Scheme::Https && !tls && server.trusted_proxies.is_empty() {
             return contradiction(
@@ -301,7 +306,8 @@ mod tests {
 
     #[test]
     fn a_custom_domain_keeps_its_dots() {
-        let config = Config::from_toml("[server.custom_domains]\n\"login.acme.example\" = \"acme\"").expect("valid");
+        let config =
+            Config::from_toml("[server.custom_domains]\n\"login.acme.example\" = \"acme\"").expect("valid");
         assert_eq!(config.server.custom_domains.get("login.acme.example").map(String::as_str), Some("acme"));
     }
 

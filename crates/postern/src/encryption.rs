@@ -56,7 +56,9 @@ pub enum KeyError {
 pub fn read(path: &Path) -> Result<[u8; LENGTH], KeyError> {
     let io = |source| KeyError::Io { path: path.to_owned(), source };
     let metadata = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(KeyError::Missing(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(KeyError::Missing(path.to_owned()));
+        }
         other => other.map_err(io)?,
     };
     let mode = metadata.mode() & 0o777;
@@ -72,7 +74,11 @@ pub fn read(path: &Path) -> Result<[u8; LENGTH], KeyError> {
 ///
 /// # Errors
 /// As [`read`]; [`KeyError::Lost`] when there is no file but sealed data.
-pub fn read_or_create(path: &Path, anything_sealed: bool, random: &dyn RandomSource) -> Result<[u8; LENGTH], KeyError> {
+pub fn read_or_create(
+    path: &Path,
+    anything_sealed: bool,
+    random: &dyn RandomSource,
+) -> Result<[u8; LENGTH], KeyError> {
     match read(path) {
         Err(KeyError::Missing(path)) if anything_sealed => Err(KeyError::Lost(path)),
         Err(KeyError::Missing(path)) => {

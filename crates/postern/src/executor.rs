@@ -29,7 +29,13 @@ pub struct SandboxExecutor {
 
 impl SandboxExecutor {
     /// An executor of at most `runs` runs at once, `runs_per_tenant` for one tenant, each waiting `queue` at most.
-    pub fn new(runtime: Arc<Runtime>, storage: Storage, runs: u32, runs_per_tenant: u32, queue: Duration) -> Self {
+    pub fn new(
+        runtime: Arc<Runtime>,
+        storage: Storage,
+        runs: u32,
+        runs_per_tenant: u32,
+        queue: Duration,
+    ) -> Self {
         Self {
             runtime,
             storage,
@@ -155,7 +161,8 @@ impl ArtifactCache {
         }
         let mut evicted = Vec::new();
         while self.bytes > self.limit {
-            let oldest = self.entries.iter().filter(|(key, _)| **key != digest).min_by_key(|(_, (_, used))| *used);
+            let oldest =
+                self.entries.iter().filter(|(key, _)| **key != digest).min_by_key(|(_, (_, used))| *used);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             if let Some((gone, _)) = self.entries.remove(&oldest) {
                 self.bytes -= gone.bytes.len();
@@ -173,7 +180,11 @@ mod tests {
     use super::*;
 
     fn artifact(digest: &str, length: usize) -> Arc<Artifact> {
-        Arc::new(Artifact { kind: ArtifactKind::Component, digest: digest.to_owned(), bytes: vec![0; length] })
+        Arc::new(Artifact {
+            kind: ArtifactKind::Component,
+            digest: digest.to_owned(),
+            bytes: vec![0; length],
+        })
     }
 
     #[test]

@@ -33,8 +33,12 @@ impl NetworkData for AsnDatabase {
 
     fn asn(&self, ip: &str) -> Option<String> {
         let address: IpAddr = ip.parse().ok()?;
-        let number: u32 =
-            self.reader.lookup(address).ok()?.decode_path(&[PathElement::Key("autonomous_system_number")]).ok()??;
+        let number: u32 = self
+            .reader
+            .lookup(address)
+            .ok()?
+            .decode_path(&[PathElement::Key("autonomous_system_number")])
+            .ok()??;
         Some(format!("AS{number}"))
     }
 }

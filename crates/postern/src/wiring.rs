@@ -31,7 +31,8 @@ pub async fn open_storage(config: &Config, schema: Schema) -> Result<Storage, Fa
         let text = format!("there is no database at {url}; `postern migrate` or `postern serve` creates it");
         return Err(Failure::new(ExitCode::Database, text));
     }
-    let storage = Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
+    let storage =
+        Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
     if is_new {
         storage.migrate().await.or_exit(ExitCode::Database, "cannot create the schema")?;
         tracing::info!(database = %url, "database created");
@@ -40,7 +41,9 @@ pub async fn open_storage(config: &Config, schema: Schema) -> Result<Storage, Fa
         SchemaState::Current => Ok(storage),
         SchemaState::Behind { pending } => Err(Failure::new(
             ExitCode::Database,
-            format!("the database's schema is behind by {pending} migrations: back it up, then run `postern migrate`"),
+            format!(
+                "the database's schema is behind by {pending} migrations: back it up, then run `postern migrate`"
+            ),
         )),
         SchemaState::Ahead => Err(Failure::new(
             ExitCode::Database,
@@ -85,8 +88,10 @@ pub fn network_data(config: &Config) -> Result<Arc<dyn NetworkData>, Failure> {
     match &config.network.asn_database {
         None => Ok(Arc::new(NoNetworkData)),
         Some(file) => {
-            let database = AsnDatabase::open(file)
-                .or_exit(ExitCode::Configuration, format!("network.asn_database: cannot read {}", file.display()))?;
+            let database = AsnDatabase::open(file).or_exit(
+                ExitCode::Configuration,
+                format!("network.asn_database: cannot read {}", file.display()),
+            )?;
             Ok(Arc::new(database))
         }
     }

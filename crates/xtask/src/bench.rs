@@ -31,7 +31,8 @@ pub(crate) async fn quick(as_json: bool) -> Result<()> {
         .output()?;
     ensure!(output.status.success(), "the bench failed");
     let printed = String::from_utf8_lossy(&output.stdout);
-    let line = printed.lines().rev().find(|line| line.starts_with('{')).context("the bench printed no JSON")?;
+    let line =
+        printed.lines().rev().find(|line| line.starts_with('{')).context("the bench printed no JSON")?;
     let mut figures: Map<String, Value> = serde_json::from_str(line)?;
     let programs = build(&["postern"], true)?;
     let stage = Stage::server_only(&programs).await?;
@@ -49,7 +50,9 @@ pub(crate) async fn quick(as_json: bool) -> Result<()> {
     }
     for (name, value) in figures {
         match (value["median_us"].as_f64(), value["p99_us"].as_f64()) {
-            (Some(median), Some(p99)) => say(&format!("{name:<34}{median:>12.1} us median {p99:>12.1} us p99")),
+            (Some(median), Some(p99)) => {
+                say(&format!("{name:<34}{median:>12.1} us median {p99:>12.1} us p99"))
+            }
             _ => say(&format!("{name:<34}{value:>12}")),
         }
     }
@@ -79,10 +82,14 @@ async fn over_http(stage: &Stage) -> Result<(Vec<Duration>, Vec<Duration>)> {
         let tokens = app.post(&token_url, &form).await?.json()?;
         refresh_token = text(&tokens, "refresh_token")?.to_owned();
         let (verifier, challenge) = pkce()?;
-        let authorize = authorize_url(stage, web_id, &redirect_uri, "openid profile email", &challenge, &[(
-            "session_transfer_token",
-            text(&tokens, "access_token")?,
-        )])?;
+        let authorize = authorize_url(
+            stage,
+            web_id,
+            &redirect_uri,
+            "openid profile email",
+            &challenge,
+            &[("session_transfer_token", text(&tokens, "access_token")?)],
+        )?;
         let start = Instant::now();
         let answer = browser.get(&authorize).await?;
         let redemption = start.elapsed();

@@ -50,12 +50,22 @@ impl Peer {
     }
 
     /// With a client's credentials in the `Authorization` header.
-    pub(crate) async fn post_as(&self, url: &Url, form: &[(&str, &str)], id: &str, secret: &str) -> Result<Answer> {
-        Answer::read(self.client.post(url.clone()).basic_auth(id, Some(secret)).form(form).send().await?).await
+    pub(crate) async fn post_as(
+        &self,
+        url: &Url,
+        form: &[(&str, &str)],
+        id: &str,
+        secret: &str,
+    ) -> Result<Answer> {
+        Answer::read(self.client.post(url.clone()).basic_auth(id, Some(secret)).form(form).send().await?)
+            .await
     }
 
     pub(crate) async fn post(&self, url: &Url, form: &[(&str, &str)]) -> Result<Answer> {
-        Answer::read(self.client.post(url.clone()).form(form).send().await.with_context(|| format!("POST {url}"))?).await
+        Answer::read(
+            self.client.post(url.clone()).form(form).send().await.with_context(|| format!("POST {url}"))?,
+        )
+        .await
     }
 }
 
@@ -63,7 +73,8 @@ impl Answer {
     async fn read(response: reqwest::Response) -> Result<Self> {
         let text = |value: &reqwest::header::HeaderValue| value.to_str().map(str::to_owned).ok();
         let headers = response.headers();
-        let location = headers.get("location").and_then(text).map(|to| response.url().join(&to)).transpose()?;
+        let location =
+            headers.get("location").and_then(text).map(|to| response.url().join(&to)).transpose()?;
         let cookies = headers.get_all("set-cookie").iter().filter_map(text).collect();
         Ok(Self { status: response.status().as_u16(), location, cookies, body: response.text().await? })
     }
@@ -110,14 +121,19 @@ pub(crate) fn pkce() -> Result<(String, String)> {
 /// 256 random bits as base64url.
 pub(crate) fn random() -> Result<String> {
     let mut bytes = [0; 32];
-    #[expect(clippy::disallowed_methods, reason = "this program plays the outside: it has no random source to be given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this program plays the outside: it has no random source to be given"
+    )]
     getrandom::fill(&mut bytes).context("no randomness")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// The value of a hidden field of a page.
 pub(crate) fn hidden_field(page: &str, name: &str) -> Result<String> {
-    let start = page.find(&format!("name=\"{name}\" value=\"")).with_context(|| format!("no field {name}: {page}"))?;
+    let start = page
+        .find(&format!("name=\"{name}\" value=\""))
+        .with_context(|| format!("no field {name}: {page}"))?;
     let value = &page[start + name.len() + 15..];
     Ok(value.split('"').next().unwrap_or_default().to_owned())
 }

@@ -18,7 +18,8 @@ pub(crate) fn wasm_toolchain() -> Result<()> {
     let version = output("clang", &["-dumpversion"]).context("clang is not there after its installation")?;
     let major = version.split('.').next().unwrap_or_default().trim();
     let runtime = format!("libclang-rt-{major}-dev-wasm32");
-    if output("apt-cache", &["search", "--names-only", &format!("^{runtime}$")]).is_some_and(|found| !found.is_empty())
+    if output("apt-cache", &["search", "--names-only", &format!("^{runtime}$")])
+        .is_some_and(|found| !found.is_empty())
     {
         apt.install(&[&runtime])?;
     }
@@ -71,7 +72,9 @@ impl Apt {
     /// Refreshes the package lists. An error says what a person can do.
     fn start(wanted: &str) -> Result<Self> {
         if output("apt-get", &["--version"]).is_none() {
-            bail!("this machine has no apt-get: install {wanted} by hand, or set WASI_SDK_PATH to a WASI SDK");
+            bail!(
+                "this machine has no apt-get: install {wanted} by hand, or set WASI_SDK_PATH to a WASI SDK"
+            );
         }
         let root = output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
         if !root && output("sudo", &["--version"]).is_none() {
@@ -88,9 +91,10 @@ impl Apt {
 
     fn install(&self, packages: &[&str]) -> Result<()> {
         note(&format!("$ apt-get install -y --no-install-recommends {}", packages.join(" ")));
-        run(self.command().args(["-qq", "install", "-y", "--no-install-recommends"]).args(packages)).with_context(|| {
-            format!("cannot install packages; as root, run: apt-get install -y {}", packages.join(" "))
-        })
+        run(self.command().args(["-qq", "install", "-y", "--no-install-recommends"]).args(packages))
+            .with_context(|| {
+                format!("cannot install packages; as root, run: apt-get install -y {}", packages.join(" "))
+            })
     }
 
     fn command(&self) -> Command {

@@ -82,8 +82,10 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits for its first line on standard output.
     pub(crate) async fn start(command: Command, log: &Path) -> Result<(Self, String)> {
-        let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let log_file = std::fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let name =
+            Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let log_file =
+            std::fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;

@@ -25,7 +25,15 @@ pub(crate) fn run() -> Result<()> {
     note("$ cargo fmt --check");
     process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
     note("$ cargo clippy");
-    process::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    process::run(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     note("$ cargo test");
     // Without --no-fail-fast the count would end at the first crate that fails.
     let mut child =
@@ -53,8 +61,6 @@ pub(crate) fn run() -> Result<()> {
     ensure!(counts.passed > 0, "no test ran");
     Ok(())
 }
-
-
 
 impl Counts {
     /// Adds a closing line of the runner. `false`: it is none.
@@ -97,7 +103,9 @@ mod tests {
     #[test]
     fn the_runners_closing_lines_are_summed() {
         let mut counts = Counts::default();
-        assert!(counts.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s"));
+        assert!(counts.add(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+        ));
         assert!(counts.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s"));
         assert!(!counts.add("test a ... ok"));
         assert_eq!(counts, Counts { passed: 15, failed: 2, ignored: 1 });

@@ -85,7 +85,8 @@ fn reached(metadata: &Metadata, package: &str) -> BTreeSet<String> {
 #[test]
 fn each_crate_names_only_those_below_it() {
     let metadata = metadata();
-    let ours: BTreeSet<String> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+    let ours: BTreeSet<String> =
+        metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
     let planned: BTreeSet<String> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(ours, planned, "a crate was added or went away: say here what it may use");
     for (package, allowed) in MAY_USE {

@@ -20,7 +20,8 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
     let output = Output::stdout();
     let (idp, runtime) = open_idp(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&idp.storage, &args.tenant).await?;
-    let source = Source::read(&args.file).map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
+    let source =
+        Source::read(&args.file).map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
     let text = source_text(&args.file)?;
     let artifact = build(&runtime, source, config)
         .await?
@@ -46,7 +47,10 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
         row("deployed", format!("{} version {} of {tenant}", args.name, version.number)),
         row("digest", version.digest),
         row("size", format!("{} bytes", thousands(artifact.bytes.len() as u64))),
-        row("top level", if evaluated { "evaluated at each login" } else { "evaluated now, once" }.to_owned()),
+        row(
+            "top level",
+            if evaluated { "evaluated at each login" } else { "evaluated now, once" }.to_owned(),
+        ),
     ]);
     Ok(())
 }

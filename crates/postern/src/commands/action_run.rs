@@ -49,9 +49,15 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
 /// Shows why an Action did not build, and yields how the process ends.
 pub fn build_failure(output: &Output, file: &Path, error: &BuildError, as_json: bool) -> Failure {
     if as_json {
-        output.json(&json!({ "build_error": { "message": error.to_string(), "exception": error.exception() } }));
+        output.json(
+            &json!({ "build_error": { "message": error.to_string(), "exception": error.exception() } }),
+        );
     } else {
-        output.line(format!("{} {}", output.paint(Style::Red, "does not build:"), escape(&error.to_string(), true)));
+        output.line(format!(
+            "{} {}",
+            output.paint(Style::Red, "does not build:"),
+            escape(&error.to_string(), true)
+        ));
         if let Some(exception) = error.exception() {
             code_frame(output, file, exception);
         }
@@ -92,7 +98,11 @@ fn show(output: &Output, file: &Path, report: &RunReport) {
             _ => Style::Dim,
         };
         let level = format!("{:?}", line.level).to_lowercase();
-        output.line(format!("{} {}", output.paint(style, format!("console.{level}:")), escape(&line.text, true)));
+        output.line(format!(
+            "{} {}",
+            output.paint(style, format!("console.{level}:")),
+            escape(&line.text, true)
+        ));
     }
     if report.console_dropped_bytes > 0 {
         output.line(format!("console: {} bytes more were dropped", report.console_dropped_bytes));
@@ -126,7 +136,8 @@ fn show(output: &Output, file: &Path, report: &RunReport) {
     let cost = format!("fuel {}, {}, {memory} KiB", thousands(report.fuel), duration_us(report.elapsed_us));
     output.line(output.paint(Style::Dim, cost));
     if report.evaluated_at_login {
-        let text = "The top level reads the clock or randomness, so it is evaluated at each login, not at deploy.";
+        let text =
+            "The top level reads the clock or randomness, so it is evaluated at each login, not at deploy.";
         output.line(output.paint(Style::Dim, text));
     }
 }
@@ -136,7 +147,8 @@ fn describe(command: &Command) -> String {
     let name = command.name();
     match command {
         Command::AccessDeny { reason } => format!("{name}: {reason}"),
-        Command::SessionSetExpiresAt { absolute: moment } | Command::SessionSetIdleExpiresAt { inactivity: moment } => {
+        Command::SessionSetExpiresAt { absolute: moment }
+        | Command::SessionSetIdleExpiresAt { inactivity: moment } => {
             format!("{name}: {}", describe_moment(*moment))
         }
         Command::SessionRevoke { reason, preserve_refresh_tokens } => {
@@ -174,12 +186,21 @@ fn code_frame(output: &Output, file: &Path, exception: &GuestException) {
     let Some(line) = exception.line else { return };
     let named = exception.file.clone().unwrap_or_else(|| file.display().to_string());
     let column = exception.column.unwrap_or(1).max(1);
-    output.line(format!("  {} {}", output.paint(Style::Bold, "at"), escape(&format!("{named}:{line}:{column}"), false)));
+    output.line(format!(
+        "  {} {}",
+        output.paint(Style::Bold, "at"),
+        escape(&format!("{named}:{line}:{column}"), false)
+    ));
     // Only the file that the person named, or a module in its folder, is read.
-    let beside = file.parent().unwrap_or_else(|| Path::new(".")).join(Path::new(&named).file_name().unwrap_or_default());
+    let beside = file
+        .parent()
+        .unwrap_or_else(|| Path::new("."))
+        .join(Path::new(&named).file_name().unwrap_or_default());
     let path = if beside.is_file() { beside.as_path() } else { file };
     let Ok(source) = std::fs::read_to_string(path) else { return };
-    let Some(text) = (line as usize).checked_sub(1).and_then(|index| source.lines().nth(index)) else { return };
+    let Some(text) = (line as usize).checked_sub(1).and_then(|index| source.lines().nth(index)) else {
+        return;
+    };
     let number = line.to_string();
     let blank = " ".repeat(number.len());
     let shown: String = escape(&text.replace('\t', " "), false).chars().take(160).collect();

@@ -9,8 +9,8 @@ use action_runtime::Runtime;
 use idp::manage::{self, NewUser};
 use idp::{Idp, hash_credential};
 use model::{
-    AppType, Client, ClientId, DeviceBinding, RefreshTokenSettings, ResourceServer, SessionSettings, SessionTransfer,
-    Tenant, TenantId, TokenEndpointAuthMethod, TransferMethod, random_token,
+    AppType, Client, ClientId, DeviceBinding, RefreshTokenSettings, ResourceServer, SessionSettings,
+    SessionTransfer, Tenant, TenantId, TokenEndpointAuthMethod, TransferMethod, random_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,21 +77,30 @@ pub async fn seed(
     let id = TenantId::new(TENANT);
     let failed = ExitCode::Failed;
     let file = folder.join(FILE);
-    let there = idp.storage.tenant(&id).await.or_exit(ExitCode::Database, "cannot read the tenants")?.is_some();
+    let there =
+        idp.storage.tenant(&id).await.or_exit(ExitCode::Database, "cannot read the tenants")?.is_some();
     let before: Option<Demo> = match std::fs::read(&file) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).or_exit(failed, format!("{} is damaged", file.display()))?),
+        Ok(bytes) => {
+            Some(serde_json::from_slice(&bytes).or_exit(failed, format!("{} is damaged", file.display()))?)
+        }
         Err(_) => None,
     };
     if there != before.is_some() {
-        let text = format!("{} and its database do not belong together: remove the folder and start again", file.display());
+        let text = format!(
+            "{} and its database do not belong together: remove the folder and start again",
+            file.display()
+        );
         return Err(Failure::new(failed, text));
     }
     let mut demo = before.unwrap_or_else(|| new_demo(idp));
     demo.issuer = super::tenant::issuer(config, &id);
     demo.web_client.url = format!("http://127.0.0.1:{web_app_port}");
     if !there {
-        write_private(&file, serde_json::to_string_pretty(&demo).or_exit(failed, "the demo's credentials")?.as_bytes())
-            .or_exit(failed, format!("cannot write {}", file.display()))?;
+        write_private(
+            &file,
+            serde_json::to_string_pretty(&demo).or_exit(failed, "the demo's credentials")?.as_bytes(),
+        )
+        .or_exit(failed, format!("cannot write {}", file.display()))?;
         manage::create_tenant(idp, &tenant(idp, &demo)).await.or_exit(failed, "the demo tenant")?;
     }
     let api = ResourceServer {

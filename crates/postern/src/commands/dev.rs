@@ -68,11 +68,17 @@ fn print(output: &Output, demo: &Demo, config_file: &Path) {
         row("user", &demo.user.email),
         row("password", &demo.user.password),
         row("native client", &demo.native_client.client_id),
-        row("web client", &format!("{}, secret {}", demo.web_client.client_id, demo.web_client.client_secret)),
+        row(
+            "web client",
+            &format!("{}, secret {}", demo.web_client.client_id, demo.web_client.client_secret),
+        ),
         row("web app", &format!("{} (start samples/apps/web-app)", demo.web_client.url)),
         row("API", &demo.audience),
         row("Action", &demo.action),
-        row("what happened", &format!("postern --config {} logs --tenant {}", config_file.display(), demo.tenant)),
+        row(
+            "what happened",
+            &format!("postern --config {} logs --tenant {}", config_file.display(), demo.tenant),
+        ),
     ]);
     output.line("");
 }

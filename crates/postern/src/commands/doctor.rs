@@ -47,7 +47,9 @@ pub async fn run(file: Option<&Path>) -> Result<(), Failure> {
             checks.push(network(&config));
             checks.push(cache(&config));
             checks.push(match crate::wiring::start_runtime(&config).await {
-                Ok(runtime) => good("sandbox engine", format!("ready, engine {:.12}", runtime.engine_digest())),
+                Ok(runtime) => {
+                    good("sandbox engine", format!("ready, engine {:.12}", runtime.engine_digest()))
+                }
                 Err(failure) => wrong_with(
                     "sandbox engine",
                     ExitCode::Failed,
@@ -136,7 +138,9 @@ async fn database(config: &Config, checks: &mut Vec<Check>) {
             }
             checks.push(match anything_sealed(&storage).await {
                 Ok(sealed) => key(config, sealed),
-                Err(_) => wrong_with("encryption key", ExitCode::Database, "the database cannot be read".to_owned()),
+                Err(_) => {
+                    wrong_with("encryption key", ExitCode::Database, "the database cannot be read".to_owned())
+                }
             });
         }
         Ok(SchemaState::Behind { pending }) => {

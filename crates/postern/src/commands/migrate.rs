@@ -9,7 +9,8 @@ use crate::render::Output;
 /// Brings the schema up to date.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let url = &config.database.url;
-    let storage = Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
+    let storage =
+        Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
     let before = storage.check_schema().await.or_exit(ExitCode::Database, "cannot read the schema")?;
     storage.migrate().await.or_exit(ExitCode::Database, "the migration failed; nothing was changed")?;
     storage.close().await;

@@ -40,13 +40,16 @@ pub async fn listen(config: &Config, idp: Arc<Idp>, listener: TcpListener) -> Re
         Scheme::Http => web::Scheme::Http,
         Scheme::Https => web::Scheme::Https,
     };
-    let custom = server.custom_domains.iter().map(|(host, tenant)| (host.clone(), TenantId::new(tenant.as_str())));
+    let custom =
+        server.custom_domains.iter().map(|(host, tenant)| (host.clone(), TenantId::new(tenant.as_str())));
     let hosts = Hosts::new(scheme, &server.base_domain, custom)
         .or_exit(ExitCode::Configuration, "server.base_domain or server.custom_domains")?;
     let tls = server.tls_certificate.clone().zip(server.tls_key.clone());
     let tls = tls.map(|(certificate, private_key)| TlsPaths { certificate, private_key });
-    let state = AppState::new(Arc::clone(&idp), hosts, server.trusted_proxies.iter().map(|proxy| proxy.0).collect());
-    let mut terminate = signal(SignalKind::terminate()).or_exit(ExitCode::Failed, "cannot wait for SIGTERM")?;
+    let state =
+        AppState::new(Arc::clone(&idp), hosts, server.trusted_proxies.iter().map(|proxy| proxy.0).collect());
+    let mut terminate =
+        signal(SignalKind::terminate()).or_exit(ExitCode::Failed, "cannot wait for SIGTERM")?;
     let shutdown = async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),

@@ -39,7 +39,9 @@ async fn create(config: &Config, name: String, friendly_name: Option<String>) ->
         sessions: SessionSettings::default(),
         created_at: idp.now(),
     };
-    idp::manage::create_tenant(&idp, &tenant).await.or_exit(ExitCode::Failed, "the tenant was not created")?;
+    idp::manage::create_tenant(&idp, &tenant)
+        .await
+        .or_exit(ExitCode::Failed, "the tenant was not created")?;
     idp.storage.close().await;
     Output::stdout().line(format!("{} answers at {}", tenant.id, issuer(config, &tenant.id)));
     Ok(())

@@ -8,8 +8,21 @@ use crate::process::say;
 
 /// Parameters and fields whose values are credentials.
 const CREDENTIALS: [&str; 15] = [
-    "code", "code_verifier", "access_token", "refresh_token", "id_token", "id_token_hint", "token", "session_transfer_token",
-    "password", "csrf", "client_secret", "state", "nonce", "code_challenge", "handle",
+    "code",
+    "code_verifier",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "id_token_hint",
+    "token",
+    "session_transfer_token",
+    "password",
+    "csrf",
+    "client_secret",
+    "state",
+    "nonce",
+    "code_challenge",
+    "handle",
 ];
 
 /// Numbers the steps.

@@ -49,7 +49,8 @@ impl Stage {
         command.args(["--port", &port.to_string(), "--web-app-port", &web_app_port.to_string()]);
         command.env("RUST_LOG", "info");
         let (postern, line) = Server::start(command, &logs.path().join("postern.log")).await?;
-        let demo: Value = serde_json::from_str(&line).with_context(|| format!("`postern dev` printed {line}"))?;
+        let demo: Value =
+            serde_json::from_str(&line).with_context(|| format!("`postern dev` printed {line}"))?;
         let issuer = text(&demo, "issuer")?.parse()?;
         let web_app_url = text(&demo["web_client"], "url")?.to_owned();
         Ok(Self { postern, web_app: None, program, logs, demo, issuer, web_app_url })
@@ -80,7 +81,14 @@ impl Stage {
             ("issuer", self.issuer.to_string()),
             ("user", string(&user["email"])),
             ("password", string(&user["password"])),
-            ("logs", format!("{} --config {} logs --tenant demo", self.program.display(), string(&self.demo["config_file"]))),
+            (
+                "logs",
+                format!(
+                    "{} --config {} logs --tenant demo",
+                    self.program.display(),
+                    string(&self.demo["config_file"])
+                ),
+            ),
         ]
     }
 

@@ -96,7 +96,8 @@ async fn native_login(stage: &Stage, script: &mut Script) -> Result<Native> {
 }
 
 async fn exchange(stage: &Stage, script: &mut Script, native: &mut Native) -> Result<String> {
-    script.step("The app wants to open the web app: it trades its refresh token for a session transfer token.");
+    script
+        .step("The app wants to open the web app: it trades its refresh token for a session transfer token.");
     let app = Peer::new(&stage.issuer)?;
     let audience = format!("urn:{}:session_transfer", stage.issuer.host_str().unwrap_or_default());
     let form = [
@@ -107,7 +108,10 @@ async fn exchange(stage: &Stage, script: &mut Script, native: &mut Native) -> Re
     ];
     let tokens = post(&app, "app", &stage.at("oauth/token")?, &form).await?.json()?;
     let kind = text(&tokens, "issued_token_type")?;
-    ensure!(kind == "urn:auth0:params:oauth:token-type:session_transfer_token", "issued_token_type is {kind}");
+    ensure!(
+        kind == "urn:auth0:params:oauth:token-type:session_transfer_token",
+        "issued_token_type is {kind}"
+    );
     fact("one use, one minute, bound to this address; the refresh token rotated");
     native.refresh_token = text(&tokens, "refresh_token")?.to_owned();
     Ok(text(&tokens, "access_token")?.to_owned())
@@ -118,12 +122,18 @@ async fn redeem(stage: &Stage, script: &mut Script, browser: &Peer, token: &str)
     script.step("The browser opens the web app with the token; the web app passes it on to /authorize.");
     let got = get(browser, "browser", &login_url(stage, token)?).await?;
     let authorize = got.redirect()?.clone();
-    ensure!(parameter(&authorize, "session_transfer_token").as_deref() == Some(token), "the token was not passed on");
+    ensure!(
+        parameter(&authorize, "session_transfer_token").as_deref() == Some(token),
+        "the token was not passed on"
+    );
 
     script.step("The server redeems it. The tenant's Action decides. No login page.");
     let got = get(browser, "browser", &authorize).await?;
     let callback = got.redirect()?.clone();
-    ensure!(callback.as_str().starts_with(&stage.web_app_url), "expected the web app's callback, got {callback}");
+    ensure!(
+        callback.as_str().starts_with(&stage.web_app_url),
+        "expected the web app's callback, got {callback}"
+    );
     ensure!(parameter(&callback, "code").is_some(), "no code came back: {callback}");
 
     script.step("The web app exchanges the code, checks the ID token, and knows who is there.");
@@ -145,7 +155,8 @@ fn decision(stage: &Stage, script: &mut Script, session_id: &str, before: (i64, 
     ensure!((after.1 - IDLE).abs() <= 5, "the session's idle lifetime is {} s", after.1);
     let logs = stage.ask(&["logs", "--limit", "50"])?;
     let runs = logs["executions"].as_array().context("no executions")?;
-    let limiting = |run: &&Value| run["report"]["commands"].as_array().is_some_and(|commands| commands.len() == 2);
+    let limiting =
+        |run: &&Value| run["report"]["commands"].as_array().is_some_and(|commands| commands.len() == 2);
     let run = runs.iter().find(limiting).context("no run with two commands is recorded")?;
     let report = &run["report"];
     let number = |field: &str| report[field].as_u64().with_context(|| format!("the report has no {field}"));

@@ -20,13 +20,19 @@ pub(crate) async fn log_in(address: &Url, listener: &TcpListener) -> Result<Url>
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let base = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
-    tokio::time::timeout(PATIENCE, answer(&listener, &base)).await.context("nobody came back from the login page")?
+    tokio::time::timeout(PATIENCE, answer(&listener, &base))
+        .await
+        .context("nobody came back from the login page")?
 }
 
 /// Tries to open a browser, and always says the address.
 pub(crate) fn open(address: &Url) -> Result<()> {
-    let started =
-        Command::new("xdg-open").arg(address.as_str()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_ok();
+    let started = Command::new("xdg-open")
+        .arg(address.as_str())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .is_ok();
     say(&format!("{}\n  {address}", if started { "Your browser opens:" } else { "Open in your browser:" }))
 }
 

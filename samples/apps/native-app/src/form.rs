@@ -129,8 +129,12 @@ mod tests {
             <input type="password" name="password"></form><form action="/other"></form>"#;
         let form = Form::find(page).unwrap();
         assert_eq!(form.action, "/u/login?state=a&b");
-        let seen: Vec<_> = form.inputs.iter().map(|i| (i.name.as_str(), i.kind.as_str(), i.value.as_str())).collect();
-        assert_eq!(seen, [("csrf", "hidden", "a\"b"), ("username", "text", ""), ("password", "password", "")]);
+        let seen: Vec<_> =
+            form.inputs.iter().map(|i| (i.name.as_str(), i.kind.as_str(), i.value.as_str())).collect();
+        assert_eq!(
+            seen,
+            [("csrf", "hidden", "a\"b"), ("username", "text", ""), ("password", "password", "")]
+        );
     }
 
     #[test]

@@ -76,7 +76,9 @@ async fn main() -> Result<()> {
             let who = args.username.as_deref().zip(args.password.as_deref());
             let login = oidc::Login::new(&provider, &args.client_id, args.audience.as_deref())?;
             let answer = match who {
-                Some((username, password)) => form::log_in(login.address(), login.redirect_uri(), username, password).await?,
+                Some((username, password)) => {
+                    form::log_in(login.address(), login.redirect_uri(), username, password).await?
+                }
                 None => browser::log_in(login.address(), login.listener()).await?,
             };
             let tokens = login.finish(&provider, &answer).await?;
@@ -91,7 +93,8 @@ async fn main() -> Result<()> {
         Command::OpenWeb { mut url, print } => {
             let mut kept = Kept::read(&cli.store)?;
             let provider = Provider::discover(&kept.issuer).await?;
-            let transfer = oidc::session_transfer_token(&provider, &kept.client_id, &kept.refresh_token).await?;
+            let transfer =
+                oidc::session_transfer_token(&provider, &kept.client_id, &kept.refresh_token).await?;
             // With rotation the old refresh token is spent: keep the new one before anything else.
             if let Some(refresh_token) = transfer.refresh_token {
                 kept.refresh_token = refresh_token;

@@ -33,8 +33,13 @@ impl Provider {
     pub(crate) async fn discover(issuer: &Url) -> Result<Self> {
         let address = issuer.join(".well-known/openid-configuration")?;
         let answer = http(issuer, false)?.get(address.clone()).send().await?.error_for_status()?;
-        let provider: Self = answer.json().await.with_context(|| format!("{address} is no discovery document"))?;
-        ensure!(provider.issuer == issuer.as_str(), "the server at {issuer} says that it is {}", provider.issuer);
+        let provider: Self =
+            answer.json().await.with_context(|| format!("{address} is no discovery document"))?;
+        ensure!(
+            provider.issuer == issuer.as_str(),
+            "the server at {issuer} says that it is {}",
+            provider.issuer
+        );
         Ok(provider)
     }
 
@@ -89,7 +94,9 @@ impl Login {
 
     /// Checks what came back to the redirect URI and exchanges the code.
     pub(crate) async fn finish(self, provider: &Provider, answer: &Url) -> Result<Tokens> {
-        let value = |name: &str| answer.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        let value = |name: &str| {
+            answer.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        };
         ensure!(value("state").as_deref() == Some(&self.state), "the answer belongs to another login");
         // RFC 9207: another server's code is not sent to this one.
         if let Some(issuer) = value("iss") {
@@ -99,40 +106,52 @@ impl Login {
             bail!("the login failed: {error}: {}", value("error_description").unwrap_or_default());
         }
         let code = value("code").context("the answer holds no code")?;
-        token(provider, &[
-            ("grant_type", "authorization_code"),
-            ("client_id", &self.client_id),
-            ("redirect_uri", &self.redirect_uri),
-            ("code", &code),
-            ("code_verifier", &self.verifier),
-        ])
+        token(
+            provider,
+            &[
+                ("grant_type", "authorization_code"),
+                ("client_id", &self.client_id),
+                ("redirect_uri", &self.redirect_uri),
+                ("code", &code),
+                ("code_verifier", &self.verifier),
+            ],
+        )
         .await
     }
 }
 
 /// Trades the refresh token for a session transfer token: one use, one minute.
-pub(crate) async fn session_transfer_token(provider: &Provider, client_id: &str, refresh_token: &str) -> Result<Tokens> {
+pub(crate) async fn session_transfer_token(
+    provider: &Provider,
+    client_id: &str,
+    refresh_token: &str,
+) -> Result<Tokens> {
     let issuer = provider.url()?;
     let host = issuer.host_str().context("the issuer has no host")?;
-    token(provider, &[
-        ("grant_type", "refresh_token"),
-        ("client_id", client_id),
-        ("refresh_token", refresh_token),
-        ("audience", &format!("urn:{host}:session_transfer")),
-    ])
+    token(
+        provider,
+        &[
+            ("grant_type", "refresh_token"),
+            ("client_id", client_id),
+            ("refresh_token", refresh_token),
+            ("audience", &format!("urn:{host}:session_transfer")),
+        ],
+    )
     .await
 }
 
 /// Revokes the refresh token.
 pub(crate) async fn revoke(provider: &Provider, client_id: &str, refresh_token: &str) -> Result<()> {
     let body = [("client_id", client_id), ("token", refresh_token)];
-    let answer = http(&provider.url()?, false)?.post(provider.revocation_endpoint.clone()).form(&body).send().await?;
+    let answer =
+        http(&provider.url()?, false)?.post(provider.revocation_endpoint.clone()).form(&body).send().await?;
     ensure!(answer.status().is_success(), "the server did not revoke: {}", answer.text().await?);
     Ok(())
 }
 
 async fn token(provider: &Provider, body: &[(&str, &str)]) -> Result<Tokens> {
-    let answer = http(&provider.url()?, false)?.post(provider.token_endpoint.clone()).form(body).send().await?;
+    let answer =
+        http(&provider.url()?, false)?.post(provider.token_endpoint.clone()).form(body).send().await?;
     let status = answer.status();
     ensure!(status.is_success(), "the token endpoint refused ({status}): {}", answer.text().await?);
     answer.json().await.context("the token endpoint's answer is not what RFC 6749 §5.1 says")
@@ -151,7 +170,10 @@ pub(crate) fn http(issuer: &Url, cookies: bool) -> Result<reqwest::Client> {
 /// 256 random bits as base64url: `code_verifier` (RFC 7636 §4.1) and `state`.
 fn random() -> Result<String> {
     let mut bytes = [0; 32];
-    #[expect(clippy::disallowed_methods, reason = "a sample of its own: it has no clock or random source to pass around")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a sample of its own: it has no clock or random source to pass around"
+    )]
     getrandom::fill(&mut bytes).context("no randomness")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

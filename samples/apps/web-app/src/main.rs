@@ -50,8 +50,9 @@ pub(crate) struct App {
 async fn main() -> Result<()> {
     let cli = Cli::parse();
     let provider = Provider::discover(cli.issuer, cli.client_id, cli.client_secret).await?;
-    let listener =
-        tokio::net::TcpListener::bind(cli.listen).await.with_context(|| format!("cannot listen on {}", cli.listen))?;
+    let listener = tokio::net::TcpListener::bind(cli.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", cli.listen))?;
     let base = format!("http://{}", listener.local_addr()?);
     writeln!(std::io::stdout().lock(), "{base}/")?;
     let app = Arc::new(App { provider, sessions: Sessions::default(), base });

@@ -49,8 +49,13 @@ impl Provider {
         let http = builder.build()?;
         let address = issuer.join(".well-known/openid-configuration")?;
         let answer = http.get(address.clone()).send().await?.error_for_status()?;
-        let metadata: Metadata = answer.json().await.with_context(|| format!("{address} is no discovery document"))?;
-        ensure!(metadata.issuer == issuer.as_str(), "the server at {issuer} says that it is {}", metadata.issuer);
+        let metadata: Metadata =
+            answer.json().await.with_context(|| format!("{address} is no discovery document"))?;
+        ensure!(
+            metadata.issuer == issuer.as_str(),
+            "the server at {issuer} says that it is {}",
+            metadata.issuer
+        );
         Ok(Self { http, metadata, client_id, client_secret })
     }
 
@@ -84,7 +89,12 @@ impl Provider {
     }
 
     /// Exchanges the code and checks the ID token.
-    pub(crate) async fn exchange(&self, redirect_uri: &str, code: &str, login: &PendingLogin) -> Result<LoggedIn> {
+    pub(crate) async fn exchange(
+        &self,
+        redirect_uri: &str,
+        code: &str,
+        login: &PendingLogin,
+    ) -> Result<LoggedIn> {
         let body = [
             ("grant_type", "authorization_code"),
             ("redirect_uri", redirect_uri),
@@ -111,7 +121,10 @@ impl Provider {
         let answer = self.http.get(self.metadata.jwks_uri.clone()).send().await?.error_for_status()?;
         let keys: JwkSet = answer.json().await.context("the JWKS cannot be read")?;
         let claims = check_id_token(id_token, &keys, &self.metadata.issuer, &self.client_id)?;
-        ensure!(claims.get("nonce").and_then(Value::as_str) == Some(nonce), "the ID token belongs to another login");
+        ensure!(
+            claims.get("nonce").and_then(Value::as_str) == Some(nonce),
+            "the ID token belongs to another login"
+        );
         Ok(claims)
     }
 
@@ -127,14 +140,20 @@ impl Provider {
     }
 }
 
-fn check_id_token(id_token: &str, keys: &JwkSet, issuer: &str, client_id: &str) -> Result<Map<String, Value>> {
+fn check_id_token(
+    id_token: &str,
+    keys: &JwkSet,
+    issuer: &str,
+    client_id: &str,
+) -> Result<Map<String, Value>> {
     let kid = jsonwebtoken::decode_header(id_token)?.kid.context("the ID token names no key")?;
     let key = keys.find(&kid).context("the ID token's key is not published")?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[client_id]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    let decoded = jsonwebtoken::decode::<Map<String, Value>>(id_token, &DecodingKey::from_jwk(key)?, &validation)
-        .context("the ID token is not valid")?;
+    let decoded =
+        jsonwebtoken::decode::<Map<String, Value>>(id_token, &DecodingKey::from_jwk(key)?, &validation)
+            .context("the ID token is not valid")?;
     Ok(decoded.claims)
 }

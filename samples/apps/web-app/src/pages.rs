@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE,
+};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
@@ -39,7 +41,9 @@ pub(crate) async fn home(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
             let rows: String = person
                 .claims
                 .iter()
-                .map(|(name, value)| format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(&value.to_string())))
+                .map(|(name, value)| {
+                    format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(&value.to_string()))
+                })
                 .collect();
             format!("<p>You are logged in.</p><table>{rows}</table><p><a href=\"/logout\">Log out</a></p>")
         }

@@ -84,7 +84,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// 256 random bits as base64url.
 pub(crate) fn random() -> Result<String> {
     let mut bytes = [0; 32];
-    #[expect(clippy::disallowed_methods, reason = "a sample of its own: it has no random source to pass around")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a sample of its own: it has no random source to pass around"
+    )]
     getrandom::fill(&mut bytes).context("no randomness")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
