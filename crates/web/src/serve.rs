@@ -64,7 +64,8 @@ pub async fn serve(
     let listener = listener.into_std()?;
     match tls {
         None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            let mut server =
+                axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEAD_TIMEOUT);
             limit(server.http_builder());
             server.serve(service).await?;
         }
@@ -76,7 +77,9 @@ pub async fn serve(
                     source,
                 },
             )?;
-            let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
+            let mut server = axum_server::from_tcp_rustls(listener, config)?
+                .handle(handle)
+                .first_request_timeout(HEAD_TIMEOUT);
             limit(server.http_builder());
             server.serve(service).await?;
         }
