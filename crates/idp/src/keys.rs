@@ -1,0 +1,145 @@
+//! The tenant's signing keys: RSA, published before they sign and for as long as tokens that they signed live (OIDC
+//! Core §10.1.1, RFC 7517).
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::{SigningKey, SigningKeyState, Tenant, TenantId, Timestamp, random_token};
+use serde_json::{Value, json};
+
+use crate::{Idp, ServerError};
+
+/// How long a key stays published after it has stopped to sign: the longest lifetime that a token may have.
+pub(crate) const MAX_TOKEN_LIFETIME_SECS: i64 = 30 * 24 * 3600;
+
+/// What a rotation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// Signs from now on.
+    pub signing_kid: String,
+    /// Signs after the next rotation, and is published already.
+    pub next_kid: String,
+}
+
+/// The tenant's JWKS (RFC 7517 §5): public members only.
+///
+/// # Errors
+/// [`ServerError`] when the keys cannot be read.
+pub async fn jwks(idp: &Idp, tenant: &Tenant) -> Result<Value, ServerError> {
+    let keys = published(idp, &tenant.id, idp.now()).await?;
+    let keys: Vec<Value> = keys
+        .iter()
+        .map(|key| {
+            json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": key.kid, "n": key.modulus, "e": key.exponent })
+        })
+        .collect();
+    Ok(json!({ "keys": keys }))
+}
+
+/// Makes the tenant's first keys, unless it has them.
+///
+/// # Errors
+/// [`ServerError`] when they cannot be made or stored.
+pub async fn ensure(idp: &Idp, tenant: &TenantId) -> Result<(), ServerError> {
+    if signs(&idp.storage.begin_read(tenant).await?.signing_keys().await?).is_some() {
+        return Ok(());
+    }
+    let current = generate(idp, tenant, SigningKeyState::Current).await?;
+    let next = generate(idp, tenant, SigningKeyState::Next).await?;
+    let mut tx = idp.storage.begin(tenant).await?;
+    let known = tx.signing_keys().await?;
+    // Another process may have been faster.
+    if signs(&known).is_none() {
+        tx.put_signing_key(&current).await?;
+        if !known.iter().any(|key| key.state == SigningKeyState::Next) {
+            tx.put_signing_key(&next).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Makes the published next key the one that signs, and publishes a new next one. What signed before stays published
+/// until the longest token has ended.
+///
+/// # Errors
+/// [`ServerError`] when the tenant has no keys, or a new one cannot be made or stored.
+pub async fn rotate(idp: &Idp, tenant: &TenantId) -> Result<Rotation, ServerError> {
+    let new = generate(idp, tenant, SigningKeyState::Next).await?;
+    let now = idp.now();
+    let published_until = now.plus_secs(MAX_TOKEN_LIFETIME_SECS);
+    let mut tx = idp.storage.begin(tenant).await?;
+    let keys = tx.signing_keys().await?;
+    let next = keys
+        .iter()
+        .find(|key| key.state == SigningKeyState::Next)
+        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no next signing key")))?;
+    for key in &keys {
+        match key.state {
+            SigningKeyState::Current => {
+                tx.set_signing_key_state(&key.kid, SigningKeyState::Previous { published_until }).await?;
+            }
+            SigningKeyState::Previous { published_until } if published_until <= now => {
+                tx.delete_signing_key(&key.kid).await?;
+            }
+            SigningKeyState::Previous { .. } | SigningKeyState::Next => {}
+        }
+    }
+    tx.set_signing_key_state(&next.kid, SigningKeyState::Current).await?;
+    tx.put_signing_key(&new).await?;
+    tx.commit().await?;
+    Ok(Rotation { signing_kid: next.kid.clone(), next_kid: new.kid })
+}
+
+/// The key that signs now. Read for each request, so that a rotation on another node is seen.
+pub(crate) async fn current(idp: &Idp, tenant: &TenantId) -> Result<SigningKey, ServerError> {
+    let keys = idp.storage.begin_read(tenant).await?.signing_keys().await?;
+    signs(&keys)
+        .cloned()
+        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no signing key")))
+}
+
+/// The keys with which tokens are verified now.
+pub(crate) async fn published(
+    idp: &Idp,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<Vec<SigningKey>, ServerError> {
+    let mut keys = idp.storage.begin_read(tenant).await?.signing_keys().await?;
+    keys.retain(|key| match key.state {
+        SigningKeyState::Next | SigningKeyState::Current => true,
+        SigningKeyState::Previous { published_until } => now < published_until,
+    });
+    Ok(keys)
+}
+
+/// Where the private key is stored, for the vault.
+pub(crate) fn vault_context(tenant: &TenantId, kid: &str) -> String {
+    format!("{tenant}/signing_keys/{kid}")
+}
+
+fn signs(keys: &[SigningKey]) -> Option<&SigningKey> {
+    keys.iter().find(|key| key.state == SigningKeyState::Current)
+}
+
+async fn generate(idp: &Idp, tenant: &TenantId, state: SigningKeyState) -> Result<SigningKey, ServerError> {
+    let failed = |_| ServerError::Crypto("an RSA key could not be made".to_owned());
+    let pair = tokio::task::spawn_blocking(|| KeyPair::generate(KeySize::Rsa2048))
+        .await
+        .map_err(|error| ServerError::Crypto(format!("an RSA key could not be made: {error}")))?
+        .map_err(failed)?;
+    let private: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+    let public = pair.public_key();
+    let kid = random_token(&*idp.random, 21);
+    let sealed_private_key =
+        idp.vault.seal(&*idp.random, &vault_context(tenant, &kid), private.as_ref())?;
+    Ok(SigningKey {
+        modulus: URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
+        exponent: URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+        kid,
+        state,
+        sealed_private_key,
+        created_at: idp.now(),
+    })
+}

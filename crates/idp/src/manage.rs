@@ -1,0 +1,234 @@
+//! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
+
+mod validate;
+
+use std::collections::BTreeMap;
+
+use action_api::Artifact;
+use aws_lc_rs::digest::{SHA256, digest};
+use model::{
+    ActionId, ActionVersion, Client, ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId, User,
+    UserId, random_token,
+};
+use serde_json::{Map, Value};
+use storage::StorageError;
+
+use crate::{Idp, ServerError, keys, password};
+
+/// The connection that each tenant has.
+pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
+
+/// Why something was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// What was given breaks a rule.
+    #[error("{0}")]
+    Invalid(String),
+    /// Ours.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+impl ManageError {
+    fn invalid(reason: impl Into<String>) -> Self {
+        Self::Invalid(reason.into())
+    }
+}
+
+impl From<StorageError> for ManageError {
+    fn from(error: StorageError) -> Self {
+        Self::Server(error.into())
+    }
+}
+
+/// A user to be made.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the fields are those of `model::User`")]
+pub struct NewUser {
+    pub email: String,
+    pub email_verified: bool,
+    pub username: Option<String>,
+    /// 8 to 256 characters, any of Unicode, taken as typed.
+    pub password: String,
+    pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub nickname: Option<String>,
+    pub picture: Option<String>,
+    pub user_metadata: Map<String, Value>,
+    pub app_metadata: Map<String, Value>,
+}
+
+/// Stores the tenant, its default connection and its signing keys, current and next. What is there already stays.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn create_tenant(idp: &Idp, tenant: &Tenant) -> Result<(), ServerError> {
+    idp.storage.put_tenant(tenant).await?;
+    let mut tx = idp.storage.begin(&tenant.id).await?;
+    if tx.connection_by_name(DEFAULT_CONNECTION).await?.is_none() {
+        tx.put_connection(&Connection {
+            id: ConnectionId::new(format!("con_{}", random_token(&*idp.random, 16))),
+            name: DEFAULT_CONNECTION.to_owned(),
+            strategy: "auth0".to_owned(),
+            metadata: BTreeMap::new(),
+            enabled_clients: Vec::new(),
+        })
+        .await?;
+    }
+    tx.commit().await?;
+    keys::ensure(idp, &tenant.id).await
+}
+
+/// Stores a client and enables it on the default connection.
+///
+/// # Errors
+/// [`ManageError::Invalid`] with the rule that it breaks.
+pub async fn put_client(idp: &Idp, tenant: &TenantId, client: &Client) -> Result<(), ManageError> {
+    validate::client(client, idp.network.has_asn())?;
+    let mut tx = idp.storage.begin(tenant).await?;
+    if tx.resource_server(client.client_id.as_str()).await?.is_some() {
+        return Err(ManageError::invalid("client_id is the identifier of an API"));
+    }
+    tx.put_client(client).await?;
+    let mut connection = tx
+        .connection_by_name(DEFAULT_CONNECTION)
+        .await?
+        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no default connection")))?;
+    if !connection.enabled_clients.contains(&client.client_id) {
+        connection.enabled_clients.push(client.client_id.clone());
+        tx.put_connection(&connection).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Stores an API.
+///
+/// # Errors
+/// [`ManageError::Invalid`] with the rule that it breaks.
+pub async fn put_resource_server(
+    idp: &Idp,
+    tenant: &TenantId,
+    api: &ResourceServer,
+) -> Result<(), ManageError> {
+    validate::resource_server(api)?;
+    let mut tx = idp.storage.begin(tenant).await?;
+    // An access token for the API would look like an ID token for the client.
+    if tx.client(&model::ClientId::new(api.identifier.as_str())).await?.is_some() {
+        return Err(ManageError::invalid("the identifier is a client_id"));
+    }
+    tx.put_resource_server(api).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Lets a client have tokens of its own for an API.
+///
+/// # Errors
+/// [`ManageError::Invalid`] when client or API are unknown, or the API has no such scope.
+pub async fn put_client_grant(idp: &Idp, tenant: &TenantId, grant: &ClientGrant) -> Result<(), ManageError> {
+    let mut tx = idp.storage.begin(tenant).await?;
+    if tx.client(&grant.client_id).await?.is_none() {
+        return Err(ManageError::invalid(format!("unknown client: {}", grant.client_id)));
+    }
+    let Some(api) = tx.resource_server(&grant.audience).await? else {
+        return Err(ManageError::invalid(format!("unknown API: {}", grant.audience)));
+    };
+    if let Some(unknown) = grant.scope.iter().find(|scope| !api.scopes.contains(scope)) {
+        return Err(ManageError::invalid(format!("the API has no scope {unknown}")));
+    }
+    tx.put_client_grant(grant).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes a user of the default connection.
+///
+/// # Errors
+/// [`ManageError::Invalid`] for a bad e-mail address or password, or a name that is taken.
+pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<User, ManageError> {
+    let email = new.email.trim().to_owned();
+    validate::user(&email, new.username.as_deref(), &new.password)?;
+    let password_hash = password::hash(idp, &new.password).await?;
+    let now = idp.now();
+    let mut tx = idp.storage.begin(tenant).await?;
+    let connection = tx
+        .connection_by_name(DEFAULT_CONNECTION)
+        .await?
+        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no default connection")))?;
+    for name in std::iter::once(email.as_str()).chain(new.username.as_deref()) {
+        if tx.user_by_login(&connection.id, name).await?.is_some() {
+            return Err(ManageError::invalid("The user already exists."));
+        }
+    }
+    let mut id = [0; 12];
+    idp.random.fill(&mut id);
+    let user = User {
+        user_id: UserId::new(format!("auth0|{}", hex(&id))),
+        connection_id: connection.id,
+        email_verified: new.email_verified,
+        username: new.username,
+        name: Some(new.name.unwrap_or_else(|| email.clone())),
+        given_name: new.given_name,
+        family_name: new.family_name,
+        nickname: new.nickname.or_else(|| email.split('@').next().map(str::to_owned)),
+        picture: new.picture,
+        phone_number: None,
+        phone_verified: None,
+        email: Some(email),
+        user_metadata: new.user_metadata,
+        app_metadata: new.app_metadata,
+        blocked: false,
+        password_hash: Some(password_hash),
+        last_password_reset: None,
+        logins_count: 0,
+        last_login: None,
+        last_ip: None,
+        created_at: now,
+        updated_at: now,
+    };
+    tx.put_user(&user).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Deploys a new version of the Action of this name, with these secrets and no others.
+///
+/// # Errors
+/// [`ManageError::Invalid`] for a bad name, too many secrets, or an artifact that is not what its digest says.
+pub async fn deploy_action(
+    idp: &Idp,
+    tenant: &TenantId,
+    name: &str,
+    source: &str,
+    artifact: &Artifact,
+    secrets: &BTreeMap<String, String>,
+) -> Result<ActionVersion, ManageError> {
+    validate::action(name, secrets)?;
+    if hex(digest(&SHA256, &artifact.bytes).as_ref()) != artifact.digest {
+        return Err(ManageError::invalid("the artifact does not have its digest"));
+    }
+    let kind = serde_json::to_string(&artifact.kind)
+        .map_err(|error| ServerError::Inconsistent(format!("artifact kind: {error}")))?;
+    let sealed = if secrets.is_empty() {
+        None
+    } else {
+        let plain = serde_json::to_vec(secrets)
+            .map_err(|error| ServerError::Inconsistent(format!("Action secrets: {error}")))?;
+        Some(idp.vault.seal(&*idp.random, &secrets_context(tenant, name), &plain)?)
+    };
+    let new_id = ActionId::new(format!("act_{}", random_token(&*idp.random, 16)));
+    let mut tx = idp.storage.begin(tenant).await?;
+    tx.put_artifact(&artifact.digest, &kind, &artifact.bytes).await?;
+    let version =
+        tx.deploy_action(&new_id, name, source, &artifact.digest, sealed.as_deref(), idp.now()).await?;
+    tx.commit().await?;
+    Ok(version)
+}
+
+/// Where an Action's secrets are stored, for the vault.
+pub(crate) fn secrets_context(tenant: &TenantId, action: &str) -> String {
+    format!("{tenant}/action_secrets/{action}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

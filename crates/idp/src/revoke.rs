@@ -1,0 +1,41 @@
+//! `/oauth/revoke` (RFC 7009), for refresh tokens.
+
+use model::LogType;
+use oauth::ErrorCode;
+use serde_json::json;
+
+use crate::credential::hash_credential;
+use crate::post_login::log_entry;
+use crate::revocation::refresh_token_revoked;
+use crate::token::{TokenInput, client_auth};
+use crate::{Idp, IdpError, RequestContext};
+
+/// Revokes the refresh token that has, or had, this secret, with all its rotations and what descends from it. A token
+/// that is unknown or revoked already is a success (RFC 7009 §2.2). `token_type_hint` makes no difference.
+///
+/// # Errors
+/// As client authentication says; `invalid_request` for another client's token; [`IdpError::Server`] when the
+/// revocation was not stored.
+pub async fn revoke(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result<(), IdpError> {
+    let client = client_auth::authenticate(idp, ctx, &input).await?;
+    let hash = hash_credential(input.parameters.require("token")?);
+    let now = idp.now();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    let Some(found) = tx.refresh_token_by_secret(&hash).await? else { return Ok(()) };
+    if found.token.client_id != client.client_id {
+        return Err(IdpError::oauth(ErrorCode::InvalidRequest, "The token was not issued to this client"));
+    }
+    if refresh_token_revoked(&mut tx, &found.token.id, now).await? {
+        let mut entry = log_entry(
+            LogType::RefreshTokenRevoked,
+            Some(&client),
+            Some(&found.token.user_id),
+            &ctx.origin,
+            now,
+        );
+        entry.description = "Refresh token revoked by its client".to_owned();
+        entry.details = json!({ "refresh_token_id": found.token.id });
+        tx.insert_log(&entry).await?;
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,148 @@
+//! `/oauth/token` (RFC 6749 §3.2, §5): authorization code, refresh token, session transfer and client credentials.
+
+mod authorization_code;
+pub(crate) mod client_auth;
+mod client_credentials;
+mod refresh_token;
+mod session_transfer;
+
+use std::net::IpAddr;
+
+use model::{Client, Device, LogType, RequestOrigin, TokenEndpointAuthMethod};
+use oauth::{ErrorCode, Parameters};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::post_login::log_entry;
+use crate::{Idp, IdpError, RequestContext, ServerError};
+
+/// One request to `/oauth/token` or `/oauth/revoke`.
+pub struct TokenInput {
+    /// From the body, form or JSON.
+    pub parameters: Parameters,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The header `auth0-forwarded-for`.
+    pub forwarded_for: Option<String>,
+}
+
+/// The answer (RFC 6749 §5.1, RFC 8693 §2.2.1).
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of the two RFCs")]
+pub struct TokenResponse {
+    pub access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    pub expires_in: i64,
+    pub token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
+}
+
+#[derive(Clone, Copy)]
+enum GrantType {
+    AuthorizationCode,
+    RefreshToken,
+    ClientCredentials,
+}
+
+/// Answers `/oauth/token`.
+///
+/// # Errors
+/// [`IdpError::OAuth`] with what RFC 6749 §5.2 and the dialect say; [`IdpError::Server`] when the server fails.
+pub async fn token(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result<TokenResponse, IdpError> {
+    let name = input.parameters.require("grant_type")?;
+    let grant_type = match name {
+        "authorization_code" => GrantType::AuthorizationCode,
+        "refresh_token" => GrantType::RefreshToken,
+        "client_credentials" => GrantType::ClientCredentials,
+        _ => {
+            return Err(IdpError::oauth(
+                ErrorCode::UnsupportedGrantType,
+                format!("Unsupported grant type: {name}"),
+            ));
+        }
+    };
+    let client = client_auth::authenticate(idp, ctx, &input).await?;
+    if !client.grant_types.iter().any(|allowed| allowed == name) {
+        return Err(IdpError::oauth(
+            ErrorCode::UnauthorizedClient,
+            format!("Grant type `{name}` not allowed for the client."),
+        ));
+    }
+    let ctx = &RequestContext { origin: origin(idp, ctx, &client, &input), ..ctx.clone() };
+    let result = match grant_type {
+        GrantType::AuthorizationCode => authorization_code::exchange(idp, ctx, &client, &input).await,
+        GrantType::RefreshToken => refresh_token::exchange(idp, ctx, &client, &input).await,
+        GrantType::ClientCredentials => client_credentials::exchange(idp, ctx, &client, &input).await,
+    };
+    if let Err(IdpError::OAuth(error)) = &result {
+        let log_type = match grant_type {
+            GrantType::AuthorizationCode => LogType::FailedExchangeCode,
+            GrantType::RefreshToken => LogType::FailedExchangeRefreshToken,
+            GrantType::ClientCredentials => LogType::FailedExchangeClientCredentials,
+        };
+        let details = json!({
+            "error": error.code.as_str(),
+            "audience": input.parameters.get("audience"),
+        });
+        log_failure(idp, ctx, &client, log_type, &error.description, details).await?;
+    }
+    result
+}
+
+async fn log_failure(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    log_type: LogType,
+    description: &str,
+    details: Value,
+) -> Result<(), ServerError> {
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, idp.now());
+    entry.description = description.to_owned();
+    entry.details = details;
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.insert_log(&entry).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Where the request came from: from `auth0-forwarded-for`, when the client is trusted with it and has authenticated
+/// with its secret; else from its connection.
+fn origin(idp: &Idp, ctx: &RequestContext, client: &Client, input: &TokenInput) -> RequestOrigin {
+    let trusted = client.is_token_endpoint_ip_header_trusted
+        && client.token_endpoint_auth_method != TokenEndpointAuthMethod::None;
+    let forwarded = input
+        .forwarded_for
+        .as_deref()
+        .filter(|_| trusted)
+        .and_then(|header| header.trim().parse::<IpAddr>().ok())
+        .map(|ip| ip.to_canonical().to_string());
+    match forwarded {
+        Some(ip) => RequestOrigin { asn: idp.network.asn(&ip), ip, ..ctx.origin.clone() },
+        None => ctx.origin.clone(),
+    }
+}
+
+/// The device of a new refresh token.
+fn new_device(origin: &RequestOrigin) -> Device {
+    let mut device = Device {
+        initial_ip: Some(origin.ip.clone()),
+        initial_asn: origin.asn.clone(),
+        initial_user_agent: origin.user_agent.clone(),
+        ..Device::default()
+    };
+    seen_at(&mut device, origin);
+    device
+}
+
+/// Notes where a refresh token was used from.
+fn seen_at(device: &mut Device, origin: &RequestOrigin) {
+    device.last_ip = Some(origin.ip.clone());
+    device.last_asn.clone_from(&origin.asn);
+    device.last_user_agent.clone_from(&origin.user_agent);
+}

@@ -1,0 +1,272 @@
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
+
+use model::{
+    AuthorizationCode, Client, LogType, RefreshToken, RefreshTokenId, RotationType, Session, Timestamp, User,
+    random_token,
+};
+use oauth::{ErrorCode, OAuthError, Parameters};
+use serde_json::json;
+use storage::TenantTx;
+
+use super::{TokenInput, TokenResponse, new_device};
+use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::post_login::log_entry;
+use crate::revocation::{cascade, refresh_token_revoked};
+use crate::tokens::{self, Grant};
+use crate::{Idp, IdpError, RequestContext};
+
+/// How many refresh tokens a user may have at one client; the oldest gives way.
+const REFRESH_TOKENS_PER_USER_AND_CLIENT: i64 = 200;
+
+/// What a code that may be exchanged rests on.
+struct Ready {
+    code: AuthorizationCode,
+    session: Session,
+    user: User,
+    /// A refresh token is due.
+    refresh: bool,
+}
+
+/// Why a code may not be exchanged.
+enum Refused {
+    /// The client's mistake.
+    OAuth(OAuthError),
+    /// It was used before, and all else is right: whoever has it, has it from its owner or is its owner.
+    Replay,
+}
+
+pub(super) async fn exchange(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+) -> Result<TokenResponse, IdpError> {
+    let hash = hash_credential(input.parameters.require("code")?);
+    let now = idp.now();
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let ready = check(&mut tx, client, &input.parameters, &hash, now).await?;
+    drop(tx);
+    let ready = match ready {
+        Ok(ready) => ready,
+        Err(Refused::OAuth(error)) => return Err(error.into()),
+        Err(Refused::Replay) => return replay(idp, ctx, client, &hash).await,
+    };
+    let Ready { code, session, user, refresh } = ready;
+    let scope: Vec<String> =
+        code.request.scope.iter().filter(|scope| refresh || *scope != "offline_access").cloned().collect();
+    let refresh = refresh.then(|| {
+        let token = new_refresh_token(idp, ctx, client, &code, &session, &scope, now);
+        (token, random_token(&*idp.random, CREDENTIAL_LENGTH))
+    });
+    let grant = Grant {
+        client,
+        user: &user,
+        session_id: Some(&session.id),
+        ends_with_session: Some(&session.id),
+        refresh_token_id: refresh.as_ref().map(|(token, _)| &token.id),
+        auth_time: code.auth_time,
+        scope: &scope,
+        audience: code.request.audience.as_deref(),
+        nonce: code.request.nonce.as_deref(),
+        id_token_claims: &code.id_token_claims,
+        access_token_claims: &code.access_token_claims,
+        gty: None,
+    };
+    let issued = tokens::issue(idp, ctx, &grant, now).await?;
+
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    if !tx.spend_code(&hash, now).await? {
+        drop(tx);
+        return replay(idp, ctx, client, &hash).await;
+    }
+    // The session may have ended while the tokens were signed.
+    if live_session(&mut tx, &code, now).await?.is_none() {
+        return Err(invalid_code().into());
+    }
+    if let Some((token, secret)) = &refresh {
+        make_room(&mut tx, &user, client, now).await?;
+        tx.insert_refresh_token(token, &hash_credential(secret)).await?;
+        tx.set_code_refresh_token(&hash, &token.id).await?;
+    }
+    if let Some((hash, row)) = &issued.opaque {
+        tx.insert_access_token(hash, row).await?;
+    }
+    let mut entry =
+        log_entry(LogType::SuccessExchangeCode, Some(client), Some(&user.user_id), &ctx.origin, now);
+    entry.description = "Authorization code for access token".to_owned();
+    entry.details = json!({
+        "session_id": session.id,
+        "audience": code.request.audience,
+        "refresh_token_id": refresh.as_ref().map(|(token, _)| &token.id),
+    });
+    tx.insert_log(&entry).await?;
+    tx.commit().await?;
+    Ok(TokenResponse {
+        access_token: issued.access_token,
+        token_type: "Bearer",
+        expires_in: issued.expires_in,
+        id_token: issued.id_token,
+        refresh_token: refresh.map(|(_, secret)| secret),
+        scope: Some(scope.join(" ")),
+        issued_token_type: None,
+    })
+}
+
+fn invalid_code() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, "Invalid authorization code")
+}
+
+async fn check(
+    tx: &mut TenantTx,
+    client: &Client,
+    parameters: &Parameters,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Result<Ready, Refused>, IdpError> {
+    let Some((code, used_at)) = tx.code(hash).await?.filter(|(code, _)| code.client_id == client.client_id)
+    else {
+        return Ok(Err(Refused::OAuth(invalid_code())));
+    };
+    if let Err(error) = check_redirect_uri(&code, parameters).and_then(|()| check_verifier(&code, parameters)) {
+        return Ok(Err(Refused::OAuth(error)));
+    }
+    if used_at.is_some() {
+        return Ok(Err(Refused::Replay));
+    }
+    if now >= code.expires_at {
+        return Ok(Err(Refused::OAuth(invalid_code())));
+    }
+    let session = live_session(tx, &code, now).await?;
+    let user = tx.user(&code.user_id).await?.filter(|user| !user.blocked);
+    let (Some(session), Some(user)) = (session, user) else {
+        return Ok(Err(Refused::OAuth(invalid_code())));
+    };
+    let refresh = wants_refresh_token(tx, client, &code, &session).await?;
+    Ok(Ok(Ready { code, session, user, refresh }))
+}
+
+async fn live_session(
+    tx: &mut TenantTx,
+    code: &AuthorizationCode,
+    now: Timestamp,
+) -> Result<Option<Session>, IdpError> {
+    let session = tx.session(&code.session_id).await?;
+    Ok(session.filter(|session| session.is_alive(now) && session.user_id == code.user_id))
+}
+
+/// In the token request exactly when it was in the authorization request, and then the same (RFC 6749 §4.1.3).
+fn check_redirect_uri(code: &AuthorizationCode, parameters: &Parameters) -> Result<(), OAuthError> {
+    match parameters.get("redirect_uri") {
+        Some(uri) if uri == code.request.redirect_uri => Ok(()),
+        None if !code.request.redirect_uri_was_sent => Ok(()),
+        _ => Err(OAuthError::new(
+            ErrorCode::InvalidGrant,
+            "The redirect_uri is not that of the authorization request.",
+        )),
+    }
+}
+
+/// A verifier exactly when there was a challenge (RFC 7636 §4.6; RFC 9700 §2.1.1, §4.8.2).
+fn check_verifier(code: &AuthorizationCode, parameters: &Parameters) -> Result<(), OAuthError> {
+    let right = match (&code.request.code_challenge, parameters.get("code_verifier")) {
+        (Some(challenge), Some(verifier)) => oauth::pkce::verify(challenge, verifier),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if right { Ok(()) } else { Err(OAuthError::new(ErrorCode::InvalidGrant, "Failed to verify code verifier")) }
+}
+
+/// A refresh token needs `offline_access`, a client and an API that allow it, and, in a transferred session, a client
+/// that wants it there.
+async fn wants_refresh_token(
+    tx: &mut TenantTx,
+    client: &Client,
+    code: &AuthorizationCode,
+    session: &Session,
+) -> Result<bool, IdpError> {
+    let asked = code.request.scope.iter().any(|scope| scope == "offline_access");
+    let may = client.grant_types.iter().any(|grant| grant == "refresh_token");
+    let transferred = session.parent_refresh_token.is_some();
+    let settings = client.session_transfer.clone().unwrap_or_default();
+    if !asked || !may || (transferred && !settings.allow_refresh_token) {
+        return Ok(false);
+    }
+    Ok(match &code.request.audience {
+        None => true,
+        Some(audience) => tx.resource_server(audience).await?.is_some_and(|api| api.allow_offline_access),
+    })
+}
+
+fn new_refresh_token(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    code: &AuthorizationCode,
+    session: &Session,
+    scope: &[String],
+    now: Timestamp,
+) -> RefreshToken {
+    let settings = &client.refresh_token;
+    let transferred = session.parent_refresh_token.is_some();
+    let online = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
+    let expires_at = settings.token_lifetime_secs.map(|secs| now.plus_secs(secs));
+    RefreshToken {
+        id: RefreshTokenId::new(format!("rt_{}", random_token(&*idp.random, 24))),
+        client_id: client.client_id.clone(),
+        user_id: code.user_id.clone(),
+        session_id: Some(session.id.clone()),
+        bound_to_session: transferred && online,
+        parent_refresh_token: session.parent_refresh_token.clone(),
+        connection_id: session.connection_id.clone(),
+        audience: code.request.audience.clone(),
+        scope: scope.to_vec(),
+        auth_time: code.auth_time,
+        created_at: now,
+        expires_at,
+        idle_expires_at: settings.idle_token_lifetime_secs.map(|secs| now.plus_secs(secs)),
+        last_exchanged_at: None,
+        revoked_at: None,
+        rotating: settings.rotation_type == RotationType::Rotating,
+        device: new_device(&ctx.origin),
+        metadata: std::collections::BTreeMap::new(),
+    }
+}
+
+async fn make_room(
+    tx: &mut TenantTx,
+    user: &User,
+    client: &Client,
+    now: Timestamp,
+) -> Result<(), IdpError> {
+    let count = tx.count_refresh_tokens(&user.user_id, &client.client_id, now).await?;
+    if count >= REFRESH_TOKENS_PER_USER_AND_CLIENT
+        && let Some(oldest) = tx.revoke_oldest_refresh_token(&user.user_id, &client.client_id, now).await?
+    {
+        cascade(tx, &oldest, now).await?;
+    }
+    Ok(())
+}
+
+/// A second use ends what the first one began (RFC 6749 §4.1.2): the refresh token, what descends from it, and the
+/// opaque access tokens that came from it.
+async fn replay(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    hash: &str,
+) -> Result<TokenResponse, IdpError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    if let Some((code, _)) = tx.code(hash).await?
+        && let Some(issued) = &code.issued_refresh_token
+        && refresh_token_revoked(&mut tx, issued, now).await?
+    {
+        let mut entry =
+            log_entry(LogType::RefreshTokenRevoked, Some(client), Some(&code.user_id), &ctx.origin, now);
+        entry.description = "An authorization code was used twice".to_owned();
+        entry.details = json!({ "refresh_token_id": issued });
+        tx.insert_log(&entry).await?;
+    }
+    tx.commit().await?;
+    Err(invalid_code().into())
+}

@@ -1,0 +1,57 @@
+//! `grant_type=client_credentials` (RFC 6749 §4.4).
+
+use model::{Client, LogType, TokenEndpointAuthMethod};
+use oauth::ErrorCode;
+use serde_json::json;
+
+use super::{TokenInput, TokenResponse};
+use crate::post_login::log_entry;
+use crate::{Idp, IdpError, RequestContext, tokens};
+
+/// An access token for the client itself: only for a confidential client with a grant for the API. No refresh token,
+/// no ID token.
+pub(super) async fn exchange(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+) -> Result<TokenResponse, IdpError> {
+    if client.token_endpoint_auth_method == TokenEndpointAuthMethod::None {
+        return Err(IdpError::oauth(
+            ErrorCode::UnauthorizedClient,
+            "Grant type `client_credentials` not allowed for the client.",
+        ));
+    }
+    let audience = input.parameters.require("audience")?;
+    let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
+    let api = tokens::resource_server(idp, ctx, audience).await?;
+    let grant = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
+    let Some(grant) = grant else {
+        return Err(IdpError::oauth(
+            ErrorCode::UnauthorizedClient,
+            format!("Client is not authorized to access \"{audience}\". It needs a client grant for it."),
+        ));
+    };
+    let scope: Vec<String> = grant
+        .scope
+        .into_iter()
+        .filter(|scope| api.scopes.contains(scope) && (requested.is_empty() || requested.contains(scope)))
+        .collect();
+    let now = idp.now();
+    let access_token = tokens::machine_token(idp, ctx, client, &api, &scope, now).await?;
+    let mut entry = log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now);
+    entry.description = "Client credentials for an access token".to_owned();
+    entry.details = json!({ "audience": audience, "scope": scope.join(" ") });
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.insert_log(&entry).await?;
+    tx.commit().await?;
+    Ok(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: api.token_lifetime_secs,
+        id_token: None,
+        refresh_token: None,
+        scope: Some(scope.join(" ")),
+        issued_token_type: None,
+    })
+}

@@ -1,0 +1,371 @@
+//! `grant_type=refresh_token` (RFC 6749 §6): rotation, reuse detection (RFC 9700 §4.14.2), Actions, and the way to a
+//! session transfer token.
+
+use model::{Client, LogType, RefreshToken, Timestamp, User, random_token};
+use oauth::ErrorCode;
+use serde_json::{Value, json};
+use storage::{RefreshTokenUse, TenantTx};
+
+use super::session_transfer::{self, SessionTransferRequest};
+use super::{TokenInput, TokenResponse, seen_at};
+use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::post_login::{self, Outcome, log_entry};
+use crate::revocation::{Ended, refresh_token_revoked, session_ended};
+use crate::tokens::{self, Grant, Issued};
+use crate::{Idp, IdpError, RequestContext};
+
+/// Parameters that an Action does not see.
+const CREDENTIAL_PARAMETERS: [&str; 3] = ["refresh_token", "client_secret", "client_assertion"];
+
+/// What a presented secret is worth at this moment.
+enum State {
+    /// It is the newest one.
+    Fresh,
+    /// It is the one before the newest, within the leeway: the answer that carried the newest may have been lost.
+    Again,
+    /// It was used before: it, or its successor, is in the wrong hands.
+    Reused,
+    /// It is unknown, revoked, expired, or its session has ended.
+    Dead,
+}
+
+/// A secret that may be exchanged, with whose it is.
+struct Valid {
+    token: RefreshToken,
+    user: User,
+    again: bool,
+}
+
+/// What the exchange is for.
+enum Target {
+    Tokens { audience: Option<String>, scope: Vec<String> },
+    Transfer(SessionTransferRequest),
+}
+
+/// What the answer holds, made before the transaction.
+enum Made {
+    Tokens(Issued, Vec<String>),
+    Transfer(session_transfer::Made),
+}
+
+pub(super) async fn exchange(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+) -> Result<TokenResponse, IdpError> {
+    let secret = input.parameters.require("refresh_token")?;
+    let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
+    let hash = hash_credential(secret);
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let (found, state) = look_up(&mut tx, client, &hash, idp.now()).await?;
+    let user = match &found {
+        Some(token) => tx.user(&token.user_id).await?,
+        None => None,
+    };
+    drop(tx);
+    let (Some(token), again) = (found, matches!(state, State::Again)) else { return Err(unknown()) };
+    match state {
+        State::Fresh | State::Again => {}
+        State::Reused => return reused(idp, ctx, client, &hash).await,
+        State::Dead => return Err(unknown()),
+    }
+    let valid = Valid { user: usable(user)?, token, again };
+    let target = target(ctx, client, input, &valid.token, requested)?;
+    let outcome = run_actions(idp, ctx, client, input, &valid, &target).await?;
+    if let Some(reason) = outcome.decision.denied.clone() {
+        return denied(idp, ctx, client, &valid, &outcome, &reason).await;
+    }
+    // Signing comes before the transaction that spends the secret.
+    let made = make(idp, ctx, client, &valid, &target, &outcome).await?;
+    let new_secret = valid.token.rotating.then(|| next_secret(idp, client, secret));
+    commit(idp, ctx, client, &hash, valid, &outcome, made, new_secret).await
+}
+
+/// The text that SDKs compare.
+fn unknown() -> IdpError {
+    IdpError::oauth(ErrorCode::InvalidGrant, "Unknown or invalid refresh token.")
+}
+
+fn usable(user: Option<User>) -> Result<User, IdpError> {
+    match user {
+        None => Err(IdpError::oauth(
+            ErrorCode::InvalidGrant,
+            "The refresh_token was generated for a user who doesn't exist anymore.",
+        )),
+        Some(user) if user.blocked => Err(IdpError::oauth(ErrorCode::AccessDenied, "The user is blocked.")),
+        Some(user) => Ok(user),
+    }
+}
+
+async fn look_up(
+    tx: &mut TenantTx,
+    client: &Client,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(Option<RefreshToken>, State), IdpError> {
+    let found = tx.refresh_token_by_secret(hash).await?;
+    let Some(found) = found.filter(|found| found.token.client_id == client.client_id) else {
+        return Ok((None, State::Dead));
+    };
+    let mut state = state(&found, client.refresh_token.leeway_secs, now);
+    if found.token.bound_to_session && matches!(state, State::Fresh | State::Again) {
+        let session = match &found.token.session_id {
+            Some(id) => tx.session(id).await?,
+            None => None,
+        };
+        if !session.is_some_and(|session| session.is_alive(now)) {
+            state = State::Dead;
+        }
+    }
+    Ok((Some(found.token), state))
+}
+
+fn state(found: &RefreshTokenUse, leeway_secs: i64, now: Timestamp) -> State {
+    if !found.token.is_alive(now) {
+        return State::Dead;
+    }
+    match found.spent_at {
+        None => State::Fresh,
+        Some(spent_at) if found.newer_secrets == 1 && now < spent_at.plus_secs(leeway_secs) => State::Again,
+        Some(_) => State::Reused,
+    }
+}
+
+/// The secret after this one. With a leeway it is computed from this one, so that a replay gets the same successor and
+/// the family never has two newest secrets.
+fn next_secret(idp: &Idp, client: &Client, secret: &str) -> String {
+    if client.refresh_token.leeway_secs > 0 {
+        idp.vault.derive("refresh token rotation", secret)
+    } else {
+        random_token(&*idp.random, CREDENTIAL_LENGTH)
+    }
+}
+
+fn target(
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+    token: &RefreshToken,
+    requested: Vec<String>,
+) -> Result<Target, IdpError> {
+    if let Some(audience) = input.parameters.get("audience") {
+        if session_transfer::is_audience(audience) {
+            return Ok(Target::Transfer(session_transfer::request(ctx, client, token, audience, requested)?));
+        }
+        let granted = token.audience.clone().unwrap_or_else(|| tokens::userinfo_audience(ctx));
+        if audience != granted {
+            return Err(IdpError::oauth(
+                ErrorCode::InvalidRequest,
+                "The refresh token was not granted for this audience.",
+            ));
+        }
+    }
+    // What was not granted is left out, not refused: SDKs always ask for all they know (RFC 6749 §6).
+    let all = requested.is_empty();
+    let scope: Vec<String> =
+        token.scope.iter().filter(|scope| all || requested.contains(scope)).cloned().collect();
+    if scope.is_empty() && !all {
+        return Err(IdpError::oauth(ErrorCode::InvalidScope, "None of the requested scopes was granted"));
+    }
+    Ok(Target::Tokens { audience: token.audience.clone(), scope })
+}
+
+async fn run_actions(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+    valid: &Valid,
+    target: &Target,
+) -> Result<Outcome, IdpError> {
+    let (audience, scope) = match target {
+        Target::Tokens { audience, scope } => (audience.as_deref(), scope),
+        Target::Transfer(request) => (Some(request.audience.as_str()), &request.scope),
+    };
+    let body = input.parameters.without(&CREDENTIAL_PARAMETERS);
+    let outcome =
+        post_login::run_for_refresh(idp, ctx, client, &valid.user, &valid.token, audience, scope, &body).await?;
+    Ok(outcome)
+}
+
+/// Nothing is spent; what the Action decided besides is committed with the record of its run.
+async fn denied(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    valid: &Valid,
+    outcome: &Outcome,
+    reason: &str,
+) -> Result<TokenResponse, IdpError> {
+    let now = idp.now();
+    let user_id = &valid.user.user_id;
+    let mut entry = log_entry(LogType::SessionRevoked, Some(client), Some(user_id), &ctx.origin, now);
+    entry.description = reason.to_owned();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    if let (Some(preserve_refresh_tokens), Some(session)) =
+        (outcome.decision.revoke_session, &valid.token.session_id)
+    {
+        session_ended(&mut tx, session, Ended::RevokedByAction { preserve_refresh_tokens }, now).await?;
+        entry.details = json!({ "session_id": session });
+        tx.insert_log(&entry).await?;
+    }
+    outcome.commit(&mut tx, &random_token(&*idp.random, 32), user_id, &entry, now).await?;
+    tx.commit().await?;
+    Err(IdpError::oauth(ErrorCode::AccessDenied, reason))
+}
+
+async fn make(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    valid: &Valid,
+    target: &Target,
+    outcome: &Outcome,
+) -> Result<Made, IdpError> {
+    let now = idp.now();
+    let token = &valid.token;
+    let (audience, scope) = match target {
+        Target::Tokens { audience, scope } => (audience.as_deref(), scope),
+        Target::Transfer(_) => (None, &token.scope),
+    };
+    let grant = Grant {
+        client,
+        user: &valid.user,
+        session_id: token.session_id.as_ref(),
+        ends_with_session: token.session_id.as_ref().filter(|_| token.bound_to_session),
+        refresh_token_id: Some(&token.id),
+        auth_time: token.auth_time,
+        scope,
+        audience,
+        nonce: None,
+        id_token_claims: &outcome.decision.id_token_claims,
+        access_token_claims: &outcome.decision.access_token_claims,
+        gty: Some("refresh_token"),
+    };
+    Ok(match target {
+        Target::Tokens { scope, .. } => {
+            Made::Tokens(tokens::issue(idp, ctx, &grant, now).await?, scope.clone())
+        }
+        Target::Transfer(request) => {
+            let id_token = tokens::id_token(idp, ctx, &grant, None, now).await?;
+            Made::Transfer(session_transfer::make(idp, ctx, token, request, id_token, now))
+        }
+    })
+}
+
+/// One transaction: the secret is looked up once more and spent, its successor stored, the tokens' rows, the Actions'
+/// decision and the record written.
+#[expect(clippy::too_many_arguments, reason = "one call at the end of the exchange, with all that came before")]
+async fn commit(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    hash: &str,
+    valid: Valid,
+    outcome: &Outcome,
+    made: Made,
+    new_secret: Option<String>,
+) -> Result<TokenResponse, IdpError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    let (found, state) = look_up(&mut tx, client, hash, now).await?;
+    let Some(mut token) = found else { return Err(unknown()) };
+    match state {
+        State::Fresh => {
+            if let Some(new_secret) = &new_secret {
+                tx.spend_refresh_secret(hash, now).await?;
+                tx.add_refresh_secret(&token.id, &hash_credential(new_secret), now).await?;
+            }
+        }
+        // The successor is there already. It is this one, unless the leeway was set only after it was made.
+        State::Again => {
+            if let Some(new_secret) = &new_secret
+                && tx.refresh_token_by_secret(&hash_credential(new_secret)).await?.is_none()
+            {
+                return Err(unknown());
+            }
+        }
+        State::Reused => {
+            drop(tx);
+            return reused(idp, ctx, client, hash).await;
+        }
+        State::Dead => return Err(unknown()),
+    }
+    usable(tx.user(&token.user_id).await?)?;
+    seen_at(&mut token.device, &ctx.origin);
+    let idle = client.refresh_token.idle_token_lifetime_secs.map(|secs| now.plus_secs(secs));
+    if !tx.record_exchange(&token.id, now, idle, &token.device).await? {
+        return Err(unknown());
+    }
+    let mut entry = log_entry(
+        LogType::SuccessExchangeRefreshToken,
+        Some(client),
+        Some(&token.user_id),
+        &ctx.origin,
+        now,
+    );
+    entry.description = "Refresh token for access token".to_owned();
+    entry.details = details(&token, outcome, &made, valid.again);
+    let response = match made {
+        Made::Tokens(issued, scope) => {
+            if let Some((hash, row)) = &issued.opaque {
+                tx.insert_access_token(hash, row).await?;
+            }
+            TokenResponse {
+                access_token: issued.access_token,
+                refresh_token: new_secret,
+                id_token: issued.id_token,
+                scope: Some(scope.join(" ")),
+                expires_in: issued.expires_in,
+                token_type: "Bearer",
+                issued_token_type: None,
+            }
+        }
+        Made::Transfer(made) => {
+            entry.description = "Refresh token for session transfer token".to_owned();
+            tx.insert_session_transfer_token(&hash_credential(&made.secret), &made.row).await?;
+            made.into_response(new_secret)
+        }
+    };
+    outcome.commit(&mut tx, &random_token(&*idp.random, 32), &token.user_id, &entry, now).await?;
+    tx.insert_log(&entry).await?;
+    tx.commit().await?;
+    Ok(response)
+}
+
+fn details(token: &RefreshToken, outcome: &Outcome, made: &Made, again: bool) -> Value {
+    let (audience, scope) = match made {
+        Made::Tokens(_, scope) => (token.audience.as_deref(), scope),
+        Made::Transfer(made) => (Some(made.audience.as_str()), &made.row.scope),
+    };
+    json!({
+        "audience": audience,
+        "requested_scope": scope.join(" "),
+        "familyId": token.id,
+        "refresh_token": { "session_id": token.session_id },
+        "within_leeway": again,
+        "actions": { "executions": outcome.executions_for_log() },
+    })
+}
+
+/// A spent secret came back: nobody can tell who is the thief, so the whole family ends, and what descends from it.
+async fn reused(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    hash: &str,
+) -> Result<TokenResponse, IdpError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    if let (Some(token), State::Reused) = look_up(&mut tx, client, hash, now).await? {
+        refresh_token_revoked(&mut tx, &token.id, now).await?;
+        let mut entry =
+            log_entry(LogType::RefreshTokenReused, Some(client), Some(&token.user_id), &ctx.origin, now);
+        entry.description = "Reused rotating refresh token detected".to_owned();
+        entry.details = json!({ "familyId": token.id });
+        tx.insert_log(&entry).await?;
+    }
+    tx.commit().await?;
+    Err(unknown())
+}
