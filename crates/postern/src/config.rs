@@ -19,7 +19,6 @@ const DEFAULT_FILE: &str = "postern.toml";
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml describes every key")]
 pub struct Config {
     pub server: Server,
     pub database: Database,
@@ -31,7 +30,6 @@ pub struct Config {
 /// `[server]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml describes every key")]
 pub struct Server {
     pub listen: SocketAddr,
     pub scheme: Scheme,
@@ -47,7 +45,6 @@ pub struct Server {
 /// What browsers speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the variants are the schemes")]
 pub enum Scheme {
     Http,
     Https,
@@ -83,7 +80,6 @@ impl TryFrom<String> for Proxy {
 /// `[database]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml describes every key")]
 pub struct Database {
     pub url: String,
 }
@@ -91,7 +87,6 @@ pub struct Database {
 /// `[encryption]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml describes every key")]
 pub struct Encryption {
     pub key_file: Option<PathBuf>,
 }
@@ -99,7 +94,6 @@ pub struct Encryption {
 /// `[actions]`. The limits stand here by themselves, so that an unknown key among them is noticed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml describes every key")]
 pub struct Actions {
     pub fuel: u64,
     pub wall_clock_ms: u64,
@@ -147,7 +141,6 @@ impl Actions {
 /// `[network]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml describes every key")]
 pub struct Network {
     pub asn_database: Option<PathBuf>,
 }

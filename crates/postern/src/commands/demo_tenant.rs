@@ -29,7 +29,6 @@ const FILE: &str = "demo.json";
 
 /// All that the sample applications need. Printed by `--print-json` and kept in the folder, mode 0600.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; this is the JSON of --print-json")]
 pub struct Demo {
     pub tenant: String,
     pub issuer: String,
@@ -42,7 +41,6 @@ pub struct Demo {
 
 /// The native application.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; this is the JSON of --print-json")]
 pub struct NativeClient {
     pub client_id: String,
     /// At any port (RFC 8252 §7.3).
@@ -51,7 +49,6 @@ pub struct NativeClient {
 
 /// The web application.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; this is the JSON of --print-json")]
 pub struct WebClient {
     pub client_id: String,
     pub client_secret: String,
@@ -60,7 +57,6 @@ pub struct WebClient {
 
 /// The person who logs in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; this is the JSON of --print-json")]
 pub struct DemoUser {
     pub email: String,
     pub password: String,
