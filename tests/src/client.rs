@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 
@@ -18,7 +19,7 @@ pub struct RawClient {
 }
 
 /// What came back.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
@@ -109,6 +110,14 @@ impl RawClient {
                 jar.insert(name.to_owned(), value.to_owned());
             }
         }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let location = self.headers.get("location").map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let body: String = self.body.chars().take(2000).collect();
+        write!(f, "{} from {}, Location {location:?}: {body}", self.status, self.url)
     }
 }
 

@@ -135,7 +135,7 @@ pub async fn seed(idp: &Idp) {
         manage::put_client_grant(idp, &id, &grant).await.expect("a grant");
         for (email, name) in [(ADA, "Ada"), (BOB, "Bob")] {
             let user = manage::NewUser {
-                email: Some(email.to_owned()),
+                email: email.to_owned(),
                 email_verified: true,
                 name: Some(name.to_owned()),
                 password: PASSWORD.to_owned(),

@@ -3,13 +3,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use action_api::{Artifact, ArtifactKind, Limits};
-use idp::{ActionExecutor, Idp, NoNetworkData, Vault, hash_credential, manage};
+use aws_lc_rs::digest::{SHA256, digest};
+use idp::{ActionExecutor, Idp, NoNetworkData, Vault, manage};
 use ipnet::IpNet;
 use model::{SystemRandom, TenantId};
 use storage::Storage;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tracing::Level;
 use web::{AppState, Hosts, Scheme};
 
 use crate::{FakeActions, FakeClock, RawClient, seed};
@@ -58,6 +60,8 @@ impl TestServer {
         executor: Arc<dyn ActionExecutor>,
         actions: Arc<FakeActions>,
     ) -> Self {
+        // What the server logs as an error is shown with a test that fails.
+        let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("postern.db");
         let storage = Storage::open(&format!("sqlite:{}", path.display())).await.expect("a database");
@@ -105,7 +109,8 @@ impl TestServer {
     /// Binds an Action that does what [`FakeActions::set`] says.
     pub async fn deploy_fake_action(&self, name: &str) {
         let bytes = name.as_bytes().to_vec();
-        let artifact = Artifact { kind: ArtifactKind::Component, digest: hash_credential(name), bytes };
+        let digest = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let artifact = Artifact { kind: ArtifactKind::Component, digest, bytes };
         manage::deploy_action(&self.idp, &self.acme(), name, "// a test", &artifact, &BTreeMap::new())
             .await
             .expect("an Action");
