@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quickjs.h"
+// The source, not the header: for WASI, QuickJS switches its check of the stack off, and only its own struct can switch
+// it on again (`limit_stack`).
+#include "quickjs.c"
 
 #define EXPORT(name) __attribute__((export_name(name)))
 #define IMPORT(name) __attribute__((import_module("postern"), import_name(name)))
@@ -71,7 +73,7 @@ static JSValue over_limit(JSContext *ctx) {
     return JS_Throw(ctx, error);
 }
 
-static JSValue command(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+static JSValue post_command(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
     static char error[512];
     size_t length;
     const char *json = JS_ToCStringLen(ctx, &length, argv[0]);
@@ -88,7 +90,7 @@ static JSValue command(JSContext *ctx, JSValueConst self, int argc, JSValueConst
     return JS_UNDEFINED;
 }
 
-static JSValue print(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+static JSValue post_print(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
     int32_t level = 0;
     size_t length;
     if (JS_ToInt32(ctx, &level, argv[0]))
@@ -101,12 +103,12 @@ static JSValue print(JSContext *ctx, JSValueConst self, int argc, JSValueConst *
     return answer == OVER_LIMIT ? over_limit(ctx) : JS_UNDEFINED;
 }
 
-// compile(code, file): the function whose body is the code. The wrapper's first line is line 0, so that positions are
-// the author's.
-static const char wrapper_head[] = "(function (exports, module, require, console) {\n";
+// compile(code, file): the function whose body is the code. The wrapper's two lines are -1 and 0, so that positions are
+// the author's. (It has two because QuickJS takes 0 for "not given".)
+static const char wrapper_head[] = "(function (exports, module, require, console) {\n\n";
 static const char wrapper_tail[] = "\n})";
 
-static JSValue compile(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+static JSValue post_compile(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
     JSValue result = JS_EXCEPTION;
     size_t length;
     const char *code = JS_ToCStringLen(ctx, &length, argv[0]);
@@ -121,7 +123,7 @@ static JSValue compile(JSContext *ctx, JSValueConst self, int argc, JSValueConst
             .version = JS_EVAL_OPTIONS_VERSION,
             .eval_flags = JS_EVAL_TYPE_GLOBAL,
             .filename = file,
-            .line_num = 0,
+            .line_num = -1,
         };
         result = JS_Eval2(ctx, whole, head + length + tail, &options);
         free(whole);
@@ -136,7 +138,7 @@ static JSValue compile(JSContext *ctx, JSValueConst self, int argc, JSValueConst
 }
 
 // parse(text, file): JSON with positions, out of reach of a replaced `JSON`.
-static JSValue parse(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+static JSValue post_parse(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
     JSValue result = JS_EXCEPTION;
     size_t length;
     const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
@@ -182,6 +184,12 @@ static enum outcome threw(JSValue value) {
     return THREW;
 }
 
+// How much of the shadow stack JavaScript may use from here on.
+static void limit_stack(uint32_t bytes) {
+    uintptr_t top = js_get_stack_pointer();
+    runtime->stack_limit = top > bytes ? top - bytes : 0;
+}
+
 static enum outcome pending_exception(void) { return threw(JS_GetException(context)); }
 
 EXPORT("alloc") void *guest_alloc(uint32_t length) { return malloc((size_t)length + 1); }
@@ -205,10 +213,10 @@ EXPORT("boot") int32_t boot(char *prelude, uint32_t length) {
     JS_FreeValue(context, global);
 
     JSValue host = JS_NewObject(context);
-    JS_SetPropertyStr(context, host, "command", JS_NewCFunction(context, command, "command", 1));
-    JS_SetPropertyStr(context, host, "print", JS_NewCFunction(context, print, "print", 2));
-    JS_SetPropertyStr(context, host, "compile", JS_NewCFunction(context, compile, "compile", 2));
-    JS_SetPropertyStr(context, host, "parse", JS_NewCFunction(context, parse, "parse", 2));
+    JS_SetPropertyStr(context, host, "command", JS_NewCFunction(context, post_command, "command", 1));
+    JS_SetPropertyStr(context, host, "print", JS_NewCFunction(context, post_print, "print", 2));
+    JS_SetPropertyStr(context, host, "compile", JS_NewCFunction(context, post_compile, "compile", 2));
+    JS_SetPropertyStr(context, host, "parse", JS_NewCFunction(context, post_parse, "parse", 2));
 
     JSValue setup = JS_Eval(context, prelude, length, "postern:prelude", JS_EVAL_TYPE_GLOBAL);
     free(prelude);
@@ -237,7 +245,7 @@ static bool drain(void) {
 // Takes the package {file, code, modules} as JSON. `deferred` keeps it for the run and evaluates nothing.
 EXPORT("load") int32_t load(char *package_json, uint32_t length, int32_t deferred, uint32_t stack_bytes) {
     package_json[length] = 0;
-    JS_SetMaxStackSize(runtime, stack_bytes);
+    limit_stack(stack_bytes);
     JSValue arguments[2] = {JS_ParseJSON(context, package_json, length, "postern:package"), JS_NewBool(context, deferred)};
     free(package_json);
     if (JS_IsException(arguments[0]))
@@ -262,7 +270,7 @@ EXPORT("run") int32_t run(char *input, uint32_t length, uint32_t stack_bytes) {
     if (!(random_state[0] | random_state[1] | random_state[2] | random_state[3]))
         random_state[0] = 1;
     seeded = true;
-    JS_SetMaxStackSize(runtime, stack_bytes);
+    limit_stack(stack_bytes);
 
     char *json = input + sizeof random_state;
     json[length] = 0;

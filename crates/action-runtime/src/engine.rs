@@ -1,6 +1,7 @@
 //! The JS engine: its code, the memory that it starts with, and its imports.
 
 use action_api::ConsoleLevel;
+use wasmtime::component::Component;
 use wasmtime::{AsContextMut, Caller, Engine, Extern, Instance, Linker, Memory, Module, Store, TypedFunc};
 
 use crate::RuntimeError;
@@ -142,6 +143,12 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Module> {
     // SAFETY: `compiled` comes from `precompile_module` of this very engine, directly or by way of the cache, which
     // checks owner, mode and digest.
     unsafe { Module::deserialize(engine, compiled) }
+}
+
+#[expect(unsafe_code, reason = "wasmtime trusts what it deserializes; the cache vouches for it (see cache.rs)")]
+pub(crate) fn deserialize_component(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: as above, from `precompile_component`.
+    unsafe { Component::deserialize(engine, compiled) }
 }
 
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {

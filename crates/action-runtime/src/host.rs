@@ -71,7 +71,7 @@ impl Host {
             memory_used: 0,
             memory_peak: 0,
             memory_refused: false,
-            fuel_reserve: (limits.fuel / 8).min(2_000_000),
+            fuel_reserve: (limits.fuel / 8).min(32_000_000),
             deadline: Instant::now() + limits.wall_clock(),
             exception: None,
         }

@@ -53,6 +53,8 @@ pub(crate) fn of_trap(error: &wasmtime::Error, host: &Host) -> RunError {
         Some(Trap::StackOverflow) => limit("stack_bytes"),
         Some(_) if host.memory_refused => limit("memory_bytes"),
         Some(trap) => RunError::Trap { message: trap.to_string() },
+        // An image that is larger than the limit does not even start.
+        None if host.memory_refused => limit("memory_bytes"),
         None => RunError::Host { message: format!("{error:#}") },
     }
 }

@@ -4,14 +4,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use action_api::{Artifact, ArtifactKind, Limits, RunError, RunReport};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Module};
 
 use crate::cache::{CodeCache, sha256_hex};
-use crate::engine::JsEngine;
+use crate::engine::{self, JsEngine};
 use crate::host::Host;
 use crate::script::{Evaluated, ScriptPackage};
 use crate::ticker::Ticker;
-use crate::{RuntimeConfig, RuntimeError, config, script};
+use crate::{RuntimeConfig, RuntimeError, component, config, script};
 
 /// How many loaded artifacts are kept at hand.
 const LOADED_ARTIFACTS: usize = 256;
@@ -20,6 +21,8 @@ const LOADED_ARTIFACTS: usize = 256;
 pub struct Runtime {
     engine: Engine,
     js: JsEngine,
+    cache: CodeCache,
+    components: Linker<Host>,
     loaded: Mutex<Loaded>,
     _ticker: Ticker,
 }
@@ -47,6 +50,7 @@ struct Loaded {
 #[derive(Clone)]
 enum Program {
     Image(Module),
+    Component(Component),
 }
 
 impl Runtime {
@@ -59,7 +63,8 @@ impl Runtime {
         let cache = CodeCache::open(config.cache_dir)?;
         let js = JsEngine::load(&engine, &cache)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError::Wasm(error.to_string()))?;
-        Ok(Self { engine, js, loaded: Mutex::default(), _ticker: ticker })
+        let components = component::linker(&engine)?;
+        Ok(Self { engine, js, cache, components, loaded: Mutex::default(), _ticker: ticker })
     }
 
     /// Names the JS engine. An image runs only on the engine whose digest it carries; after an upgrade, scripts are
@@ -125,6 +130,10 @@ impl Runtime {
             .map_err(|error| RunError::Host { message: format!("{error:#}") })?;
         let result = match &program {
             Program::Image(image) => script::run(&mut store, &self.js, image, input),
+            Program::Component(action) => {
+                store.data_mut().secrets.clone_from(input.secrets);
+                component::run(&mut store, &self.components, action, input.event)
+            }
         };
         report.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let host = store.into_data();
@@ -173,7 +182,12 @@ impl Runtime {
                 let only_memory = image.imports().len() == 0 && image.exports().len() == 1;
                 if only_memory { Ok(Program::Image(image)) } else { Err(wrong("it is not a memory image")) }
             }
-            ArtifactKind::Component => Err(wrong("components come next")),
+            ArtifactKind::Component => {
+                let compiled = self
+                    .cache
+                    .get(&self.engine, &artifact.digest, || self.engine.precompile_component(&artifact.bytes))?;
+                Ok(Program::Component(engine::deserialize_component(&self.engine, &compiled)?))
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Evaluated {
 /// then is a `RangeError` with a position before it is a trap without one.
 fn shadow_stack(limits: &Limits) -> u32 {
     let native = usize::try_from(limits.stack_bytes).unwrap_or(usize::MAX).min(MAX_WASM_STACK);
-    u32::try_from((native / 4).min(STACK_BYTES * 3 / 4)).unwrap_or(u32::MAX)
+    u32::try_from((native / 2).min(STACK_BYTES * 3 / 4)).unwrap_or(u32::MAX)
 }
 
 /// Evaluates a script's top level under the limits.
