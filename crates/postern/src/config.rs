@@ -169,7 +169,10 @@ impl Config {
         match file {
             Some(file) if !file.is_file() => return Err(ConfigError::Missing(file.to_owned())),
             Some(file) => figment = figment.merge(Toml::file_exact(file)),
-            None => figment = figment.merge(Toml::file_exact(DEFAULT_FILE)),
+            None if Path::new(DEFAULT_FILE).is_file() => {
+                figment = figment.merge(Toml::file_exact(DEFAULT_FILE))
+            }
+            None => {}
         }
         // POSTERN_CONFIG is the command line's.
         Self::extract(&figment.merge(Env::prefixed("POSTERN_").ignore(&["config"]).split("__")))

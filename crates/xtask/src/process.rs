@@ -52,7 +52,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Builds these packages' programs and yields the folder that they are in.
 pub(crate) fn build(packages: &[&str], release: bool) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--bins", "--locked"];
+    let mut arguments = vec!["build", "--bins"];
     packages.iter().for_each(|package| arguments.extend(["-p", package]));
     if release {
         arguments.push("--release");

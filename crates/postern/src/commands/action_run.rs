@@ -62,7 +62,10 @@ pub fn build_failure(output: &Output, file: &Path, error: &BuildError, as_json: 
             code_frame(output, file, exception);
         }
     }
-    Failure::shown(ExitCode::Action)
+    match error {
+        BuildError::Script(RunError::Host { .. }) => Failure::shown(ExitCode::Failed),
+        _ => Failure::shown(ExitCode::Action),
+    }
 }
 
 /// The event, with the secrets where a script looks for them.

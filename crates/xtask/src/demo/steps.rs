@@ -149,11 +149,23 @@ fn decision(stage: &Stage, script: &mut Script, session_id: &str, before: (i64, 
     script.step("What the Action did to that session (from the database and the tenant's log).");
     let session = stage.ask(&["session", "show", session_id])?;
     let after = lifetimes(&session)?;
-    fact(&format!("before the Action: {}", describe(before)));
-    fact(&format!("after the Action:  {}", describe(after)));
+    let logs = stage.ask(&["logs", "--limit", "50"])?;
+    let entries = logs["logs"].as_array().context("no log")?;
+    let login = |entry: &&Value| entry["type"] == "s" && entry["details"]["session_id"] == session_id;
+    let login = entries.iter().find(login).context("the login is not in the tenant's log")?;
+    let ends = &login["details"]["session"];
+    let moment = |when: &str, which: &str| text(&ends[when], which).map(str::to_owned);
+    for (when, lifetimes) in [("before_actions", before), ("after_actions", after)] {
+        let (absolute, idle) = (moment(when, "expires_at")?, moment(when, "idle_expires_at")?);
+        fact(&format!("{when}: ends {absolute}, without use {idle} ({})", describe(lifetimes)));
+    }
+    ensure!(ends["before_actions"] != ends["after_actions"], "the Action changed nothing");
+    ensure!(
+        moment("after_actions", "expires_at")? == text(&session, "expires_at")?,
+        "log and session disagree"
+    );
     ensure!((after.0 - ABSOLUTE).abs() <= 5, "the session's absolute lifetime is {} s", after.0);
     ensure!((after.1 - IDLE).abs() <= 5, "the session's idle lifetime is {} s", after.1);
-    let logs = stage.ask(&["logs", "--limit", "50"])?;
     let runs = logs["executions"].as_array().context("no executions")?;
     let limiting =
         |run: &&Value| run["report"]["commands"].as_array().is_some_and(|commands| commands.len() == 2);
