@@ -132,8 +132,7 @@ async fn generate(idp: &Idp, tenant: &TenantId, state: SigningKeyState) -> Resul
     let private: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
     let public = pair.public_key();
     let kid = random_token(&*idp.random, 21);
-    let sealed_private_key =
-        idp.vault.seal(&*idp.random, &vault_context(tenant, &kid), private.as_ref())?;
+    let sealed_private_key = idp.vault.seal(&*idp.random, &vault_context(tenant, &kid), private.as_ref())?;
     Ok(SigningKey {
         modulus: URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
         exponent: URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),

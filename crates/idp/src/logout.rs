@@ -193,14 +193,28 @@ mod tests {
     #[test]
     fn return_to_differs_in_query_and_fragment_only() {
         let registered = "https://app.example/bye";
-        for right in [registered, "https://app.example/bye?a=b", "https://app.example/bye#x", "https://app.example/bye?"] {
+        for right in [
+            registered,
+            "https://app.example/bye?a=b",
+            "https://app.example/bye#x",
+            "https://app.example/bye?",
+        ] {
             assert!(same_but_query(registered, right), "{right}");
         }
         for wrong in [
-            "", "https://app.example/", "https://app.example/bye/", "https://app.example/BYE",
-            "https://evil.example/bye", "https://app.example/bye/..", "//app.example/bye",
-            "https://app.example\\bye", "https://app.example/bye?\r\nSet-Cookie: a=b", " https://app.example/bye",
-            "https://user@app.example/bye", "javascript:alert(1)", "https://app.example/bye%3Fx",
+            "",
+            "https://app.example/",
+            "https://app.example/bye/",
+            "https://app.example/BYE",
+            "https://evil.example/bye",
+            "https://app.example/bye/..",
+            "//app.example/bye",
+            "https://app.example\\bye",
+            "https://app.example/bye?\r\nSet-Cookie: a=b",
+            " https://app.example/bye",
+            "https://user@app.example/bye",
+            "javascript:alert(1)",
+            "https://app.example/bye%3Fx",
         ] {
             assert!(!same_but_query(registered, wrong), "{wrong}");
         }

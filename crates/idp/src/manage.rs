@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use action_api::Artifact;
 use aws_lc_rs::digest::{SHA256, digest};
 use model::{
-    ActionId, ActionVersion, Client, ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId, User,
-    UserId, random_token,
+    ActionId, ActionVersion, Client, ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId,
+    User, UserId, random_token,
 };
 use serde_json::{Map, Value};
 use storage::StorageError;

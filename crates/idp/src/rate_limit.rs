@@ -79,7 +79,8 @@ async fn account_key(
     connection: &Connection,
     identifier: &str,
 ) -> Result<String, ServerError> {
-    let user = idp.storage.begin_read(&ctx.tenant.id).await?.user_by_login(&connection.id, identifier).await?;
+    let user =
+        idp.storage.begin_read(&ctx.tenant.id).await?.user_by_login(&connection.id, identifier).await?;
     let account = user.map_or_else(
         || format!("name\0{}", identifier.trim().to_lowercase()),
         |user| format!("user\0{}", user.user_id),

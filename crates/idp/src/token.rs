@@ -5,6 +5,8 @@ pub(crate) mod client_auth;
 mod client_credentials;
 mod refresh_token;
 mod session_transfer;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 

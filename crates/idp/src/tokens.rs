@@ -3,9 +3,11 @@
 
 use action_api::{check_claim_name, scope_of_profile_claim};
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use model::{
     Client, ClientId, OpaqueAccessToken, RefreshTokenId, ResourceServer, SessionId, Timestamp, User, UserId,
     random_token,
@@ -80,7 +82,14 @@ pub(crate) async fn issue(
             } else {
                 json!(api.identifier)
             };
-            claims.extend(access_token_claims(ctx, grant.client, grant.user.user_id.as_str(), aud, &api, now));
+            claims.extend(access_token_claims(
+                ctx,
+                grant.client,
+                grant.user.user_id.as_str(),
+                aud,
+                &api,
+                now,
+            ));
             claims.insert("scope".to_owned(), json!(grant.scope.join(" ")));
             if let Some(gty) = grant.gty {
                 claims.insert("gty".to_owned(), json!(gty));
@@ -173,7 +182,10 @@ pub(crate) fn profile_claims(user: &User, scope: &[String]) -> Map<String, Value
         ("email", user.email.as_ref().map(|value| json!(value))),
         ("email_verified", user.email.as_ref().map(|_| json!(user.email_verified))),
         ("phone_number", user.phone_number.as_ref().map(|value| json!(value))),
-        ("phone_number_verified", user.phone_number.as_ref().map(|_| json!(user.phone_verified.unwrap_or(false)))),
+        (
+            "phone_number_verified",
+            user.phone_number.as_ref().map(|_| json!(user.phone_verified.unwrap_or(false))),
+        ),
     ];
     all.into_iter()
         .filter(|(name, _)| is_granted(name, scope))
@@ -238,9 +250,16 @@ async fn sign(idp: &Idp, ctx: &RequestContext, claims: &Map<String, Value>) -> R
     let key = keys::current(idp, &ctx.tenant.id).await?;
     let private =
         idp.vault.signing_key(&keys::vault_context(&ctx.tenant.id, &key.kid), &key.sealed_private_key)?;
-    let header = Header { kid: Some(key.kid), ..Header::new(Algorithm::RS256) };
-    let token = jsonwebtoken::encode(&header, claims, &private)
-        .map_err(|error| ServerError::Crypto(format!("signing failed: {error}")))?;
+    let header = json!({ "alg": "RS256", "kid": key.kid, "typ": "JWT" }).to_string();
+    let payload =
+        serde_json::to_vec(claims).map_err(|error| ServerError::Crypto(format!("claims: {error}")))?;
+    let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let mut signature = vec![0; private.public_modulus_len()];
+    private
+        .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+        .map_err(|_| ServerError::Crypto("signing failed".to_owned()))?;
+    token.push('.');
+    token.push_str(&URL_SAFE_NO_PAD.encode(signature));
     if token.len() > MAX_TOKEN_BYTES {
         return Err(IdpError::oauth(ErrorCode::AccessDenied, "The custom claims make a token too large."));
     }

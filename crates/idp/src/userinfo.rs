@@ -72,7 +72,7 @@ async fn origin_lives(
         return Ok(false);
     }
     if let Some(id) = &token.refresh_token_id
-        && !tx.refresh_token(id).await?.is_some_and(|token| token.revoked_at.is_none())
+        && tx.refresh_token(id).await?.is_none_or(|token| token.revoked_at.is_some())
     {
         return Ok(false);
     }

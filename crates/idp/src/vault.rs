@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::RsaKeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::EncodingKey;
 use model::RandomSource;
 
 use crate::ServerError;
@@ -19,7 +19,7 @@ const VERSION: &str = "v1.";
 pub struct Vault {
     key: [u8; 32],
     /// Signing keys that were opened already, by the place where they are stored.
-    signing_keys: Mutex<HashMap<String, Arc<EncodingKey>>>,
+    signing_keys: Mutex<HashMap<String, Arc<RsaKeyPair>>>,
 }
 
 impl fmt::Debug for Vault {
@@ -88,13 +88,15 @@ impl Vault {
         URL_SAFE_NO_PAD.encode(hmac::sign(&subkey, input.as_bytes()))
     }
 
-    /// Opens a signing key once and keeps it.
-    pub(crate) fn signing_key(&self, context: &str, sealed: &str) -> Result<Arc<EncodingKey>, ServerError> {
+    /// Opens a signing key once and keeps it: reading and checking one costs more than signing with it.
+    pub(crate) fn signing_key(&self, context: &str, sealed: &str) -> Result<Arc<RsaKeyPair>, ServerError> {
         let known = self.signing_keys.lock().unwrap_or_else(PoisonError::into_inner).get(context).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let key = Arc::new(EncodingKey::from_rsa_der(&self.open(context, sealed)?));
+        let key = RsaKeyPair::from_pkcs8(&self.open(context, sealed)?)
+            .map_err(|error| ServerError::Crypto(format!("the key at {context}: {error}")))?;
+        let key = Arc::new(key);
         self.signing_keys
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -73,7 +73,10 @@ mod tests {
     fn id_and_secret_are_form_encoded_in_the_header() {
         // The example of RFC 6749 §2.3.1.
         let example = parse_basic("Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3").unwrap();
-        assert_eq!((example.client_id.as_str(), example.client_secret.as_str()), ("s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw"));
+        assert_eq!(
+            (example.client_id.as_str(), example.client_secret.as_str()),
+            ("s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw")
+        );
         for (pair, id, secret) in [
             ("a:b:c", "a", "b:c"),
             ("a%3Ab:c%25%2B+d", "a:b", "c%+ d"),
@@ -86,7 +89,9 @@ mod tests {
             let parsed = parse_basic(&header).unwrap();
             assert_eq!((parsed.client_id.as_str(), parsed.client_secret.as_str()), (id, secret), "{pair}");
         }
-        for bad in ["", "Basic", "Basic ", "Basic !!", "Bearer YTpi", &format!("Basic {}", STANDARD.encode("ab"))] {
+        for bad in
+            ["", "Basic", "Basic ", "Basic !!", "Bearer YTpi", &format!("Basic {}", STANDARD.encode("ab"))]
+        {
             assert_eq!(parse_basic(bad).unwrap_err().status(), 401, "{bad}");
         }
         assert!(parse_basic(&format!("Basic {}", STANDARD.encode("a:%ff"))).is_err());

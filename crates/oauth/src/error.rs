@@ -59,7 +59,9 @@ impl ErrorCode {
     pub fn default_status(self) -> u16 {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
-            Self::InvalidGrant | Self::UnauthorizedClient | Self::AccessDenied | Self::InsufficientScope => 403,
+            Self::InvalidGrant | Self::UnauthorizedClient | Self::AccessDenied | Self::InsufficientScope => {
+                403
+            }
             Self::TooManyRequests | Self::TooManyAttempts => 429,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,

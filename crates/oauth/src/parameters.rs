@@ -127,7 +127,10 @@ mod tests {
     #[test]
     fn an_empty_value_counts_as_absent() {
         let parameters = Parameters::from_form(b"a=&b&c=1+2%26").unwrap();
-        assert_eq!((parameters.get("a"), parameters.get("b"), parameters.get("c")), (None, None, Some("1 2&")));
+        assert_eq!(
+            (parameters.get("a"), parameters.get("b"), parameters.get("c")),
+            (None, None, Some("1 2&"))
+        );
         let error = parameters.require("a").unwrap_err();
         assert_eq!(error.description, "Missing required parameter: a");
         assert_eq!(error.status(), 400);
@@ -139,8 +142,19 @@ mod tests {
         assert_eq!(parameters.get("grant_type"), Some("refresh_token"));
         assert_eq!(parameters.get("scope"), None);
         for body in [
-            r#"{"a":1}"#, r#"{"a":null}"#, r#"{"a":["b"]}"#, r#"{"a":{}}"#, r#"{"a":true}"#, "[]", "\"a\"", "null",
-            "", "{", r#"{"a":"b"} x"#, r#"{"a":"b"}{}"#, "{\"a\":\"\u{1}\"}",
+            r#"{"a":1}"#,
+            r#"{"a":null}"#,
+            r#"{"a":["b"]}"#,
+            r#"{"a":{}}"#,
+            r#"{"a":true}"#,
+            "[]",
+            "\"a\"",
+            "null",
+            "",
+            "{",
+            r#"{"a":"b"} x"#,
+            r#"{"a":"b"}{}"#,
+            "{\"a\":\"\u{1}\"}",
         ] {
             assert!(Parameters::from_json(body.as_bytes()).is_err(), "{body}");
         }
@@ -152,7 +166,10 @@ mod tests {
     #[test]
     fn without_leaves_credentials_out_and_debug_shows_names_only() {
         let parameters = Parameters::from_form(b"client_id=c&client_secret=hunter2").unwrap();
-        assert_eq!(Value::Object(parameters.without(&["client_secret"])), serde_json::json!({"client_id": "c"}));
+        assert_eq!(
+            Value::Object(parameters.without(&["client_secret"])),
+            serde_json::json!({"client_id": "c"})
+        );
         assert!(!format!("{parameters:?}").contains("hunter2"));
     }
 }

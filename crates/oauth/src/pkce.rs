@@ -70,7 +70,13 @@ mod tests {
     #[test]
     fn challenges_are_43_characters_of_base64url() {
         assert_eq!(check_challenge(CHALLENGE), Ok(()));
-        for bad in ["", &CHALLENGE[..42], &format!("{CHALLENGE}="), &format!("{CHALLENGE}A"), &CHALLENGE.replace('-', "+")] {
+        for bad in [
+            "",
+            &CHALLENGE[..42],
+            &format!("{CHALLENGE}="),
+            &format!("{CHALLENGE}A"),
+            &CHALLENGE.replace('-', "+"),
+        ] {
             assert!(check_challenge(bad).is_err(), "{bad}");
         }
     }

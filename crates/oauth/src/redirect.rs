@@ -15,7 +15,9 @@ pub fn redirect_uri_matches(registered: &str, presented: &str, native: bool) -> 
 /// The host and what follows the port of an `http` URI of a loopback IP address.
 fn loopback(uri: &str) -> Option<(&'static str, &str)> {
     for host in ["127.0.0.1", "[::1]"] {
-        let Some(rest) = uri.strip_prefix("http://").and_then(|rest| rest.strip_prefix(host)) else { continue };
+        let Some(rest) = uri.strip_prefix("http://").and_then(|rest| rest.strip_prefix(host)) else {
+            continue;
+        };
         let rest = match rest.strip_prefix(':') {
             Some(port) => {
                 let digits = port.bytes().take_while(u8::is_ascii_digit).count();

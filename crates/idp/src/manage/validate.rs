@@ -39,7 +39,10 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
     )?;
     rule(
         client.metadata.len() <= 10
-            && client.metadata.iter().all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
+            && client
+                .metadata
+                .iter()
+                .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
         "client_metadata has at most 10 entries of 255 characters",
     )?;
     let token = &client.refresh_token;
@@ -185,9 +188,18 @@ mod tests {
     #[test]
     fn redirect_uris_are_absolute_and_harmless() {
         for uri in [
-            "/cb", "cb", "//host/cb", "https://a.example/cb#f", "javascript:alert(1)", "JavaScript:alert(1)",
-            "data:text/html,x", "https://*.example/cb", "https://a.example/cb\r\nX: y", "https://u:p@a.example/cb",
-            "https:\\\\a.example", "",
+            "/cb",
+            "cb",
+            "//host/cb",
+            "https://a.example/cb#f",
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "data:text/html,x",
+            "https://*.example/cb",
+            "https://a.example/cb\r\nX: y",
+            "https://u:p@a.example/cb",
+            "https:\\\\a.example",
+            "",
         ] {
             let bad = Client { callbacks: vec![uri.to_owned()], ..native() };
             assert!(client(&bad, false).is_err(), "{uri}");

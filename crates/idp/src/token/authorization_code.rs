@@ -127,7 +127,8 @@ async fn check(
     else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
-    if let Err(error) = check_redirect_uri(&code, parameters).and_then(|()| check_verifier(&code, parameters)) {
+    if let Err(error) = check_redirect_uri(&code, parameters).and_then(|()| check_verifier(&code, parameters))
+    {
         return Ok(Err(Refused::OAuth(error)));
     }
     if used_at.is_some() {
@@ -173,7 +174,11 @@ fn check_verifier(code: &AuthorizationCode, parameters: &Parameters) -> Result<(
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    if right { Ok(()) } else { Err(OAuthError::new(ErrorCode::InvalidGrant, "Failed to verify code verifier")) }
+    if right {
+        Ok(())
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidGrant, "Failed to verify code verifier"))
+    }
 }
 
 /// A refresh token needs `offline_access`, a client and an API that allow it, and, in a transferred session, a client
@@ -232,12 +237,7 @@ fn new_refresh_token(
     }
 }
 
-async fn make_room(
-    tx: &mut TenantTx,
-    user: &User,
-    client: &Client,
-    now: Timestamp,
-) -> Result<(), IdpError> {
+async fn make_room(tx: &mut TenantTx, user: &User, client: &Client, now: Timestamp) -> Result<(), IdpError> {
     let count = tx.count_refresh_tokens(&user.user_id, &client.client_id, now).await?;
     if count >= REFRESH_TOKENS_PER_USER_AND_CLIENT
         && let Some(oldest) = tx.revoke_oldest_refresh_token(&user.user_id, &client.client_id, now).await?

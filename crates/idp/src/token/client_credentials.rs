@@ -25,7 +25,8 @@ pub(super) async fn exchange(
     let audience = input.parameters.require("audience")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
     let api = tokens::resource_server(idp, ctx, audience).await?;
-    let grant = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
+    let grant =
+        idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
     let Some(grant) = grant else {
         return Err(IdpError::oauth(
             ErrorCode::UnauthorizedClient,
@@ -39,7 +40,8 @@ pub(super) async fn exchange(
         .collect();
     let now = idp.now();
     let access_token = tokens::machine_token(idp, ctx, client, &api, &scope, now).await?;
-    let mut entry = log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now);
+    let mut entry =
+        log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now);
     entry.description = "Client credentials for an access token".to_owned();
     entry.details = json!({ "audience": audience, "scope": scope.join(" ") });
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;

@@ -185,7 +185,8 @@ async fn run_actions(
     };
     let body = input.parameters.without(&CREDENTIAL_PARAMETERS);
     let outcome =
-        post_login::run_for_refresh(idp, ctx, client, &valid.user, &valid.token, audience, scope, &body).await?;
+        post_login::run_for_refresh(idp, ctx, client, &valid.user, &valid.token, audience, scope, &body)
+            .await?;
     Ok(outcome)
 }
 
@@ -256,7 +257,10 @@ async fn make(
 
 /// One transaction: the secret is looked up once more and spent, its successor stored, the tokens' rows, the Actions'
 /// decision and the record written.
-#[expect(clippy::too_many_arguments, reason = "one call at the end of the exchange, with all that came before")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call at the end of the exchange, with all that came before"
+)]
 async fn commit(
     idp: &Idp,
     ctx: &RequestContext,
@@ -298,13 +302,8 @@ async fn commit(
     if !tx.record_exchange(&token.id, now, idle, &token.device).await? {
         return Err(unknown());
     }
-    let mut entry = log_entry(
-        LogType::SuccessExchangeRefreshToken,
-        Some(client),
-        Some(&token.user_id),
-        &ctx.origin,
-        now,
-    );
+    let mut entry =
+        log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);
     entry.description = "Refresh token for access token".to_owned();
     entry.details = details(&token, outcome, &made, valid.again);
     let response = match made {

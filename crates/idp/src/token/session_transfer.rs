@@ -66,7 +66,8 @@ fn names_tenant(issuers: &[String], host: &str) -> bool {
     issuers.iter().filter_map(|issuer| Url::parse(issuer).ok()).any(|issuer| {
         let Some(name) = issuer.host_str() else { return false };
         let with_port = issuer.port_or_known_default().map(|port| format!("{name}:{port}"));
-        host.eq_ignore_ascii_case(name) || with_port.is_some_and(|with_port| host.eq_ignore_ascii_case(&with_port))
+        host.eq_ignore_ascii_case(name)
+            || with_port.is_some_and(|with_port| host.eq_ignore_ascii_case(&with_port))
     })
 }
 
@@ -120,8 +121,7 @@ mod tests {
 
     #[test]
     fn the_audience_names_a_host_of_the_tenant_with_or_without_its_port() {
-        let issuers =
-            ["https://acme.localhost:8443/".to_owned(), "https://login.acme.example/".to_owned()];
+        let issuers = ["https://acme.localhost:8443/".to_owned(), "https://login.acme.example/".to_owned()];
         for (host, right) in [
             ("acme.localhost", true),
             ("acme.localhost:8443", true),
