@@ -85,13 +85,13 @@ async fn revocation_authenticates_like_the_token_endpoint() {
     let server = TestServer::start().await;
     let app = server.client();
     for form in [
-        vec![("token", "x")],
         vec![("token", "x"), ("client_id", "nobody")],
         vec![("token", "x"), ("client_id", seed::WEB)],
         vec![("token", "x"), ("client_id", seed::WEB), ("client_secret", "wrong")],
     ] {
         app.post_form("/oauth/revoke", &form).await.expect_error(401, "invalid_client");
     }
+    app.post_form("/oauth/revoke", &[("token", "x")]).await.expect_error(400, "invalid_request");
     let right = [("token", "x"), ("client_id", seed::WEB), ("client_secret", seed::WEB_SECRET)];
     app.post_form("/oauth/revoke", &right).await.expect(200);
 }
