@@ -135,7 +135,7 @@ fn an_exception_has_the_authors_position() {
     let Some(RunError::Exception { exception }) = report.error else { panic!("{:?}", report.error) };
     assert_eq!(exception.name, "TypeError");
     assert_eq!(exception.file.as_deref(), Some("action.js"));
-    assert_eq!((exception.line, exception.column), (Some(4), Some(19)), "{}", exception.stack);
+    assert_eq!((exception.line, exception.column), (Some(4), Some(3)), "{}", exception.stack);
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::host::{Answer, Host};
 use crate::outcome::{self, LimitReached};
 
 mod bindings {
-    #![expect(missing_docs, reason = "generated; wit/post-login.wit has the words")]
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "post-login",

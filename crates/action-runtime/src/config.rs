@@ -99,7 +99,7 @@ fn pool(config: &RuntimeConfig) -> PoolingAllocationConfig {
     // Where the kernel can list the pages that a run wrote (Linux 6.7), only those are put back, whatever the size.
     // Elsewhere a reset rewrites the whole kept part, so that must not be much larger than an image (2 MiB).
     if kernel_lists_written_pages() {
-        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(16 << 20);
+        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(config.max_memory_bytes);
     } else {
         pool.linear_memory_keep_resident(2 << 20);
     }

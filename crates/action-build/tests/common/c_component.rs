@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use wit_bindgen_c::Opts;
-use wit_bindgen_core::{Files, WorldGenerator as _};
+use wit_bindgen_core::Files;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 fn root() -> std::path::PathBuf {
@@ -40,7 +40,7 @@ pub fn build(source: &Path) -> Vec<u8> {
     let mut core = std::fs::read(&module).expect("the module");
     // A second copy of the type that the object carries already does no harm; without the object it is needed.
     embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).expect("the component's type");
-    let mut encoder = ComponentEncoder::default().validate(true);
-    encoder.module(&core).expect("a module");
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(&core).expect("a module");
     encoder.encode().expect("a component")
 }
