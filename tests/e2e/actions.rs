@@ -18,7 +18,7 @@ async fn a_failed_action_denies_the_login_and_makes_no_session() {
         RunError::Host { message: "secret of the operator".into() },
     ] {
         let failure = error.clone();
-        server.actions.set(move |_| Err(failure.clone()));
+        server.actions.set(move |_| Err(Box::new(failure.clone())));
         let browser = server.client();
         let done = Login::web().finish(&browser, seed::ADA).await;
         let code = done.expect(303).location_parameter("error");

@@ -6,7 +6,7 @@ use action_api::{Command, RunError, RunReport};
 use idp::{ActionExecutor, ActionRun};
 use serde_json::Value;
 
-type Handler = Box<dyn Fn(&Value) -> Result<Vec<Command>, RunError> + Send + Sync>;
+type Handler = Box<dyn Fn(&Value) -> Result<Vec<Command>, Box<RunError>> + Send + Sync>;
 
 /// Runs a closure in place of an Action, and remembers what events it got.
 #[derive(Default)]
@@ -17,7 +17,10 @@ pub struct FakeActions {
 
 impl FakeActions {
     /// What every bound Action does from now on.
-    pub fn set(&self, handler: impl Fn(&Value) -> Result<Vec<Command>, RunError> + Send + Sync + 'static) {
+    pub fn set(
+        &self,
+        handler: impl Fn(&Value) -> Result<Vec<Command>, Box<RunError>> + Send + Sync + 'static,
+    ) {
         *self.handler.lock().unwrap() = Some(Box::new(handler));
     }
 
@@ -36,7 +39,7 @@ impl ActionExecutor for FakeActions {
         self.events.lock().unwrap().push(run.event);
         let (commands, error) = match result {
             Ok(commands) => (commands, None),
-            Err(error) => (Vec::new(), Some(error)),
+            Err(error) => (Vec::new(), Some(*error)),
         };
         let report = RunReport {
             digest: run.digest,
