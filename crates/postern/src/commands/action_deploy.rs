@@ -60,10 +60,10 @@ pub async fn build(
     runtime: &Arc<Runtime>,
     source: Source,
     config: &Config,
-) -> Result<Result<Artifact, BuildError>, Failure> {
+) -> Result<Result<Artifact, Box<BuildError>>, Failure> {
     let runtime = Arc::clone(runtime);
     let limits = config.actions.limits();
-    tokio::task::spawn_blocking(move || action_build::build(&runtime, &source, &limits))
+    tokio::task::spawn_blocking(move || action_build::build(&runtime, &source, &limits).map_err(Box::new))
         .await
         .or_exit(ExitCode::Failed, "the build did not end")
 }

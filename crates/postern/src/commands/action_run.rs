@@ -25,12 +25,12 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let runtime = start_runtime(config).await?;
     let file = args.file.clone();
     let work = move || {
-        let source = Source::read(&file)?;
-        let artifact = action_build::build(&runtime, &source, &limits)?;
+        let source = Source::read(&file).map_err(Box::new)?;
+        let artifact = action_build::build(&runtime, &source, &limits).map_err(Box::new)?;
         let mut seed = [0; 32];
         SystemRandom.fill(&mut seed);
         let input = RunInput { event: &event, secrets: &secrets, now_ms: SystemClock.now().as_ms(), seed };
-        Ok::<_, BuildError>(runtime.run(&artifact, input, &limits))
+        Ok::<_, Box<BuildError>>(runtime.run(&artifact, input, &limits))
     };
     let built = tokio::task::spawn_blocking(work).await.or_exit(ExitCode::Failed, "the run did not end")?;
     let report = built.map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
