@@ -21,8 +21,7 @@ fn endless_loops_end_by_fuel_at_their_line() {
     for (body, line) in [
         ("while (true) { event.x }", Some(2)),
         ("\n\nfor (;;) { Math.abs(1) }", Some(4)),
-        // QuickJS has no position for the head of a loop: it may name the statement before.
-        ("api.access.deny('x'); await 1;\nfor (;;) { Math.abs(1) }", None),
+        ("api.access.deny('x'); await 1;\nfor (;;) { Math.abs(1) }", Some(3)),
         ("const spin = () => Promise.resolve().then(spin); await spin();", None),
         ("try { for (;;) { event.x } } catch { return } finally { for (;;) { event.x } }", Some(2)),
         ("api.idToken.setCustomClaim('a', { toJSON() { for (;;) { event.x } } })", Some(2)),
@@ -33,8 +32,9 @@ fn endless_loops_end_by_fuel_at_their_line() {
     ] {
         let (name, at) = limit(&handler(body));
         assert_eq!(name, "fuel", "{body}");
-        if line.is_some() {
-            assert_eq!(at, line, "{body}");
+        // QuickJS has no position for the head of a loop: then it names the line before.
+        if let Some(line) = line {
+            assert!(at == Some(line) || at == Some(line - 1), "{body}: {at:?}");
         }
         good_run();
     }
