@@ -1,4 +1,5 @@
 //! What the tests of Actions share.
+#![allow(clippy::expect_used, reason = "a test may stop at what it cannot set up")]
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::collections::BTreeMap;
