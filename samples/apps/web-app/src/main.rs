@@ -7,6 +7,7 @@ mod sessions;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -47,8 +48,18 @@ pub(crate) struct App {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A standard error that is closed is no reason to panic.
+            let _ = writeln!(std::io::stderr().lock(), "web-app: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
     let provider = Provider::discover(cli.issuer, cli.client_id, cli.client_secret).await?;
     let listener = tokio::net::TcpListener::bind(cli.listen)
         .await
