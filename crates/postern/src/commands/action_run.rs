@@ -152,7 +152,7 @@ fn describe(command: &Command) -> String {
         Command::AccessDeny { reason } => format!("{name}: {reason}"),
         Command::SessionSetExpiresAt { absolute: moment }
         | Command::SessionSetIdleExpiresAt { inactivity: moment } => {
-            format!("{name}: {}", describe_moment(*moment))
+            format!("{name}: {}", describe_moment(*moment, SystemClock.now()))
         }
         Command::SessionRevoke { reason, preserve_refresh_tokens } => {
             let kept = if *preserve_refresh_tokens { " (its refresh tokens stay)" } else { "" };
@@ -170,10 +170,10 @@ fn describe(command: &Command) -> String {
 }
 
 /// The moment, and how far off it is.
-fn describe_moment(ms: f64) -> String {
+fn describe_moment(ms: f64, now: Timestamp) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and so does the server")]
     let moment = Timestamp::from_ms(ms as i64);
-    let seconds = moment.ms_since(SystemClock.now()).saturating_add(500) / 1000;
+    let seconds = moment.ms_since(now).saturating_add(500).div_euclid(1000);
     let distance = match seconds.unsigned_abs() {
         s @ 0..120 => format!("{s} s"),
         s @ 120..7_200 => format!("{} min", (s + 30) / 60),
@@ -224,10 +224,10 @@ mod tests {
 
     #[test]
     fn a_moment_is_said_with_its_distance() {
-        let now = SystemClock.now().as_ms() as f64;
-        assert!(describe_moment(now + 1_800_000.0).ends_with("(in 30 min)"));
-        assert!(describe_moment(now - 7_200_000.0).ends_with("(2 h ago)"));
-        assert!(describe_moment(f64::MAX).starts_with("9999"));
+        let now = Timestamp::from_ms(1_700_000_000_000);
+        assert_eq!(describe_moment(1_700_001_800_000.0, now), "2023-11-14T22:43:20.000Z (in 30 min)");
+        assert!(describe_moment(1_699_992_800_000.0, now).ends_with("(2 h ago)"));
+        assert!(describe_moment(f64::MAX, now).starts_with("9999"));
     }
 
     #[test]
