@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let quickjs = quickjs_sources(&manifest)?;
     let engine = out.join("engine.wasm");
     compile(&quickjs, &shim, &engine)?;
-    let (code, memory) = split(&fs::read(&engine)?).ok_or("the linker wrote a module that this script cannot split")?;
+    let (code, memory) =
+        split(&fs::read(&engine)?).ok_or("the linker wrote a module that this script cannot split")?;
     fs::write(out.join("engine-code.wasm"), code)?;
     fs::write(out.join("engine-memory.wasm"), memory)?;
     Ok(())

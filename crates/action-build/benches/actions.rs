@@ -1,5 +1,5 @@
 //! How long it takes to deploy a script and to run one in a fresh sandbox, tear-down included.
-#![expect(missing_docs, clippy::expect_used, reason = "a benchmark: criterion's macros have no docs, a failure may stop it")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark may stop; criterion's macros have no docs")]
 
 use action_api::Limits;
 use action_build::{Source, build, measure};
@@ -29,7 +29,9 @@ fn actions(criterion: &mut Criterion) {
     });
     let secrets = std::collections::BTreeMap::new();
     let input = RunInput { event: EVENT, secrets: &secrets, now_ms: 1_780_000_000_000, seed: [7; 32] };
-    for (name, bytes) in [("run", 0), ("run, 100 kB of modules", 100_000), ("run, 1 MB of modules", 1_000_000)] {
+    for (name, bytes) in
+        [("run", 0), ("run, 100 kB of modules", 100_000), ("run, 1 MB of modules", 1_000_000)]
+    {
         let source = if bytes == 0 { source.clone() } else { measure::with_module_code(&source, bytes) };
         let artifact = build(&runtime, &source, &LIMITS).expect("it builds");
         criterion.bench_function(name, |bencher| {

@@ -63,7 +63,9 @@ fn sizes(bytes: &[u8]) -> Result<(), String> {
                     handler |= export.name.name == HANDLER && export.kind == ComponentExternalKind::Func;
                 }
             }
-            Payload::MemorySection(memories) if memories.count() > 1 => return Err("more than one memory".into()),
+            Payload::MemorySection(memories) if memories.count() > 1 => {
+                return Err("more than one memory".into());
+            }
             Payload::FunctionSection(section) => {
                 functions += u64::from(section.count());
                 if functions > MAX_FUNCTIONS {

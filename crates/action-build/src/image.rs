@@ -1,8 +1,6 @@
 //! A memory as a Wasm module: no code, only data.
 
-use wasm_encoder::{
-    ConstExpr, DataSection, ExportKind, ExportSection, MemorySection, MemoryType, Module,
-};
+use wasm_encoder::{ConstExpr, DataSection, ExportKind, ExportSection, MemorySection, MemoryType, Module};
 
 const WASM_PAGE: usize = 64 << 10;
 /// Zeros are left out in units of this: what the operating system maps at a time.

@@ -150,7 +150,9 @@ fn requires(code: &str) -> Vec<String> {
     for (at, _) in code.match_indices("require") {
         let rest = code[at + "require".len()..].trim_start();
         let Some(rest) = rest.strip_prefix('(').map(str::trim_start) else { continue };
-        let Some(quote) = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"' | '`')) else { continue };
+        let Some(quote) = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"' | '`')) else {
+            continue;
+        };
         let Some((name, _)) = rest[1..].split_once(quote) else { continue };
         if name.starts_with("./") || name.starts_with("../") {
             found.push(name.to_owned());
@@ -171,7 +173,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             std::fs::write(path, text).expect("a file");
         };
-        write("action.js", "require('./lib/a'); require( \"./data.json\"); require('fs'); require('../out'); require('./gone')");
+        write(
+            "action.js",
+            "require('./lib/a'); require( \"./data.json\"); require('fs'); require('../out'); require('./gone')",
+        );
         write("lib/a.js", "require('../b.js')");
         write("b.js", "require('./lib/a')");
         write("data.json", "{}");

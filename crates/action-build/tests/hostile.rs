@@ -51,7 +51,8 @@ fn an_endless_top_level_fails_the_deploy_at_its_line() {
 #[test]
 fn the_wall_clock_ends_what_has_fuel_left() {
     let limits = Limits { fuel: u64::MAX / 2, wall_clock_ms: 60, ..LIMITS };
-    let artifact = script("exports.onExecutePostLogin = async () => {\nfor (;;) { Math.abs(1) } }").expect("it builds");
+    let artifact =
+        script("exports.onExecutePostLogin = async () => {\nfor (;;) { Math.abs(1) } }").expect("it builds");
     let report = run_with(&artifact, "{}", 1, &limits);
     assert_eq!(limit(&report), ("wall_clock_ms".into(), Some(2)));
     assert!(report.elapsed_us < 2_000_000, "{}", report.elapsed_us);
@@ -104,8 +105,12 @@ fn allocation_bombs_end_by_the_memory_limit() {
     ] {
         let report = handler(body);
         match &report.error {
-            Some(RunError::Limit { limit, .. }) => assert!(limit == "memory_bytes" || limit == "fuel", "{body}: {limit}"),
-            Some(RunError::Exception { exception }) => assert!(exception.message.contains("length"), "{body}: {exception:?}"),
+            Some(RunError::Limit { limit, .. }) => {
+                assert!(limit == "memory_bytes" || limit == "fuel", "{body}: {limit}")
+            }
+            Some(RunError::Exception { exception }) => {
+                assert!(exception.message.contains("length"), "{body}: {exception:?}")
+            }
             other => panic!("{body}: {other:?}"),
         }
         assert!(report.memory_bytes <= LIMITS.memory_bytes, "{body}");
@@ -185,7 +190,9 @@ fn anything_can_be_thrown() {
         ("throw new Error('a'.repeat(1000000))", "a"),
     ] {
         let report = handler(body);
-        let Some(RunError::Exception { exception }) = &report.error else { panic!("{body}: {:?}", report.error) };
+        let Some(RunError::Exception { exception }) = &report.error else {
+            panic!("{body}: {:?}", report.error)
+        };
         assert!(exception.message.starts_with(message), "{body}: {exception:?}");
         assert!(exception.message.len() < 100_000);
         good_run();
@@ -199,4 +206,3 @@ fn a_damaged_artifact_is_not_run() {
     common::RUNTIME.evict(&artifact.digest);
     assert!(matches!(run(&artifact, "{}").error, Some(RunError::Host { .. })));
 }
-

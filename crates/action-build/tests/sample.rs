@@ -1,8 +1,8 @@
 //! The sample Action, as a script and as a component: the same cases, the same commands.
 
-mod common;
 #[path = "common/c_component.rs"]
 mod c_component;
+mod common;
 
 use action_api::{Artifact, ArtifactKind, Command, RunError};
 use action_build::{Source, build};
@@ -20,10 +20,12 @@ fn script_and_component_give_the_expected_commands() {
     for (kind, artifact) in both() {
         for case in ["native-to-web", "ordinary-login"] {
             let event = std::fs::read_to_string(sample(&format!("events/{case}.json"))).expect("the event");
-            let expected = std::fs::read_to_string(sample(&format!("expected/{case}.json"))).expect("expected");
+            let expected =
+                std::fs::read_to_string(sample(&format!("expected/{case}.json"))).expect("expected");
             let expected: serde_json::Value = serde_json::from_str(&expected).expect("JSON");
             assert_eq!(expected["now_ms"], common::NOW_MS);
-            let commands: Vec<Command> = serde_json::from_value(expected["commands"].clone()).expect("commands");
+            let commands: Vec<Command> =
+                serde_json::from_value(expected["commands"].clone()).expect("commands");
             let report = run(&artifact, &event);
             assert_eq!(report.error, None, "{kind} {case}");
             assert_eq!(report.commands, commands, "{kind} {case}");

@@ -53,7 +53,9 @@ fn arguments_are_checked_at_the_call() {
         ("user.setAppMetadata('blocked', 1)", "reserved"),
         ("multifactor.enable('any')", "api.multifactor.enable is not available in this version of Postern"),
     ] {
-        let report = handler(&format!("try {{ api.{call}; console.log('accepted') }} catch (e) {{ console.log(e instanceof Error, e.message) }}"));
+        let report = handler(&format!(
+            "try {{ api.{call}; console.log('accepted') }} catch (e) {{ console.log(e instanceof Error, e.message) }}"
+        ));
         let text = printed(&report);
         assert!(text.starts_with("true ") && text.contains(message), "{call}: {text}");
         assert!(report.commands.is_empty(), "{call}");
@@ -68,7 +70,8 @@ fn a_reason_that_is_no_string_becomes_text() {
 
 #[test]
 fn a_claim_that_json_leaves_out_is_no_command() {
-    let report = handler("api.idToken.setCustomClaim('a', undefined); api.idToken.setCustomClaim('b', () => 1)");
+    let report =
+        handler("api.idToken.setCustomClaim('a', undefined); api.idToken.setCustomClaim('b', () => 1)");
     assert_eq!((report.commands.len(), report.error), (0, None));
 }
 
@@ -80,8 +83,9 @@ fn the_clock_is_the_runs() {
 
 #[test]
 fn randomness_is_the_runs() {
-    let artifact = script("exports.onExecutePostLogin = async () => console.log(Math.random(), Math.random())")
-        .expect("it builds");
+    let artifact =
+        script("exports.onExecutePostLogin = async () => console.log(Math.random(), Math.random())")
+            .expect("it builds");
     let of = |seed| printed(&run_with(&artifact, "{}", seed, &LIMITS));
     assert_eq!(of(1), of(1));
     assert_ne!(of(1), of(2));
@@ -90,9 +94,13 @@ fn randomness_is_the_runs() {
 #[test]
 fn a_top_level_that_reads_clock_or_randomness_runs_at_each_login() {
     for expression in ["Date.now()", "Math.random()", "new Date().getTime()"] {
-        let code = format!("const at = {expression};\nexports.onExecutePostLogin = async () => console.log(at);");
+        let code =
+            format!("const at = {expression};\nexports.onExecutePostLogin = async () => console.log(at);");
         let artifact = script(&code).expect("it builds");
-        assert!(matches!(artifact.kind, ArtifactKind::MemoryImage { evaluated_at_login: true, .. }), "{expression}");
+        assert!(
+            matches!(artifact.kind, ArtifactKind::MemoryImage { evaluated_at_login: true, .. }),
+            "{expression}"
+        );
         let report = run(&artifact, "{}");
         assert!(report.evaluated_at_login);
         let text = printed(&report);
@@ -140,7 +148,8 @@ fn an_exception_has_the_authors_position() {
 
 #[test]
 fn a_syntax_error_has_the_authors_position() {
-    let error = script("exports.onExecutePostLogin = async () => {\n  const a = ;\n};").expect_err("no JavaScript");
+    let error =
+        script("exports.onExecutePostLogin = async () => {\n  const a = ;\n};").expect_err("no JavaScript");
     let exception = error.exception().expect("an exception").clone();
     assert_eq!(exception.name, "SyntaxError");
     assert_eq!((exception.file.as_deref(), exception.line), (Some("action.js"), Some(2)), "{exception:?}");
@@ -150,7 +159,10 @@ fn a_syntax_error_has_the_authors_position() {
 fn a_throw_at_top_level_fails_the_deploy_with_its_position() {
     let error = script("\n\nthrow new RangeError('why')").expect_err("it throws");
     let exception = error.exception().expect("an exception");
-    assert_eq!((exception.name.as_str(), exception.message.as_str(), exception.line), ("RangeError", "why", Some(3)));
+    assert_eq!(
+        (exception.name.as_str(), exception.message.as_str(), exception.line),
+        ("RangeError", "why", Some(3))
+    );
 }
 
 #[test]
@@ -171,8 +183,14 @@ fn modules_come_with_the_script() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("lib")).expect("a folder");
     for (name, text) in [
-        ("action.js", "const a = require('./lib/a');\nexports.onExecutePostLogin = async () => {\n  console.log(a.name, a.data.x);\n  a.fail();\n};"),
-        ("lib/a.js", "exports.name = 'a';\nexports.data = require('../data.json');\nexports.fail = () => require('left-pad');"),
+        (
+            "action.js",
+            "const a = require('./lib/a');\nexports.onExecutePostLogin = async () => {\n  console.log(a.name, a.data.x);\n  a.fail();\n};",
+        ),
+        (
+            "lib/a.js",
+            "exports.name = 'a';\nexports.data = require('../data.json');\nexports.fail = () => require('left-pad');",
+        ),
         ("data.json", r#"{"x": 7}"#),
     ] {
         std::fs::write(folder.path().join(name), text).expect("a file");
@@ -182,12 +200,18 @@ fn modules_come_with_the_script() {
     assert_eq!(report.console[0].text, "a 7");
     let Some(RunError::Exception { exception }) = report.error else { panic!("{:?}", report.error) };
     assert_eq!(exception.message, "Cannot find module 'left-pad'");
-    assert_eq!((exception.file.as_deref(), exception.line), (Some("lib/a.js"), Some(3)), "{}", exception.stack);
+    assert_eq!(
+        (exception.file.as_deref(), exception.line),
+        (Some("lib/a.js"), Some(3)),
+        "{}",
+        exception.stack
+    );
 }
 
 #[test]
 fn console_lines_keep_their_level() {
-    let report = handler("console.warn('a', 1, { b: 2 }); console.trace(null); console.error(new Error('x'))");
+    let report =
+        handler("console.warn('a', 1, { b: 2 }); console.trace(null); console.error(new Error('x'))");
     assert_eq!(report.console[0].text, r#"a 1 {"b":2}"#);
     assert_eq!(report.console[0].level, ConsoleLevel::Warn);
     assert_eq!(report.console[1].level, ConsoleLevel::Trace);

@@ -39,7 +39,11 @@ impl CodeCache {
     pub(crate) fn open(folder: Option<PathBuf>) -> Result<Self, RuntimeError> {
         if let Some(path) = &folder {
             let wrong = |message: String| RuntimeError::Cache { path: path.clone(), message };
-            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| wrong(error.to_string()))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(|error| wrong(error.to_string()))?;
             let metadata = fs::symlink_metadata(path).map_err(|error| wrong(error.to_string()))?;
             if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
                 return Err(wrong("it must be a folder of the user who runs this process".into()));

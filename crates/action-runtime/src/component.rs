@@ -15,7 +15,9 @@ mod bindings {
     });
 }
 
-use bindings::postern::actions::{access, access_token, clock, id_token, log, random, secrets, session, user};
+use bindings::postern::actions::{
+    access, access_token, clock, id_token, log, random, secrets, session, user,
+};
 
 /// Bytes that a component may have copied to the host over a run.
 const HOST_COPY_BYTES: usize = 1 << 20;
@@ -62,7 +64,12 @@ impl Host {
     }
 
     /// A command with a JSON document, which is read only after its size is known to be within bounds.
-    fn take_json(&mut self, key: String, json: &str, make: fn(String, serde_json::Value) -> Command) -> CommandResult {
+    fn take_json(
+        &mut self,
+        key: String,
+        json: &str,
+        make: fn(String, serde_json::Value) -> Command,
+    ) -> CommandResult {
         if json.len() as u64 > self.limits.command_bytes {
             self.over.get_or_insert("command_bytes");
             return Err(LimitReached.into());

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
 use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm, Strategy,
+    Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm,
+    Strategy,
 };
 
 /// Bytes of native stack for Wasm code. Exhausting it is a trap; exhausting the thread's own stack would end the
@@ -75,7 +76,10 @@ pub(crate) fn wasmtime_config(config: &RuntimeConfig) -> Config {
         .wasm_wide_arithmetic(false)
         .wasm_extended_const(false)
         .wasm_component_model(true);
-    wasm.wasm_features(wasmtime::WasmFeatures::FUNCTION_REFERENCES | wasmtime::WasmFeatures::EXCEPTIONS, false);
+    wasm.wasm_features(
+        wasmtime::WasmFeatures::FUNCTION_REFERENCES | wasmtime::WasmFeatures::EXCEPTIONS,
+        false,
+    );
     wasm.memory_init_cow(true).wasm_backtrace_max_frames(None);
     wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     wasm

@@ -49,7 +49,8 @@ pub(crate) struct Running {
 impl JsEngine {
     pub(crate) fn load(engine: &Engine, cache: &CodeCache) -> Result<Self, RuntimeError> {
         let digest = sha256_hex(
-            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), sha256_hex(PRELUDE.as_bytes())).as_bytes(),
+            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), sha256_hex(PRELUDE.as_bytes()))
+                .as_bytes(),
         );
         let compiled = cache.get(engine, &sha256_hex(CODE), || engine.precompile_module(CODE))?;
         let code = deserialize(engine, &compiled)?;
@@ -72,7 +73,9 @@ impl JsEngine {
         let running = self.instantiate(store, &self.start_memory)?;
         running.func::<(), ()>(store, "_initialize")?.call(&mut *store, ())?;
         let at = running.write(store, &[PRELUDE.as_bytes()])?;
-        let booted = running.func::<(u32, u32), i32>(store, "boot")?.call(&mut *store, (at, length(PRELUDE.as_bytes())?));
+        let booted = running
+            .func::<(u32, u32), i32>(store, "boot")?
+            .call(&mut *store, (at, length(PRELUDE.as_bytes())?));
         outcome::of_script(booted, store.data_mut())
             .map_err(|error| wasmtime::Error::msg(format!("the prelude failed: {error}")))?;
         store.data_mut().limits = limits;
@@ -85,16 +88,15 @@ impl JsEngine {
     /// Puts the engine on the memory of an image.
     pub(crate) fn instantiate(&self, store: &mut Store<Host>, image: &Module) -> wasmtime::Result<Running> {
         let image = Instance::new(&mut *store, image, &[])?;
-        let memory =
-            image.get_memory(&mut *store, "memory").ok_or_else(|| wasmtime::Error::msg("the image has no memory"))?;
+        let memory = image
+            .get_memory(&mut *store, "memory")
+            .ok_or_else(|| wasmtime::Error::msg("the image has no memory"))?;
         store.data_mut().memory = Some(memory);
         let mut imports = Vec::with_capacity(self.imports.len());
         for import in &self.imports {
             imports.push(match import {
                 None => Extern::Memory(memory),
-                Some((module, name)) => self
-                    .linker
-                    .get(&mut *store, module, name)?,
+                Some((module, name)) => self.linker.get(&mut *store, module, name)?,
             });
         }
         let instance = Instance::new(&mut *store, &self.code, &imports)?;
@@ -138,14 +140,20 @@ pub(crate) fn length(bytes: &[u8]) -> wasmtime::Result<u32> {
     u32::try_from(bytes.len()).map_err(|_| wasmtime::Error::msg("more than a guest can hold"))
 }
 
-#[expect(unsafe_code, reason = "wasmtime trusts what it deserializes; the cache vouches for it (see cache.rs)")]
+#[expect(
+    unsafe_code,
+    reason = "wasmtime trusts what it deserializes; the cache vouches for it (see cache.rs)"
+)]
 fn deserialize(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Module> {
     // SAFETY: `compiled` comes from `precompile_module` of this very engine, directly or by way of the cache, which
     // checks owner, mode and digest.
     unsafe { Module::deserialize(engine, compiled) }
 }
 
-#[expect(unsafe_code, reason = "wasmtime trusts what it deserializes; the cache vouches for it (see cache.rs)")]
+#[expect(
+    unsafe_code,
+    reason = "wasmtime trusts what it deserializes; the cache vouches for it (see cache.rs)"
+)]
 pub(crate) fn deserialize_component(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: as above, from `precompile_component`.
     unsafe { Component::deserialize(engine, compiled) }
@@ -160,7 +168,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
         let left = caller.get_fuel()?;
         Ok(i32::from(caller.data_mut().budget_is_used_up(left)))
     })?;
-    linker.func_wrap("postern", "randomness_read", |mut caller: Caller<'_, Host>| caller.data_mut().touched = true)?;
+    linker.func_wrap("postern", "randomness_read", |mut caller: Caller<'_, Host>| {
+        caller.data_mut().touched = true
+    })?;
     // The C library wants these of WASI. There are no files.
     let wasi = "wasi_snapshot_preview1";
     linker.func_wrap(wasi, "clock_time_get", clock_time_get)?;
@@ -172,7 +182,12 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
 }
 
 /// The clock stands still during a run; the monotonic one is always 0. Reading the former ends what an image can hold.
-fn clock_time_get(mut caller: Caller<'_, Host>, clock: i32, _precision: i64, result: i32) -> wasmtime::Result<i32> {
+fn clock_time_get(
+    mut caller: Caller<'_, Host>,
+    clock: i32,
+    _precision: i64,
+    result: i32,
+) -> wasmtime::Result<i32> {
     const REALTIME: i32 = 0;
     let nanoseconds = if clock == REALTIME {
         caller.data_mut().touched = true;
@@ -241,8 +256,11 @@ fn exception(
         let bytes = slice(data, at, length.min(TEXT_BYTES as u32))?;
         Ok(String::from_utf8_lossy(bytes).into_owned())
     };
-    let described =
-        outcome::exception(&text(name, name_length)?, &text(message, message_length)?, &text(stack, stack_length)?);
+    let described = outcome::exception(
+        &text(name, name_length)?,
+        &text(message, message_length)?,
+        &text(stack, stack_length)?,
+    );
     host.exception = Some(described);
     Ok(())
 }

@@ -98,7 +98,10 @@ mod tests {
     fn the_position_is_the_first_frame_of_the_authors() {
         let stack = "    at push (native)\n    at send (postern:prelude:1:2)\n    at f (lib/a b.js:3:14)\n    at g (x.js:1:1)\n";
         let exception = exception("TypeError", "no", stack);
-        assert_eq!((exception.file.as_deref(), exception.line, exception.column), (Some("lib/a b.js"), Some(3), Some(14)));
+        assert_eq!(
+            (exception.file.as_deref(), exception.line, exception.column),
+            (Some("lib/a b.js"), Some(3), Some(14))
+        );
         assert_eq!(frame_position("    at action.js:2:5"), Some(("action.js", 2, 5)));
         assert_eq!(frame_position("    at <anonymous> (native)"), None);
         assert_eq!(frame_position("garbage"), None);

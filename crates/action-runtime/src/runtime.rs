@@ -125,7 +125,8 @@ impl Runtime {
         if input.event.len() as u64 > limits.event_bytes {
             return Err(RunError::Limit { limit: "event_bytes".into(), exception: None });
         }
-        let program = self.program(artifact).map_err(|error| RunError::Host { message: error.to_string() })?;
+        let program =
+            self.program(artifact).map_err(|error| RunError::Host { message: error.to_string() })?;
         let mut store = crate::host::store(&self.engine, Host::new(limits, input.now_ms, &input.seed))
             .map_err(|error| RunError::Host { message: format!("{error:#}") })?;
         let result = match &program {
@@ -169,7 +170,10 @@ impl Runtime {
     }
 
     fn load(&self, artifact: &Artifact) -> Result<Program, RuntimeError> {
-        let wrong = |message: &str| RuntimeError::Artifact { digest: artifact.digest.clone(), message: message.into() };
+        let wrong = |message: &str| RuntimeError::Artifact {
+            digest: artifact.digest.clone(),
+            message: message.into(),
+        };
         if sha256_hex(&artifact.bytes) != artifact.digest {
             return Err(wrong("its bytes have another digest"));
         }
@@ -183,9 +187,9 @@ impl Runtime {
                 if only_memory { Ok(Program::Image(image)) } else { Err(wrong("it is not a memory image")) }
             }
             ArtifactKind::Component => {
-                let compiled = self
-                    .cache
-                    .get(&self.engine, &artifact.digest, || self.engine.precompile_component(&artifact.bytes))?;
+                let compiled = self.cache.get(&self.engine, &artifact.digest, || {
+                    self.engine.precompile_component(&artifact.bytes)
+                })?;
                 Ok(Program::Component(engine::deserialize_component(&self.engine, &compiled)?))
             }
         }

@@ -1,6 +1,7 @@
 //! What the tests of Actions share.
 #![allow(clippy::expect_used, reason = "a test may stop at what it cannot set up")]
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it should be")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +62,9 @@ pub fn sample(name: &str) -> std::path::PathBuf {
 
 /// A run that must go as always, whatever ran before it.
 pub fn good_run() {
-    let report = handler("api.idToken.setCustomClaim('plan', [].concat({}).length); api.access.deny(JSON.stringify({ a: 1 }))");
+    let report = handler(
+        "api.idToken.setCustomClaim('plan', [].concat({}).length); api.access.deny(JSON.stringify({ a: 1 }))",
+    );
     assert_eq!(report.error, None);
     assert_eq!(report.commands.len(), 2);
 }
