@@ -1,4 +1,5 @@
 //! The sample Action, as a script and as a component: the same cases, the same commands.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it should be")]
 
 #[path = "common/c_component.rs"]
 mod c_component;

@@ -1,4 +1,5 @@
 //! Scripts from source to commands.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it should be")]
 
 mod common;
 

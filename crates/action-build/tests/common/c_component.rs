@@ -1,5 +1,4 @@
 //! Builds a component from C: bindings by wit-bindgen, the system's clang, and wit-component.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it should be")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,6 @@
 //! What the tests of Actions share.
 #![allow(clippy::expect_used, reason = "a test may stop at what it cannot set up")]
 #![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it should be")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
