@@ -2,8 +2,8 @@
 //! the login or sends the browser to the login page.
 
 use model::{
-    AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId, Session,
-    Timestamp, TokenEndpointAuthMethod, random_token,
+    AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId,
+    Session, Timestamp, TokenEndpointAuthMethod, random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 
@@ -71,8 +71,15 @@ pub async fn authorize(
         clear_session_transfer_token: input.session_transfer_cookie.is_some(),
         ..CookieChanges::default()
     };
-    let request = match request(idp, ctx, &client, &input.parameters, redirect_uri.clone(), redirect_uri_was_sent)
-        .await
+    let request = match request(
+        idp,
+        ctx,
+        &client,
+        &input.parameters,
+        redirect_uri.clone(),
+        redirect_uri_was_sent,
+    )
+    .await
     {
         Ok(request) => request,
         Err(RequestError::OAuth(error)) => {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, Device, LogType, Role, Session,
-    SessionId, SessionTransferToken, Timestamp, User, random_token,
+    AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, Device, LogType, Role,
+    Session, SessionId, SessionTransferToken, Timestamp, User, random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -86,22 +86,26 @@ pub(crate) async fn complete(
     let Some(login) = prepare(idp, ctx, client, request, transaction_id, who).await? else {
         return Ok(Completed::Ended);
     };
-    let outcome = post_login::run(idp, ctx, &EventSource {
+    let outcome = post_login::run(
+        idp,
         ctx,
-        client,
-        user: &login.user,
-        connection: &login.connection,
-        roles: &login.roles,
-        logins_count: login.user.logins_count + 1,
-        audience: request.audience.as_deref(),
-        flow: Flow::Browser {
-            transaction_id,
-            request,
-            session: &login.session,
-            parent_metadata: login.parent_metadata.as_ref(),
-            session_transfer_token: login.transfer_token.as_ref(),
+        &EventSource {
+            ctx,
+            client,
+            user: &login.user,
+            connection: &login.connection,
+            roles: &login.roles,
+            logins_count: login.user.logins_count + 1,
+            audience: request.audience.as_deref(),
+            flow: Flow::Browser {
+                transaction_id,
+                request,
+                session: &login.session,
+                parent_metadata: login.parent_metadata.as_ref(),
+                session_transfer_token: login.transfer_token.as_ref(),
+            },
         },
-    })
+    )
     .await?;
     match outcome.decision.denied.clone() {
         Some(reason) => deny(idp, login, outcome, &reason).await,
@@ -194,7 +198,13 @@ async fn user_of(tx: &mut TenantTx, session: &Session) -> Result<Option<(User, C
     Ok(Some((user, connection)))
 }
 
-fn new_session(idp: &Idp, ctx: &RequestContext, user: &User, auth_time: Timestamp, now: Timestamp) -> Session {
+fn new_session(
+    idp: &Idp,
+    ctx: &RequestContext,
+    user: &User,
+    auth_time: Timestamp,
+    now: Timestamp,
+) -> Session {
     let settings = &ctx.tenant.sessions;
     let expires_at = now.plus_secs(settings.session_lifetime_secs);
     Session {
@@ -224,28 +234,39 @@ fn new_session(idp: &Idp, ctx: &RequestContext, user: &User, auth_time: Timestam
 
 /// Nothing of the login stays but the record and, after `api.access.deny`, the metadata. No session is made; one that
 /// existed goes on, unless the Action revoked it.
-async fn deny(
-    idp: &Idp,
-    login: Login<'_>,
-    outcome: Outcome,
-    reason: &str,
-) -> Result<Completed, ServerError> {
+async fn deny(idp: &Idp, login: Login<'_>, outcome: Outcome, reason: &str) -> Result<Completed, ServerError> {
     let now = idp.now();
     let mut cookie = CookieChange::Keep;
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     if let Some(preserve_refresh_tokens) = outcome.decision.revoke_session {
         cookie = CookieChange::Clear;
         if login.session_exists {
-            session_ended(&mut tx, &login.session.id, Ended::RevokedByAction { preserve_refresh_tokens }, now).await?;
-            let mut entry =
-                log_entry(LogType::SessionRevoked, Some(login.client), Some(&login.user.user_id), &login.ctx.origin, now);
+            session_ended(
+                &mut tx,
+                &login.session.id,
+                Ended::RevokedByAction { preserve_refresh_tokens },
+                now,
+            )
+            .await?;
+            let mut entry = log_entry(
+                LogType::SessionRevoked,
+                Some(login.client),
+                Some(&login.user.user_id),
+                &login.ctx.origin,
+                now,
+            );
             entry.description = reason.to_owned();
             entry.details = json!({ "session_id": login.session.id });
             tx.insert_log(&entry).await?;
         }
     }
-    let mut entry =
-        log_entry(login_type(&login, false), Some(login.client), Some(&login.user.user_id), &login.ctx.origin, now);
+    let mut entry = log_entry(
+        login_type(&login, false),
+        Some(login.client),
+        Some(&login.user.user_id),
+        &login.ctx.origin,
+        now,
+    );
     entry.description = reason.to_owned();
     entry.details = details(&login, &outcome, None);
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
@@ -274,8 +295,13 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
     }
     tx.insert_code(&hash_credential(&code), &authorization_code(&login, &outcome, now)).await?;
     tx.record_login(&login.user.user_id, now, &login.ctx.origin.ip).await?;
-    let mut entry =
-        log_entry(login_type(&login, true), Some(login.client), Some(&login.user.user_id), &login.ctx.origin, now);
+    let mut entry = log_entry(
+        login_type(&login, true),
+        Some(login.client),
+        Some(&login.user.user_id),
+        &login.ctx.origin,
+        now,
+    );
     entry.description = "Successful login".to_owned();
     entry.details = details(&login, &outcome, Some(before));
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
@@ -343,9 +369,7 @@ fn login_type(login: &Login<'_>, success: bool) -> LogType {
 }
 
 fn details(login: &Login<'_>, outcome: &Outcome, before: Option<(Timestamp, Timestamp)>) -> Value {
-    let ends = |(expires_at, idle_expires_at): (Timestamp, Timestamp)| {
-        json!({ "expires_at": expires_at.to_iso(), "idle_expires_at": idle_expires_at.to_iso() })
-    };
+    let ends = |(expires_at, idle_expires_at): (Timestamp, Timestamp)| json!({ "expires_at": expires_at.to_iso(), "idle_expires_at": idle_expires_at.to_iso() });
     let mut details = json!({
         "session_id": login.session.id,
         "triggered_by_session_transfer_token": login.transfer_token.is_some(),

@@ -38,7 +38,9 @@ impl Decision {
                     self.denied.get_or_insert_with(|| reason.clone());
                     self.revoke_session.get_or_insert(*preserve_refresh_tokens);
                 }
-                Command::SessionSetExpiresAt { absolute } => earliest(&mut self.session_expires_at, *absolute),
+                Command::SessionSetExpiresAt { absolute } => {
+                    earliest(&mut self.session_expires_at, *absolute)
+                }
                 Command::SessionSetIdleExpiresAt { inactivity } => {
                     earliest(&mut self.session_idle_expires_at, *inactivity);
                 }
@@ -59,13 +61,23 @@ impl Decision {
     }
 
     /// Sets the session's two ends: what the Actions asked for, cut to the tenant's limits with a warning.
-    pub(crate) fn limit_session(&mut self, session: &mut Session, settings: &SessionSettings, now: Timestamp) {
-        let absolute_limit = session.expires_at.min(session.created_at.plus_secs(settings.session_lifetime_secs));
+    pub(crate) fn limit_session(
+        &mut self,
+        session: &mut Session,
+        settings: &SessionSettings,
+        now: Timestamp,
+    ) {
+        let absolute_limit =
+            session.expires_at.min(session.created_at.plus_secs(settings.session_lifetime_secs));
         session.expires_at =
             self.cut(self.session_expires_at, absolute_limit, "api.session.setExpiresAt", "session lifetime");
         let idle_limit = now.plus_secs(settings.idle_session_lifetime_secs);
-        let idle =
-            self.cut(self.session_idle_expires_at, idle_limit, "api.session.setIdleExpiresAt", "idle session lifetime");
+        let idle = self.cut(
+            self.session_idle_expires_at,
+            idle_limit,
+            "api.session.setIdleExpiresAt",
+            "idle session lifetime",
+        );
         session.idle_expires_at = idle.min(session.expires_at);
     }
 
@@ -131,7 +143,9 @@ fn set_claim(
         Ok(()) => {
             claims.insert(key.to_owned(), value.clone());
         }
-        Err(refused) => warnings.push(format!("Action {action}: custom claim `{key}` was left out: {refused}")),
+        Err(refused) => {
+            warnings.push(format!("Action {action}: custom claim `{key}` was left out: {refused}"))
+        }
     }
 }
 
@@ -176,10 +190,13 @@ mod tests {
     #[test]
     fn expiry_beyond_the_tenants_limit_is_cut_with_a_warning() {
         let mut decision = Decision::default();
-        decision.fold("a", &[
-            Command::SessionSetExpiresAt { absolute: 1e300 },
-            Command::SessionSetIdleExpiresAt { inactivity: 1e15 },
-        ]);
+        decision.fold(
+            "a",
+            &[
+                Command::SessionSetExpiresAt { absolute: 1e300 },
+                Command::SessionSetIdleExpiresAt { inactivity: 1e15 },
+            ],
+        );
         let mut session = session(0, 1_000_000);
         decision.limit_session(&mut session, &SETTINGS, Timestamp::from_ms(0));
         assert_eq!((session.expires_at.as_ms(), session.idle_expires_at.as_ms()), (1_000_000, 100_000));
@@ -198,10 +215,13 @@ mod tests {
     #[test]
     fn reserved_claims_are_left_out_with_a_warning() {
         let mut decision = Decision::default();
-        decision.fold("a", &[
-            Command::IdTokenSetCustomClaim { key: "SUB".into(), value: json!("evil") },
-            Command::IdTokenSetCustomClaim { key: "plan".into(), value: json!("pro") },
-        ]);
+        decision.fold(
+            "a",
+            &[
+                Command::IdTokenSetCustomClaim { key: "SUB".into(), value: json!("evil") },
+                Command::IdTokenSetCustomClaim { key: "plan".into(), value: json!("pro") },
+            ],
+        );
         assert_eq!(Value::Object(decision.id_token_claims.clone()), json!({"plan": "pro"}));
         assert_eq!(decision.warnings.len(), 1);
     }
@@ -209,7 +229,10 @@ mod tests {
     #[test]
     fn null_removes_a_metadata_key() {
         let mut stored = Map::from_iter([("a".to_owned(), json!(1)), ("b".to_owned(), json!(2))]);
-        merge_metadata(&mut stored, &Map::from_iter([("a".to_owned(), Value::Null), ("c".to_owned(), json!(3))]));
+        merge_metadata(
+            &mut stored,
+            &Map::from_iter([("a".to_owned(), Value::Null), ("c".to_owned(), json!(3))]),
+        );
         assert_eq!(Value::Object(stored), json!({"b": 2, "c": 3}));
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AuthorizationRequest, Client, Connection, RefreshToken, RequestOrigin, Role, Session, SessionTransferToken, Tenant,
-    User,
+    AuthorizationRequest, Client, Connection, RefreshToken, RequestOrigin, Role, Session,
+    SessionTransferToken, Tenant, User,
 };
 use serde_json::{Map, Value, json};
 

@@ -116,9 +116,10 @@ pub async fn submit(
     let pending = spend(idp, ctx, input.handle, browser, now).await?;
     let who = Authenticated::Password { user: Box::new(user), connection, session };
     match complete(idp, ctx, &client, &pending.request, pending.id.as_str(), who).await? {
-        Completed::Redirect { location, session } => {
-            Ok(LoginOutcome::Redirect { location, cookies: CookieChanges { session, ..CookieChanges::default() } })
-        }
+        Completed::Redirect { location, session } => Ok(LoginOutcome::Redirect {
+            location,
+            cookies: CookieChanges { session, ..CookieChanges::default() },
+        }),
         Completed::Ended => Err(PageError::oauth(
             ErrorCode::InvalidRequest,
             "Your session ended while you were logging in. Go back to the application and try again.",
@@ -176,7 +177,9 @@ async fn client_and_connection(
     let connection = connections
         .into_iter()
         .find(|known| known.strategy == "auth0" && known.enabled_clients.contains(&client.client_id))
-        .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "No connection is enabled for this client."))?;
+        .ok_or_else(|| {
+            PageError::oauth(ErrorCode::InvalidRequest, "No connection is enabled for this client.")
+        })?;
     Ok((client, connection))
 }
 

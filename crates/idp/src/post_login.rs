@@ -83,16 +83,20 @@ pub(crate) async fn run_for_refresh(
     let connection = tx.connection(&user.connection_id).await?.ok_or_else(|| no_connection(&user.user_id))?;
     let roles = tx.roles_of(&user.user_id).await?;
     drop(tx);
-    run(idp, ctx, &EventSource {
+    run(
+        idp,
         ctx,
-        client,
-        user,
-        connection: &connection,
-        roles: &roles,
-        logins_count: user.logins_count,
-        audience,
-        flow: Flow::Refresh { refresh_token, requested_scope, body },
-    })
+        &EventSource {
+            ctx,
+            client,
+            user,
+            connection: &connection,
+            roles: &roles,
+            logins_count: user.logins_count,
+            audience,
+            flow: Flow::Refresh { refresh_token, requested_scope, body },
+        },
+    )
     .await
 }
 
@@ -198,7 +202,8 @@ fn secrets(
 ) -> Result<BTreeMap<String, String>, ServerError> {
     let Some(sealed) = &binding.sealed_secrets else { return Ok(BTreeMap::new()) };
     let opened = idp.vault.open(&crate::manage::secrets_context(&ctx.tenant.id, &binding.name), sealed)?;
-    serde_json::from_slice(&opened).map_err(|error| ServerError::Inconsistent(format!("Action secrets: {error}")))
+    serde_json::from_slice(&opened)
+        .map_err(|error| ServerError::Inconsistent(format!("Action secrets: {error}")))
 }
 
 fn execution(binding: &ActionBinding, report: &RunReport, now: Timestamp) -> Result<Execution, ServerError> {

@@ -59,8 +59,14 @@ pub(crate) async fn redeem(
     let cookie = cookie.filter(|_| accepts(TransferMethod::Cookie));
     let transfer = match (query, cookie) {
         (None, None) => {
-            warn(&mut tx, ctx, client, "The client does not accept session transfer tokens sent this way", now)
-                .await?;
+            warn(
+                &mut tx,
+                ctx,
+                client,
+                "The client does not accept session transfer tokens sent this way",
+                now,
+            )
+            .await?;
             Transfer::None
         }
         (Some(query), Some(cookie)) if query != cookie => {
@@ -117,7 +123,8 @@ async fn judge(
         return Ok(Err("The user of the session transfer token is gone or blocked"));
     };
     let connection = tx.connection(&token.connection_id).await?;
-    let Some(connection) = connection.filter(|known| known.enabled_clients.contains(&client.client_id)) else {
+    let Some(connection) = connection.filter(|known| known.enabled_clients.contains(&client.client_id))
+    else {
         return Ok(Err("The connection of the session transfer token is not enabled for this client"));
     };
     Ok(Ok(Box::new(Accepted { token, user, connection, parent_metadata: parent.metadata })))
@@ -135,7 +142,8 @@ async fn with_session(
     match session {
         Some(session) if session.user_id != accepted.user.user_id => {
             session_ended(tx, &session.id, Ended::OtherUserTransfer, now).await?;
-            warn(tx, ctx, client, "The session transfer token belongs to another user than the session", now).await?;
+            warn(tx, ctx, client, "The session transfer token belongs to another user than the session", now)
+                .await?;
             Ok(Transfer::OtherUser)
         }
         _ => Ok(Transfer::Accepted(accepted)),
