@@ -260,7 +260,8 @@ EXPORT("load") int32_t load(char *package_json, uint32_t length, int32_t deferre
 // Makes the memory ready to be saved: no garbage, and free heap at hand so that a usual run neither collects nor grows.
 EXPORT("settle") void settle(uint32_t spare_bytes) {
     JS_RunGC(runtime);
-    JS_SetGCThreshold(runtime, 8u << 20);
+    // Counted from what the script holds: else a run of a large script would begin with a collection.
+    JS_SetGCThreshold(runtime, runtime->malloc_state.malloc_size + (8u << 20));
     free(malloc(spare_bytes));
 }
 
