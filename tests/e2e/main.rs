@@ -9,6 +9,7 @@ mod client_authentication;
 mod discovery;
 mod login;
 mod logout;
+mod process;
 mod refresh;
 mod secrets;
 mod sessions;

@@ -17,6 +17,7 @@ pub mod client;
 pub mod clock;
 pub mod flow;
 pub mod jwt;
+pub mod process;
 pub mod seed;
 pub mod server;
 

@@ -1,0 +1,261 @@
+//! The program as a process of its own, and an app that talks to it and survives its death.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Error, RequestBuilder};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::flow::{CHALLENGE, VERIFIER, text};
+use crate::{Response, jwt};
+
+pub const NATIVE: &str = "demo-native";
+/// Any port will do (RFC 8252 §7.3).
+pub const NATIVE_CALLBACK: &str = "http://127.0.0.1:8765/callback";
+pub const WEB: &str = "demo-web";
+pub const WEB_CALLBACK: &str = "http://127.0.0.1:3001/callback";
+const TRANSFER_AUDIENCE: &str = "urn:demo.localhost:session_transfer";
+
+/// The path of the program, built from the sources as they are: `cargo test` builds it for no test but its own.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let folder = this.parent().unwrap().parent().unwrap();
+        let mut build = std::process::Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--workspace", "--bin", "postern"]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", folder.parent().unwrap());
+        if folder.file_name() == Some(OsStr::new("release")) {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "postern does not build");
+        folder.join("postern")
+    })
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    #[track_caller]
+    pub fn expect(&self, code: i32) -> &Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+}
+
+/// Runs `postern` with these arguments to its end.
+pub async fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
+    let output = Command::new(program()).args(arguments).stdin(Stdio::null()).output().await.unwrap();
+    Ended {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A port that nobody listens at, and that no outgoing connection takes while its server restarts.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).unwrap();
+    let candidates = (0..2_000).map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000);
+    let mut free = candidates.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.next().expect("a free port")
+}
+
+/// A running `postern dev`. It is killed with the value.
+pub struct Postern {
+    pub port: u16,
+    /// What `--print-json` said.
+    pub demo: Value,
+    child: Child,
+}
+
+impl Postern {
+    /// Starts the server on the folder and waits until it is ready.
+    pub async fn start(folder: &Path, port: u16) -> Self {
+        let log = folder.join("stderr.log");
+        let mut child = Command::new(program())
+            .args(["dev", "--print-json", "--port", &port.to_string(), "--dir"])
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = tokio::time::timeout(Duration::from_secs(120), lines.next_line()).await;
+        let Ok(Ok(Some(line))) = ready else {
+            panic!("the server does not start: {}", std::fs::read_to_string(log).unwrap());
+        };
+        Self { port, demo: serde_json::from_str(&line).unwrap(), child }
+    }
+
+    /// SIGKILL.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Runs another command on the server's database.
+    pub async fn command(&self, arguments: &[&str]) -> Ended {
+        let config = text(&self.demo, "config_file");
+        run(["--config", &config].iter().chain(arguments)).await
+    }
+
+    /// A fresh browser or app.
+    pub fn app(&self) -> App {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .resolve("demo.localhost", address)
+            .build()
+            .unwrap();
+        App {
+            http,
+            origin: format!("http://demo.localhost:{}", self.port),
+            user: (text(&self.demo["user"], "email"), text(&self.demo["user"], "password")),
+            web_secret: text(&self.demo["web_client"], "client_secret"),
+            jar: Arc::default(),
+        }
+    }
+}
+
+/// A browser and an app in one, at the demo tenant. An error means that no whole answer came; clones share the cookies.
+#[derive(Clone)]
+pub struct App {
+    http: Client,
+    origin: String,
+    user: (String, String),
+    web_secret: String,
+    jar: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl App {
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.jar.lock().unwrap().get(name).cloned()
+    }
+
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        self.jar.lock().unwrap().insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn forget_cookies(&self) {
+        self.jar.lock().unwrap().clear();
+    }
+
+    /// `GET /authorize`.
+    pub async fn authorize(&self, client: &str, more: &[(&str, &str)]) -> Result<Response, Error> {
+        let (callback, scope) = match client {
+            NATIVE => (NATIVE_CALLBACK, "openid profile offline_access"),
+            _ => (WEB_CALLBACK, "openid profile"),
+        };
+        let query = [
+            ("response_type", "code"),
+            ("client_id", client),
+            ("redirect_uri", callback),
+            ("scope", scope),
+            ("state", "the-state"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        self.send(self.http.get(self.url("/authorize")).query(&query).query(more)).await
+    }
+
+    /// Fills the login page that `/authorize` leads to.
+    pub async fn log_in(&self, begun: &Response) -> Result<Response, Error> {
+        let page = self.url(begun.location());
+        let csrf = self.send(self.http.get(&page)).await?.expect(200).field("csrf");
+        let form = [("csrf", csrf.as_str()), ("username", &self.user.0), ("password", &self.user.1)];
+        self.send(self.http.post(&page).form(&form)).await
+    }
+
+    /// The token request of either client.
+    pub async fn exchange(&self, client: &str, code: &str) -> Result<Response, Error> {
+        let callback = if client == NATIVE { NATIVE_CALLBACK } else { WEB_CALLBACK };
+        let grant = ("grant_type", "authorization_code");
+        let form = [grant, ("code", code), ("redirect_uri", callback), ("code_verifier", VERIFIER)];
+        self.post(client, "/oauth/token", &form).await
+    }
+
+    pub async fn refresh(&self, token: &str) -> Result<Response, Error> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.post(NATIVE, "/oauth/token", &form).await
+    }
+
+    /// Trades a refresh token for a session transfer token.
+    pub async fn transfer(&self, token: &str) -> Result<Response, Error> {
+        let grant = ("grant_type", "refresh_token");
+        let form = [grant, ("refresh_token", token), ("audience", TRANSFER_AUDIENCE)];
+        self.post(NATIVE, "/oauth/token", &form).await
+    }
+
+    pub async fn revoke(&self, token: &str) -> Result<Response, Error> {
+        self.post(NATIVE, "/oauth/revoke", &[("token", token)]).await
+    }
+
+    /// The claims of the ID token of a whole login with the password.
+    pub async fn id_token_of_login(&self, client: &str) -> Result<Value, Error> {
+        let begun = self.authorize(client, &[("prompt", "login")]).await?;
+        let code = crate::flow::code_of(&self.log_in(&begun).await?);
+        let tokens = self.exchange(client, &code).await?.expect(200).json();
+        Ok(jwt::claims(&text(&tokens, "id_token")))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    async fn post(&self, client: &str, path: &str, form: &[(&str, &str)]) -> Result<Response, Error> {
+        let mut form = form.to_vec();
+        let mut request = self.http.post(self.url(path));
+        match client {
+            WEB => request = request.basic_auth(WEB, Some(&self.web_secret)),
+            public => form.push(("client_id", public)),
+        }
+        self.send(request.form(&form)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let cookies = {
+            let jar = self.jar.lock().unwrap();
+            jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+        };
+        let response = request.header(COOKIE, cookies).send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let url = response.url().to_string();
+        let body = response.text().await?;
+        let mut jar = self.jar.lock().unwrap();
+        for cookie in headers.get_all(SET_COOKIE) {
+            let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            match attributes.contains("Max-Age=0") {
+                true => jar.remove(name),
+                false => jar.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        Ok(Response { status, headers, body, url })
+    }
+}
