@@ -29,7 +29,7 @@ async fn the_deployed_action_limits_a_transferred_session() {
     let sid = text(&jwt::claims(&text(&web, "id_token")), "sid");
     let show = async |sid: &str| {
         // An id may begin with a hyphen.
-        let arguments = ["session", "show", "--tenant", "demo", "--json", "--", sid];
+        let arguments = ["session", "show", sid, "--tenant", "demo", "--json"];
         server.command(&arguments).await.expect(0).json()
     };
     let session = show(&sid).await;

@@ -173,7 +173,8 @@ pub enum TenantCommand {
 pub enum SessionCommand {
     /// Show a session: when it ends, and what it was made from.
     Show {
-        /// The `sid` of an ID token.
+        /// The `sid` of an ID token. It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Whose session.
         #[arg(long, value_name = "NAME")]
@@ -225,5 +226,14 @@ mod tests {
         assert_eq!(name_and_value("A=b=c"), Ok(("A".into(), "b=c".into())));
         assert!(name_and_value("=b").is_err());
         assert!(name_and_value("A").is_err());
+    }
+
+    #[test]
+    fn a_session_id_may_begin_with_a_hyphen() {
+        let line = ["postern", "session", "show", "-Fxy", "--tenant", "demo", "--json"];
+        let command = Cli::try_parse_from(line).map(|cli| cli.command);
+        assert!(
+            matches!(command, Ok(Command::Session(SessionCommand::Show { ref id, json: true, .. })) if id == "-Fxy")
+        );
     }
 }
