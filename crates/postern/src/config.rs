@@ -96,6 +96,7 @@ pub struct Encryption {
 #[serde(deny_unknown_fields)]
 pub struct Actions {
     pub fuel: u64,
+    pub build_fuel: u64,
     pub wall_clock_ms: u64,
     pub memory_bytes: u64,
     pub stack_bytes: u64,
@@ -124,6 +125,11 @@ impl Actions {
             console_bytes: self.console_bytes,
             host_calls: self.host_calls,
         }
+    }
+
+    /// What making an artifact may use: the same, but for the fuel.
+    pub fn build_limits(&self) -> Limits {
+        Limits { fuel: self.build_fuel, ..self.limits() }
     }
 
     /// Where compiled code is kept: the configured folder, or `postern` in the user's cache folder.
@@ -242,6 +248,7 @@ impl Config {
         }
         for (key, value) in [
             ("fuel", self.actions.fuel),
+            ("build_fuel", self.actions.build_fuel),
             ("wall_clock_ms", self.actions.wall_clock_ms),
             ("memory_bytes", self.actions.memory_bytes),
             ("stack_bytes", self.actions.stack_bytes),

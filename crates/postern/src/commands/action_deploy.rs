@@ -62,7 +62,7 @@ pub async fn build(
     config: &Config,
 ) -> Result<Result<Artifact, Box<BuildError>>, Failure> {
     let runtime = Arc::clone(runtime);
-    let limits = config.actions.limits();
+    let limits = config.actions.build_limits();
     tokio::task::spawn_blocking(move || action_build::build(&runtime, &source, &limits).map_err(Box::new))
         .await
         .or_exit(ExitCode::Failed, "the build did not end")

@@ -20,13 +20,13 @@ use crate::wiring::start_runtime;
 pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
     let event = read_event(&args.event, &secrets)?;
-    let limits = config.actions.limits();
+    let (limits, build_limits) = (config.actions.limits(), config.actions.build_limits());
     let output = Output::stdout();
     let runtime = start_runtime(config).await?;
     let file = args.file.clone();
     let work = move || {
         let source = Source::read(&file).map_err(Box::new)?;
-        let artifact = action_build::build(&runtime, &source, &limits).map_err(Box::new)?;
+        let artifact = action_build::build(&runtime, &source, &build_limits).map_err(Box::new)?;
         let mut seed = [0; 32];
         SystemRandom.fill(&mut seed);
         let input = RunInput { event: &event, secrets: &secrets, now_ms: SystemClock.now().as_ms(), seed };
