@@ -103,16 +103,16 @@ static JSValue post_print(JSContext *ctx, JSValueConst self, int argc, JSValueCo
     return answer == OVER_LIMIT ? over_limit(ctx) : JS_UNDEFINED;
 }
 
-// compile(code, file): the function whose body is the code. The wrapper's two lines are -1 and 0, so that positions are
+// compile(code, file): the function whose body is the code, which is source or what `compile_package` made of it. The wrapper's two lines are -1 and 0, so that positions are
 // the author's. (It has two because QuickJS takes 0 for "not given".)
 static const char wrapper_head[] = "(function (exports, module, require, console) {\n\n";
 static const char wrapper_tail[] = "\n})";
 
-static JSValue post_compile(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+static JSValue compile_only(JSContext *ctx, JSValueConst source, JSValueConst name) {
     JSValue result = JS_EXCEPTION;
     size_t length;
-    const char *code = JS_ToCStringLen(ctx, &length, argv[0]);
-    const char *file = JS_ToCString(ctx, argv[1]);
+    const char *code = JS_ToCStringLen(ctx, &length, source);
+    const char *file = JS_ToCString(ctx, name);
     size_t head = sizeof wrapper_head - 1, tail = sizeof wrapper_tail - 1;
     char *whole = code && file ? malloc(head + length + tail + 1) : NULL;
     if (whole) {
@@ -121,7 +121,7 @@ static JSValue post_compile(JSContext *ctx, JSValueConst self, int argc, JSValue
         memcpy(whole + head + length, wrapper_tail, tail + 1);
         JSEvalOptions options = {
             .version = JS_EVAL_OPTIONS_VERSION,
-            .eval_flags = JS_EVAL_TYPE_GLOBAL,
+            .eval_flags = JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY,
             .filename = file,
             .line_num = -1,
         };
@@ -135,6 +135,12 @@ static JSValue post_compile(JSContext *ctx, JSValueConst self, int argc, JSValue
     if (file)
         JS_FreeCString(ctx, file);
     return result;
+}
+
+static JSValue post_compile(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    bool compiled = JS_VALUE_GET_TAG(argv[0]) == JS_TAG_FUNCTION_BYTECODE;
+    JSValue bytecode = compiled ? JS_DupValue(ctx, argv[0]) : compile_only(ctx, argv[0], argv[1]);
+    return JS_IsException(bytecode) ? bytecode : JS_EvalFunction(ctx, bytecode);
 }
 
 // parse(text, file): JSON with positions, out of reach of a replaced `JSON`.
@@ -194,8 +200,25 @@ static enum outcome pending_exception(void) { return threw(JS_GetException(conte
 
 EXPORT("alloc") void *guest_alloc(uint32_t length) { return malloc((size_t)length + 1); }
 
+// Heap that is kept free while the script is loaded, so that a run finds its memory in one place: below the script,
+// beside what the engine itself changes.
+static char *run_heap;
+static size_t run_heap_size;
+
+// Takes every other piece of free heap out of use. A run would fill the holes that loading left first, and so write to
+// pages all over the image: each of them costs the host a copy to put back.
+static void fill_holes(void) {
+    char *end = run_heap + run_heap_size;
+    for (size_t size = run_heap_size / 2; size >= 8; size = size > 1024 ? size - size / 8 : size - 8) {
+        char *piece;
+        while ((piece = malloc(size)) && (piece < run_heap || piece >= end))
+            memset(piece, 0, size);
+        free(piece);
+    }
+}
+
 // Starts the engine and evaluates the prelude, which answers {load, run}.
-EXPORT("boot") int32_t boot(char *prelude, uint32_t length) {
+EXPORT("boot") int32_t boot(char *prelude, uint32_t length, uint32_t run_heap_bytes) {
     prelude[length] = 0;
     runtime = JS_NewRuntime();
     context = runtime ? JS_NewContext(runtime) : NULL;
@@ -230,7 +253,9 @@ EXPORT("boot") int32_t boot(char *prelude, uint32_t length) {
     JS_FreeValue(context, glue);
     JS_FreeValue(context, setup);
     JS_FreeValue(context, host);
-    return DONE;
+    run_heap_size = run_heap_bytes;
+    run_heap = malloc(run_heap_size);
+    return run_heap ? DONE : THREW;
 }
 
 // Runs jobs until none is left. The script's top level has no event loop beyond that.
@@ -242,12 +267,72 @@ static bool drain(void) {
     return more == 0;
 }
 
-// Takes the package {file, code, modules} as JSON. `deferred` keeps it for the run and evaluates nothing.
-EXPORT("load") int32_t load(char *package_json, uint32_t length, int32_t deferred, uint32_t stack_bytes) {
+// Puts bytecode in the place of a package's sources. A module that does not parse stays as it is: it throws when it is
+// required.
+static bool compile_package(JSValueConst package) {
+    JSValue file = JS_GetPropertyStr(context, package, "file"), code = JS_GetPropertyStr(context, package, "code");
+    JSValue compiled = compile_only(context, code, file);
+    JS_FreeValue(context, file);
+    JS_FreeValue(context, code);
+    if (JS_IsException(compiled) || JS_SetPropertyStr(context, package, "code", compiled) < 0)
+        return false;
+
+    JSValue modules = JS_GetPropertyStr(context, package, "modules");
+    JSPropertyEnum *names;
+    uint32_t count;
+    if (JS_GetOwnPropertyNames(context, &names, &count, modules, JS_GPN_STRING_MASK))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t length;
+        const char *path = JS_AtomToCStringLen(context, &length, names[i].atom);
+        if (!path)
+            return false;
+        bool json = length >= 5 && !memcmp(path + length - 5, ".json", 5);
+        JS_FreeCString(context, path);
+        if (json)
+            continue;
+        JSValue name = JS_AtomToString(context, names[i].atom);
+        JSValue source = JS_GetProperty(context, modules, names[i].atom);
+        compiled = compile_only(context, source, name);
+        JS_FreeValue(context, name);
+        JS_FreeValue(context, source);
+        if (!JS_IsException(compiled)) {
+            if (JS_DefinePropertyValue(context, modules, names[i].atom, compiled, JS_PROP_C_W_E) < 0)
+                return false;
+        } else if (JS_IsUncatchableError(context->rt->current_exception)) {
+            return false;
+        } else {
+            JS_FreeValue(context, JS_GetException(context));
+        }
+    }
+    JS_FreePropertyEnum(context, names, count);
+    JS_FreeValue(context, modules);
+    return true;
+}
+
+// Takes the package {file, code, modules} as JSON and answers where it is compiled, as address << 32 | length, or 0 when
+// the script threw. An image is made from this in another memory: the parser leaves holes between all that it makes, and
+// a run of a large script would touch pages all over.
+EXPORT("compile") uint64_t compile(char *package_json, uint32_t length, uint32_t stack_bytes) {
     package_json[length] = 0;
     limit_stack(stack_bytes);
-    JSValue arguments[2] = {JS_ParseJSON(context, package_json, length, "postern:package"), JS_NewBool(context, deferred)};
-    free(package_json);
+    JSValue package = JS_ParseJSON(context, package_json, length, "postern:package");
+    size_t size;
+    uint8_t *compiled = NULL;
+    if (!JS_IsException(package) && compile_package(package))
+        compiled = JS_WriteObject(context, &size, package, JS_WRITE_OBJ_BYTECODE);
+    if (compiled)
+        return (uint64_t)(uintptr_t)compiled << 32 | size;
+    pending_exception();
+    return 0;
+}
+
+// Takes what `compile` made. `deferred` keeps it for the run and evaluates nothing.
+EXPORT("load") int32_t load(uint8_t *compiled, uint32_t length, int32_t deferred, uint32_t stack_bytes) {
+    limit_stack(stack_bytes);
+    JSValue arguments[2] = {JS_ReadObject(context, compiled, length, JS_READ_OBJ_BYTECODE), JS_NewBool(context, deferred)};
+    memset(compiled, 0, length);
+    free(compiled);
     if (JS_IsException(arguments[0]))
         return pending_exception();
     JSValue answer = JS_Call(context, load_function, JS_UNDEFINED, 2, arguments);
@@ -258,11 +343,12 @@ EXPORT("load") int32_t load(char *package_json, uint32_t length, int32_t deferre
 }
 
 // Makes the memory ready to be saved: no garbage, and free heap at hand so that a usual run neither collects nor grows.
-EXPORT("settle") void settle(uint32_t spare_bytes) {
+EXPORT("settle") void settle(void) {
     JS_RunGC(runtime);
     // Counted from what the script holds: else a run of a large script would begin with a collection.
     JS_SetGCThreshold(runtime, runtime->malloc_state.malloc_size + (8u << 20));
-    free(malloc(spare_bytes));
+    free(run_heap);
+    fill_holes();
 }
 
 // Calls the handler. `input` holds the seed (32 bytes), then the event as JSON.

@@ -28,8 +28,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-env=ENGINE_STACK_BYTES={STACK_BYTES}");
 
     let quickjs = quickjs_sources(&manifest)?;
+    fs::write(
+        out.join("quickjs.c"),
+        with_positions_of_loops(&fs::read_to_string(quickjs.join("quickjs.c"))?)?,
+    )?;
     let engine = out.join("engine.wasm");
-    compile(&quickjs, &shim, &engine)?;
+    compile(&quickjs, &out, &shim, &engine)?;
     let (code, memory) =
         split(&fs::read(&engine)?).ok_or("the linker wrote a module that this script cannot split")?;
     fs::write(out.join("engine-code.wasm"), code)?;
@@ -58,7 +62,21 @@ fn quickjs_sources(manifest: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(Path::new(path).with_file_name("quickjs"))
 }
 
-fn compile(quickjs: &Path, shim: &Path, output: &Path) -> Result<(), Box<dyn Error>> {
+/// Changes QuickJS in two places, so that the fuel limit names the line of an endless loop: a loop has a position of its
+/// own (`set_eval_ret_undefined` is called at each), and a jump that is interrupted is at its target. Unchanged, the
+/// statement before the loop is named.
+fn with_positions_of_loops(source: &str) -> Result<String, &'static str> {
+    let head = "static void set_eval_ret_undefined(JSParseState *s)\n{\n";
+    let poll = "if (unlikely(js_poll_interrupts(ctx)))";
+    if !source.contains(head) || !source.contains(poll) {
+        return Err("quickjs.c is not as this script expects it");
+    }
+    let source = source.replace(head, &format!("{head}    emit_source_loc(s);\n"));
+    // What is thrown is at the instruction before `pc`.
+    Ok(source.replace(poll, "if (unlikely(js_poll_interrupts(ctx)) && pc++)"))
+}
+
+fn compile(quickjs: &Path, changed: &Path, shim: &Path, output: &Path) -> Result<(), Box<dyn Error>> {
     let missing = "the C toolchain for Wasm is missing: apt-get install -y clang lld wasi-libc libclang-rt-14-dev-wasm32 \
                    (libclang-rt-*-dev-wasm32 of your clang's version), or set WASI_SDK_PATH";
     let mut clang = match env::var_os("WASI_SDK_PATH") {
@@ -77,7 +95,7 @@ fn compile(quickjs: &Path, shim: &Path, output: &Path) -> Result<(), Box<dyn Err
     clang.arg(format!("-Wl,-z,stack-size={STACK_BYTES}"));
     clang.arg(format!("-Wl,--initial-memory={INITIAL_MEMORY_BYTES}"));
     clang.arg(format!("-Wl,--max-memory={MAX_MEMORY_BYTES}"));
-    clang.arg("-I").arg(quickjs);
+    clang.arg("-I").arg(changed).arg("-I").arg(quickjs);
     clang.args(SOURCES.map(|source| quickjs.join(source)));
     clang.arg(shim).arg("-o").arg(output);
     let result = clang.output().map_err(|error| format!("{missing} ({error})"))?;

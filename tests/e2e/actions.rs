@@ -1,45 +1,109 @@
 //! What an Action decides reaches the client; what fails denies.
 
-use action_api::{Command, GuestException, RunError};
-use end_to_end::flow::{asks_to_log_in, exchange_web, text};
-use end_to_end::{Login, TestServer, jwt, seed};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use action_api::{RunError, RunReport};
+use end_to_end::flow::{
+    asks_to_log_in, exchange_native, exchange_web, native_tokens, refresh, text, transfer,
+};
+use end_to_end::{Login, TestServer, actions, jwt, seed};
+use idp::{ActionExecutor, ActionRun};
+use reqwest::Method;
 use serde_json::json;
+
+/// Does what no script can do.
+struct Broken(fn() -> RunError);
+
+impl ActionExecutor for Broken {
+    fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
+        Box::pin(async move {
+            RunReport {
+                digest: run.digest,
+                commands: Vec::new(),
+                console: Vec::new(),
+                console_dropped_bytes: 0,
+                fuel: 0,
+                elapsed_us: 0,
+                memory_bytes: 0,
+                evaluated_at_login: false,
+                error: Some((self.0)()),
+            }
+        })
+    }
+}
+
+/// A handler with this body.
+fn handler(body: &str) -> String {
+    format!("exports.onExecutePostLogin = async (event, api) => {{ {body} }};")
+}
+
+/// Logs in, is refused, and has no session after it. The description that the client gets.
+async fn refused(server: &TestServer, why: &str) -> String {
+    let browser = server.client();
+    let done = Login::web().finish(&browser, seed::ADA).await;
+    let code = done.expect(303).location_parameter("error");
+    assert_eq!(code.as_deref(), Some("access_denied"), "{why}: {done:?}");
+    assert_eq!(done.location_parameter("code"), None, "{why}");
+    assert_eq!(browser.cookie("auth0"), None, "{why}");
+    assert!(asks_to_log_in(&Login::web().begin(&browser).await), "{why}");
+    done.location_parameter("error_description").expect("a description")
+}
 
 #[tokio::test]
 async fn a_failed_action_denies_the_login_and_makes_no_session() {
     let server = TestServer::start().await;
-    server.deploy_fake_action("fails").await;
-    for error in [
-        RunError::Exception {
-            exception: GuestException { message: "secret detail".into(), ..Default::default() },
-        },
-        RunError::Limit { limit: "fuel".into(), exception: None },
-        RunError::Trap { message: "unreachable".into() },
-        RunError::Host { message: "secret of the operator".into() },
+    for (body, description) in [
+        ("throw new Error('Come back later')", "Come back later"),
+        ("event.user.nothing.at_all", "cannot read property 'at_all' of undefined"),
+        ("for (;;) {}", "An Action of this login exceeded its limits."),
+        (
+            "const all = []; for (;;) all.push(new Array(10000).fill(1))",
+            "An Action of this login exceeded its limits.",
+        ),
+        ("await new Promise(() => {})", "An Action of this login failed."),
     ] {
-        let failure = error.clone();
-        server.actions.set(move |_| Err(Box::new(failure.clone())));
-        let browser = server.client();
-        let done = Login::web().finish(&browser, seed::ADA).await;
-        let code = done.expect(303).location_parameter("error");
-        assert!(["access_denied", "server_error"].contains(&code.as_deref().expect("an error")), "{done:?}");
-        assert!(!done.location().contains("operator"), "{done:?}");
-        assert_eq!(done.location_parameter("code"), None);
-        assert_eq!(browser.cookie("auth0"), None);
-        assert!(asks_to_log_in(&Login::web().begin(&browser).await));
+        // What came before the failure does not count, either.
+        let before = "api.idToken.setCustomClaim('before', 1); api.user.setAppMetadata('before', 1); ";
+        server.deploy_action("fails", &handler(&format!("{before}{body}"))).await;
+        assert_eq!(refused(&server, body).await, description, "{body}");
     }
+    let reports = server.reports().await;
+    assert_eq!(reports.len(), 5);
+    assert!(reports.iter().all(|report| report.error.is_some() && report.commands.is_empty()), "{reports:?}");
+    // The next login is unaffected, and nothing of the failed ones stayed.
+    server.deploy_action("fails", &handler("console.log(JSON.stringify(event.user.app_metadata))")).await;
+    Login::web().code(&server.client(), seed::ADA).await;
+    assert_eq!(server.printed().await, [json!({})]);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_server_denies_the_login_and_keeps_its_cause() {
+    let cause = || RunError::Host { message: "secret of the operator".into() };
+    let server = TestServer::start_with_executor(Arc::new(Broken(cause))).await;
+    server.deploy_action("innocent", &handler("")).await;
+    let description = refused(&server, "a host failure").await;
+    assert_eq!(description, "An Action of this login could not be run.");
+}
+
+// OP5
+#[tokio::test]
+async fn a_panic_is_an_error_page_and_not_a_dropped_connection() {
+    let server = TestServer::start_with_executor(Arc::new(Broken(|| panic!("the detail")))).await;
+    server.deploy_action("innocent", &handler("")).await;
+    let answer = Login::web().finish(&server.client(), seed::ADA).await;
+    answer.expect_page(500);
+    assert!(!answer.body.contains("the detail"));
+    assert!(answer.body.contains(answer.header("x-request-id").expect("a correlation id")));
 }
 
 #[tokio::test]
 async fn a_denied_login_tells_the_reason_in_safe_characters() {
     let server = TestServer::start().await;
-    server.deploy_fake_action("denies").await;
-    server.actions.set(|_| {
-        Ok(vec![Command::AccessDeny { reason: "Not \"today\"\r\nSet-Cookie: a=b \u{20ac}".into() }])
-    });
-    let done = Login::web().finish(&server.client(), seed::ADA).await;
-    assert_eq!(done.location_parameter("error").as_deref(), Some("access_denied"));
-    let description = done.location_parameter("error_description").expect("the reason");
+    let denies = handler(r#"api.access.deny('Not "today"\r\nSet-Cookie: a=b \u20ac');"#);
+    server.deploy_action("denies", &denies).await;
+    let description = refused(&server, "denied").await;
     assert!(
         description.starts_with("Not 'today'") && !description.contains(['\r', '\n', '"']),
         "{description}"
@@ -49,25 +113,23 @@ async fn a_denied_login_tells_the_reason_in_safe_characters() {
 #[tokio::test]
 async fn claims_reach_the_tokens_and_metadata_the_next_event() {
     let server = TestServer::start().await;
-    server.deploy_fake_action("claims").await;
-    server.actions.set(|_| {
-        Ok(vec![
-            Command::IdTokenSetCustomClaim { key: "https://acme.example/plan".into(), value: json!("gold") },
-            Command::AccessTokenSetCustomClaim {
-                key: "https://acme.example/roles".into(),
-                value: json!(["a"]),
-            },
-            Command::UserSetAppMetadata { key: "seen".into(), value: json!(1) },
-        ])
-    });
+    let claims = handler(
+        "console.log(JSON.stringify(event));
+         api.idToken.setCustomClaim('https://acme.example/plan', 'gold');
+         api.accessToken.setCustomClaim('https://acme.example/roles', ['a']);
+         api.user.setAppMetadata('seen', 1);",
+    );
+    server.deploy_action("claims", &claims).await;
     let browser = server.client();
     let code = Login::web().with("audience", seed::API).code(&browser, seed::ADA).await;
     let tokens = exchange_web(&browser, &code).await.expect(200).json();
     assert_eq!(jwt::claims(&text(&tokens, "id_token"))["https://acme.example/plan"], "gold");
     assert_eq!(jwt::claims(&text(&tokens, "access_token"))["https://acme.example/roles"], json!(["a"]));
     Login::web().code_of_session(&browser).await;
-    let events = server.actions.events();
-    assert_eq!(events.last().expect("an event")["user"]["app_metadata"]["seen"], 1);
+    let events = server.printed().await;
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["user"]["app_metadata"], json!({}));
+    assert_eq!(events[1]["user"]["app_metadata"]["seen"], 1);
     assert!(
         !events.iter().any(|event| event.to_string().contains(seed::PASSWORD)),
         "no password in an event"
@@ -75,27 +137,108 @@ async fn claims_reach_the_tokens_and_metadata_the_next_event() {
 }
 
 #[tokio::test]
+async fn actions_run_in_their_order_until_one_denies() {
+    let server = TestServer::start().await;
+    server.deploy_action("first", &handler("api.idToken.setCustomClaim('who', 'first')")).await;
+    server.deploy_action("second", &handler("api.idToken.setCustomClaim('who', 'second')")).await;
+    let browser = server.client();
+    let code = Login::web().code(&browser, seed::ADA).await;
+    let tokens = exchange_web(&browser, &code).await.expect(200).json();
+    assert_eq!(jwt::claims(&text(&tokens, "id_token"))["who"], "second");
+    server.deploy_action("first", &handler("api.access.deny('no')")).await;
+    assert_eq!(refused(&server, "the first denies").await, "no");
+    assert_eq!(server.reports().await.len(), 3, "the second did not run");
+}
+
+#[tokio::test]
+async fn claims_of_a_refresh_are_in_its_tokens_and_the_event_says_what_it_is() {
+    let server = TestServer::start().await;
+    let app = server.client();
+    let tokens = native_tokens(&app, seed::ADA).await;
+    let claims = handler(
+        "api.idToken.setCustomClaim('plan', event.transaction.protocol);
+         api.accessToken.setCustomClaim('https://acme.example/roles', ['b']);
+         api.user.setAppMetadata('refreshed', true);
+         console.log(JSON.stringify(event));",
+    );
+    server.deploy_action("claims", &claims).await;
+    let token = text(&tokens, "refresh_token");
+    let refreshed = refresh(&app, seed::NATIVE, &token).await.expect(200).json();
+    assert_eq!(jwt::claims(&text(&refreshed, "id_token"))["plan"], "oauth2-refresh-token");
+    let request = app.request(Method::GET, "/userinfo").bearer_auth(text(&refreshed, "access_token"));
+    let userinfo = app.send(request).await.expect(200).json();
+    assert_eq!(userinfo["plan"], "oauth2-refresh-token", "an opaque token has the claims of its ID token");
+    let event = server.printed().await.remove(0);
+    assert_eq!(event["client"]["client_id"], seed::NATIVE);
+    assert!(event["refresh_token"]["session_id"].is_string(), "{event}");
+    assert!(event["session"].is_null(), "a refresh has no browser session: {event}");
+    assert!(!event.to_string().contains(&token), "no credential in an event");
+    // An access token for an API has its own.
+    let login = Login::native().with("audience", seed::API).with("scope", "openid offline_access");
+    let code = login.code_of_session(&app).await;
+    let for_api = exchange_native(&app, &code).await.expect(200).json();
+    let for_api = refresh(&app, seed::NATIVE, &text(&for_api, "refresh_token")).await.expect(200).json();
+    let claims = jwt::claims(&text(&for_api, "access_token"));
+    assert_eq!(claims["https://acme.example/roles"], json!(["b"]), "{claims}");
+    // At the next refresh nothing is left of the claims, but the metadata.
+    server.deploy_action("claims", &handler("console.log(JSON.stringify(event.user.app_metadata))")).await;
+    let again = refresh(&app, seed::NATIVE, &text(&refreshed, "refresh_token")).await.expect(200).json();
+    assert!(jwt::claims(&text(&again, "id_token"))["plan"].is_null());
+    assert_eq!(server.printed().await.last(), Some(&json!({ "refreshed": true })));
+}
+
+#[tokio::test]
+async fn a_denied_or_failed_refresh_gives_nothing_and_costs_nothing() {
+    let server = TestServer::start().await;
+    let app = server.client();
+    let tokens = native_tokens(&app, seed::ADA).await;
+    let token = text(&tokens, "refresh_token");
+    for (body, description) in [
+        ("api.access.deny('Not on Sundays')", "Not on Sundays"),
+        ("throw new TypeError('out of order')", "out of order"),
+        ("for (;;) {}", "An Action of this login exceeded its limits."),
+    ] {
+        server.deploy_action("denies", &handler(body)).await;
+        let answer = refresh(&app, seed::NATIVE, &token).await;
+        answer.expect_error(403, "access_denied");
+        assert_eq!(answer.json()["error_description"], description);
+        let transferred = transfer(&app, &token).await;
+        transferred.expect_error(403, "access_denied");
+        assert!(transferred.json()["access_token"].is_null());
+    }
+    assert_eq!(server.reports().await.len(), 6);
+    server.deploy_action("denies", &handler("")).await;
+    refresh(&app, seed::NATIVE, &token).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_action_that_revokes_the_session_at_a_refresh_ends_the_token_with_it() {
+    let server = TestServer::start().await;
+    let app = server.client();
+    let tokens = native_tokens(&app, seed::ADA).await;
+    let token = text(&tokens, "refresh_token");
+    server.deploy_action("revokes", &handler("api.session.revoke('Out')")).await;
+    let answer = refresh(&app, seed::NATIVE, &token).await;
+    answer.expect_error(403, "access_denied");
+    assert_eq!(answer.json()["error_description"], "Out");
+    server.deploy_action("revokes", &handler("")).await;
+    refresh(&app, seed::NATIVE, &token).await.expect_error(403, "invalid_grant");
+    assert!(asks_to_log_in(&Login::native().begin(&app).await));
+}
+
+#[tokio::test]
 async fn a_revoked_session_is_gone_at_once() {
     let server = TestServer::start().await;
     let browser = server.client();
     Login::web().code(&browser, seed::ADA).await;
-    server.deploy_fake_action("revokes").await;
-    server
-        .actions
-        .set(|_| Ok(vec![Command::SessionRevoke { reason: "Out".into(), preserve_refresh_tokens: false }]));
+    server.deploy_action("revokes", &handler("api.session.revoke('Out')")).await;
     let answer = Login::web().begin(&browser).await;
     assert_eq!(answer.location_parameter("error").as_deref(), Some("access_denied"));
     assert_eq!(browser.cookie("auth0"), None);
 }
 
-// OP5
-#[tokio::test]
-async fn a_panic_is_an_error_page_and_not_a_dropped_connection() {
-    let server = TestServer::start().await;
-    server.deploy_fake_action("panics").await;
-    server.actions.set(|_| panic!("the detail"));
-    let answer = Login::web().finish(&server.client(), seed::ADA).await;
-    answer.expect_page(500);
-    assert!(!answer.body.contains("the detail"));
-    assert!(answer.body.contains(answer.header("x-request-id").expect("a correlation id")));
+#[test]
+fn the_same_script_makes_the_same_artifact() {
+    let script = handler("api.access.deny('no')");
+    assert_eq!(actions::build(&script).digest, actions::build(&script).digest);
 }

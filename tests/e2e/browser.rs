@@ -5,6 +5,10 @@ use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Prints where the login comes from.
+const LOOKS: &str =
+    "exports.onExecutePostLogin = async event => console.log(JSON.stringify(event.request.ip));";
+
 // BR1
 #[tokio::test]
 async fn cookies_have_the_attributes_that_plain_http_allows() {
@@ -23,7 +27,7 @@ async fn cookies_have_the_attributes_that_plain_http_allows() {
 #[tokio::test]
 async fn over_https_cookies_are_host_bound_and_secure_and_the_browser_is_told_to_stay() {
     let server = TestServer::start_behind_proxy().await;
-    server.deploy_fake_action("looks").await;
+    server.deploy_action("looks", LOOKS).await;
     let browser = server.client();
     let begun = Login::web().begin(&browser).await;
     assert_eq!(begun.header("strict-transport-security"), Some("max-age=31536000"));
@@ -42,7 +46,7 @@ async fn over_https_cookies_are_host_bound_and_secure_and_the_browser_is_told_to
         let cookie = cookies.iter().find(|cookie| cookie.starts_with(start)).expect(start);
         assert!(cookie.contains("; Secure") && cookie.contains(same_site), "{cookie}");
     }
-    assert_eq!(server.actions.events().last().expect("an event")["request"]["ip"], "198.51.100.7");
+    assert_eq!(server.printed().await, ["198.51.100.7"]);
     // A cookie that a neighbouring site can plant counts for nothing.
     let planted = server.client();
     planted.set_cookie("auth0", &browser.cookie("__Host-auth0").expect("a session"));
@@ -140,14 +144,14 @@ async fn pages_of_a_clients_origin_may_call_the_endpoints_for_programs() {
 #[tokio::test]
 async fn a_forwarded_address_of_a_stranger_is_not_believed() {
     let server = TestServer::start().await;
-    server.deploy_fake_action("looks").await;
+    server.deploy_action("looks", LOOKS).await;
     let browser = server.client();
     let begun = Login::web().begin(&browser).await;
     let csrf = browser.get(begun.location()).await.field("csrf");
     let form = [("csrf", csrf.as_str()), ("username", seed::ADA), ("password", seed::PASSWORD)];
     let request = browser.request(Method::POST, begun.location()).header("x-forwarded-for", "198.51.100.7");
     browser.send(request.form(&form)).await.expect(303);
-    assert_eq!(server.actions.events().last().expect("an event")["request"]["ip"], "127.0.0.1");
+    assert_eq!(server.printed().await, ["127.0.0.1"]);
 }
 
 // BR11

@@ -1,4 +1,7 @@
+use std::net::Ipv4Addr;
+
 use end_to_end::flow::{code_of, log_in};
+use end_to_end::server::PASSWORD_PLACES;
 use end_to_end::{Login, TestServer, seed};
 use reqwest::Method;
 
@@ -39,9 +42,62 @@ async fn guessing_is_stopped_for_the_account_however_it_is_written_and_ends_by_i
         answer.expect(400);
     }
     assert!(stopped.expect("a limit") <= 100, "NIST 800-63B allows 100 failures");
-    assert_eq!(log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await.status, 429);
-    server.clock.advance_secs(3600);
+    let answer = log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await;
+    answer.expect(429);
+    assert!(answer.body.contains("Too many attempts. Wait a few minutes and try again."), "{answer:?}");
+    assert!(answer.body.contains(seed::ADA), "the name stays in its field");
+    // Another user of the same address is not concerned.
+    Login::web().code(&server.client(), seed::BOB).await;
+    let wait: i64 = answer.header("retry-after").expect("when to come back").parse().expect("seconds");
+    server.clock.advance_secs(wait - 1);
+    Login::web().finish(&server.client(), seed::ADA).await.expect(429);
+    server.clock.advance_secs(1);
     Login::web().code(&server.client(), seed::ADA).await;
+    assert!(server.log_codes().await.contains(&"limit_wc".to_owned()));
+}
+
+// LG3
+#[tokio::test]
+async fn guessing_is_stopped_for_the_address_whatever_the_accounts() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let begun = Login::web().begin(&browser).await;
+    let csrf = browser.get(begun.location()).await.field("csrf");
+    let guess = async |attempt: usize| {
+        let user = format!("user-{attempt}@example.com");
+        let form = [("csrf", csrf.as_str()), ("username", &user), ("password", "wrong")];
+        browser.post_form(begun.location(), &form).await
+    };
+    for attempt in 0..100 {
+        guess(attempt).await.expect(400);
+    }
+    let answer = guess(100).await;
+    answer.expect(429);
+    assert!(
+        answer.body.contains("Too many attempts.") && answer.header("retry-after").is_some(),
+        "{answer:?}"
+    );
+    Login::web().finish(&server.client(), seed::ADA).await.expect(429);
+    // Another address is not concerned.
+    Login::web().code(&server.client_from(Ipv4Addr::new(127, 0, 0, 2)), seed::ADA).await;
+}
+
+// LG1
+#[tokio::test]
+async fn a_full_queue_of_password_hashes_says_so_and_costs_no_attempt() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let begun = Login::web().begin(&browser).await;
+    let places: Vec<_> = std::iter::from_fn(|| server.idp.passwords.place().ok()).collect();
+    assert_eq!(places.len(), PASSWORD_PLACES);
+    for _ in 0..20 {
+        let answer = log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await;
+        assert_eq!(answer.expect(503).header("retry-after"), Some("2"));
+        assert!(answer.body.contains("Many people are logging in right now."), "{answer:?}");
+        assert!(answer.body.contains(seed::ADA) && !answer.body.contains(seed::PASSWORD), "{answer:?}");
+    }
+    drop(places);
+    code_of(&log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await);
 }
 
 // BR2

@@ -1,5 +1,7 @@
-use end_to_end::flow::{CHALLENGE, VERIFIER, exchange_native, exchange_web};
-use end_to_end::{Login, RawClient, Response, TestServer, seed};
+use std::sync::Arc;
+
+use end_to_end::flow::{CHALLENGE, VERIFIER, exchange_native, exchange_web, refresh, text};
+use end_to_end::{Login, RawClient, Response, TestServer, race, seed};
 use reqwest::Method;
 use serde_json::json;
 
@@ -47,11 +49,59 @@ async fn a_second_use_of_a_code_fails_and_revokes_what_the_first_issued() {
     // A thief without the verifier cannot end the session of the right client.
     let thief = [("grant_type", "authorization_code"), ("client_id", seed::NATIVE), ("code", &code)];
     browser.post_form("/oauth/token", &thief).await.expect_error(403, "invalid_grant");
-    let next = end_to_end::flow::refresh(&browser, seed::NATIVE, refresh_token).await.expect(200).json();
+    let next = refresh(&browser, seed::NATIVE, refresh_token).await.expect(200).json();
     server.clock.advance_secs(30);
     exchange_native(&browser, &code).await.expect_error(403, "invalid_grant");
     let next = next["refresh_token"].as_str().expect("rotation");
-    end_to_end::flow::refresh(&browser, seed::NATIVE, next).await.expect_error(403, "invalid_grant");
+    refresh(&browser, seed::NATIVE, next).await.expect_error(403, "invalid_grant");
+}
+
+// TK3
+#[tokio::test]
+async fn a_second_use_of_a_code_ends_the_access_token_of_the_first_without_a_refresh_token_too() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let code = Login::web().code(&browser, seed::ADA).await;
+    let tokens = exchange_web(&browser, &code).await.expect(200).json();
+    assert!(tokens["refresh_token"].is_null(), "{tokens}");
+    let userinfo = async || {
+        let request = browser.request(Method::GET, "/userinfo");
+        browser.send(request.bearer_auth(text(&tokens, "access_token"))).await
+    };
+    userinfo().await.expect(200);
+    // A replay that is not valid otherwise ends nothing.
+    redeem(&browser, &code, ("code_verifier", None)).await.expect_error(403, "invalid_grant");
+    userinfo().await.expect(200);
+    let other =
+        exchange_web(&browser, &Login::web().code_of_session(&browser).await).await.expect(200).json();
+    exchange_web(&browser, &code).await.expect_error(403, "invalid_grant");
+    userinfo().await.expect_error(401, "invalid_token");
+    let request = browser.request(Method::GET, "/userinfo").bearer_auth(text(&other, "access_token"));
+    browser.send(request).await.expect(200);
+}
+
+// TK3
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_parallel_exchanges_of_a_code_exactly_one_succeeds() {
+    let server = TestServer::start().await;
+    let browser = Arc::new(server.client());
+    Login::native().code(&browser, seed::ADA).await;
+    for _ in 0..race::ROUNDS {
+        let code = Login::native().code_of_session(&browser).await;
+        let answers = race::run(|_| {
+            let (browser, code) = (browser.clone(), code.clone());
+            async move { exchange_native(&browser, &code).await }
+        })
+        .await;
+        let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+        assert_eq!(won.len(), 1);
+        for lost in answers.iter().filter(|answer| answer.status != 200) {
+            lost.expect_error(403, "invalid_grant");
+        }
+        // The others were replays: what the winner got has ended.
+        let token = text(&won[0].json(), "refresh_token");
+        refresh(&browser, seed::NATIVE, &token).await.expect_error(403, "invalid_grant");
+    }
 }
 
 // TK4 TK5 PK3 PK5
@@ -230,29 +280,4 @@ async fn each_mistake_has_its_error() {
         assert_eq!((answer.status, answer.error().as_str()), (status, error), "{form:?}: {answer:?}");
         assert_eq!(answer.header("www-authenticate"), None, "no challenge, as no header was used");
     }
-}
-
-// TK10 TK11
-#[tokio::test]
-async fn a_machine_gets_an_access_token_for_its_api_and_nothing_more() {
-    let server = TestServer::start().await;
-    let app = server.client();
-    let ask = async |audience: &str, scope: &str| {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", seed::MACHINE),
-            ("client_secret", seed::MACHINE_SECRET),
-            ("audience", audience),
-            ("scope", scope),
-        ];
-        app.post_form("/oauth/token", &form).await
-    };
-    let tokens = ask(seed::API, "read:things").await.expect(200).json();
-    assert!(tokens["refresh_token"].is_null() && tokens["id_token"].is_null(), "{tokens}");
-    let claims = end_to_end::jwt::claims(&end_to_end::flow::text(&tokens, "access_token"));
-    assert_eq!(claims["sub"], format!("{}@clients", seed::MACHINE));
-    assert_eq!((&claims["aud"], &claims["scope"]), (&json!(seed::API), &json!("read:things")));
-    assert_ne!(ask("https://elsewhere.example/", "").await.status, 200);
-    let more = ask(seed::API, "read:things write:things").await;
-    assert!(more.status != 200 || more.json()["scope"] == "read:things", "{more:?}");
 }

@@ -1,57 +1,51 @@
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Mutex;
+//! Real Actions for the tests: the server's own executor, on one sandbox engine for the whole process.
 
-use action_api::{Command, RunError, RunReport};
-use idp::{ActionExecutor, ActionRun};
-use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-type Handler = Box<dyn Fn(&Value) -> Result<Vec<Command>, Box<RunError>> + Send + Sync>;
+use action_api::{Artifact, Limits};
+use action_build::Source;
+use action_runtime::{Runtime, RuntimeConfig};
+use idp::ActionExecutor;
+use postern::executor::SandboxExecutor;
+use storage::Storage;
 
-/// Runs a closure in place of an Action, and remembers what events it got.
-#[derive(Default)]
-pub struct FakeActions {
-    handler: Mutex<Option<Handler>>,
-    events: Mutex<Vec<Value>>,
+/// What an Action may use in the tests.
+pub const LIMITS: Limits = Limits {
+    fuel: 50_000_000,
+    wall_clock_ms: 5_000,
+    memory_bytes: 64 << 20,
+    stack_bytes: 512 << 10,
+    event_bytes: 256 << 10,
+    commands: 100,
+    command_bytes: 256 << 10,
+    console_bytes: 64 << 10,
+    host_calls: 10_000,
+};
+
+/// The sandbox engine. Its compiled code stays in the target folder, so that one run of the tests compiles it once.
+pub fn runtime() -> &'static Arc<Runtime> {
+    static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let config = RuntimeConfig::new(Some(scratch_folder().join("compiled-actions")));
+        Arc::new(Runtime::new(config).expect("a sandbox engine"))
+    })
 }
 
-impl FakeActions {
-    /// What every bound Action does from now on.
-    pub fn set(
-        &self,
-        handler: impl Fn(&Value) -> Result<Vec<Command>, Box<RunError>> + Send + Sync + 'static,
-    ) {
-        *self.handler.lock().unwrap() = Some(Box::new(handler));
-    }
-
-    /// The events so far.
-    pub fn events(&self) -> Vec<Value> {
-        self.events.lock().unwrap().clone()
-    }
+/// The executor of a server on this database.
+pub fn executor(storage: Storage) -> Arc<dyn ActionExecutor> {
+    Arc::new(SandboxExecutor::new(Arc::clone(runtime()), storage, 16, 16, Duration::from_secs(30)))
 }
 
-impl ActionExecutor for FakeActions {
-    fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
-        let result = match &*self.handler.lock().unwrap() {
-            Some(handler) => handler(&run.event),
-            None => Ok(Vec::new()),
-        };
-        self.events.lock().unwrap().push(run.event);
-        let (commands, error) = match result {
-            Ok(commands) => (commands, None),
-            Err(error) => (Vec::new(), Some(*error)),
-        };
-        let report = RunReport {
-            digest: run.digest,
-            commands,
-            console: Vec::new(),
-            console_dropped_bytes: 0,
-            fuel: 1,
-            elapsed_us: 1,
-            memory_bytes: 1,
-            evaluated_at_login: false,
-            error,
-        };
-        Box::pin(async move { report })
-    }
+/// The artifact of a script.
+pub fn build(javascript: &str) -> Artifact {
+    action_build::build(runtime(), &Source::script("action.js", javascript), &LIMITS)
+        .expect("a script that builds")
+}
+
+/// `tmp` in cargo's target folder.
+fn scratch_folder() -> PathBuf {
+    let this = std::env::current_exe().expect("this program");
+    this.ancestors().nth(3).expect("the target folder").join("tmp")
 }

@@ -13,15 +13,18 @@
 )]
 
 pub mod actions;
+pub mod chromium;
 pub mod client;
 pub mod clock;
+pub mod dpop;
 pub mod flow;
 pub mod jwt;
+pub mod key;
 pub mod process;
+pub mod race;
 pub mod seed;
 pub mod server;
 
-pub use actions::FakeActions;
 pub use client::{RawClient, Response};
 pub use clock::FakeClock;
 pub use flow::Login;

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Error, RequestBuilder};
+use reqwest::{Client, ClientBuilder, Error, RequestBuilder};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::flow::{CHALLENGE, VERIFIER, text};
@@ -125,21 +126,46 @@ impl Postern {
 
     /// A fresh browser or app.
     pub fn app(&self) -> App {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let http = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .resolve("demo.localhost", address)
-            .build()
+        App::new("http", self.port, Client::builder(), &self.demo)
+    }
+}
+
+/// A running `postern serve`. It is killed with the value.
+pub struct Serve {
+    _child: Child,
+}
+
+impl Serve {
+    /// Serves with this configuration file and settings on top of it, as `POSTERN_SERVER__SCHEME`, and waits until the
+    /// port is open. An error is how the program ended instead.
+    pub async fn start(config: &str, settings: &[(&str, &str)], port: u16) -> Result<Self, Ended> {
+        let mut child = Command::new(program())
+            .args(["--config", config, "serve"])
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
             .unwrap();
-        App {
-            http,
-            origin: format!("http://demo.localhost:{}", self.port),
-            user: (text(&self.demo["user"], "email"), text(&self.demo["user"], "password")),
-            web_secret: text(&self.demo["web_client"], "client_secret"),
-            jar: Arc::default(),
-        }
+        let mut log = child.stderr.take().unwrap();
+        let reader = tokio::spawn(async move {
+            let mut stderr = String::new();
+            log.read_to_string(&mut stderr).await.unwrap();
+            stderr
+        });
+        let is_open = async {
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let status = tokio::select! {
+            () = is_open => return Ok(Self { _child: child }),
+            status = child.wait() => status.unwrap(),
+            () = tokio::time::sleep(Duration::from_secs(120)) => panic!("the server neither serves nor ends"),
+        };
+        let code = status.code().expect("no signal ended it");
+        Err(Ended { code, stdout: String::new(), stderr: reader.await.unwrap() })
     }
 }
 
@@ -154,6 +180,25 @@ pub struct App {
 }
 
 impl App {
+    /// At the demo tenant, by this scheme.
+    pub fn new(scheme: &str, port: u16, http: ClientBuilder, demo: &Value) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let http = http
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .resolve("demo.localhost", address)
+            .build()
+            .unwrap();
+        Self {
+            http,
+            origin: format!("{scheme}://demo.localhost:{port}"),
+            user: (text(&demo["user"], "email"), text(&demo["user"], "password")),
+            web_secret: text(&demo["web_client"], "client_secret"),
+            jar: Arc::default(),
+        }
+    }
+
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.jar.lock().unwrap().get(name).cloned()
     }

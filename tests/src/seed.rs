@@ -1,9 +1,9 @@
 //! Two tenants with clients, an API and users.
 
-use idp::{Idp, hash_credential, manage};
+use idp::{Idp, device, hash_credential, manage};
 use model::{
     AppType, Client, ClientGrant, ClientId, RefreshTokenSettings, ResourceServer, SessionSettings,
-    SessionTransfer, Tenant, TenantId, TokenEndpointAuthMethod, TransferMethod,
+    SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
 };
 
 pub const ACME: &str = "acme";
@@ -24,6 +24,8 @@ pub const BASIC_CALLBACK: &str = "https://basic.example/callback";
 pub const BASIC_SECRET: &str = "s:e%c+r e&t-\u{20ac}-and-some-more-of-it";
 pub const SPA: &str = "spa-app";
 pub const SPA_CALLBACK: &str = "https://spa.example/callback";
+/// Has the device flow and, to be confused with it, the code flow.
+pub const TV: &str = "tv-app";
 pub const MACHINE: &str = "machine-app";
 pub const MACHINE_SECRET: &str = "machine-secret-machine-secret-ma";
 /// Accepts a session transfer token by cookie alone, and may keep refresh tokens.
@@ -58,6 +60,10 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         refresh_token: RefreshTokenSettings::default(),
         id_token_lifetime_secs: 36_000,
         is_token_endpoint_ip_header_trusted: false,
+        require_pushed_authorization_requests: false,
+        client_authentication_methods: None,
+        require_proof_of_possession: false,
+        resource_server_identifier: None,
     }
 }
 
@@ -88,6 +94,10 @@ pub fn clients() -> Vec<Client> {
         },
         client(SPA, AppType::Spa, None, &[SPA_CALLBACK]),
         Client {
+            grant_types: ["authorization_code", "refresh_token", device::GRANT_TYPE].map(Into::into).into(),
+            ..client(TV, AppType::Native, None, &[])
+        },
+        Client {
             client_secret_hashes: vec![hash_credential(MACHINE_SECRET)],
             grant_types: vec!["client_credentials".into()],
             ..client(MACHINE, AppType::NonInteractive, ClientSecretPost, &[])
@@ -103,6 +113,19 @@ pub fn clients() -> Vec<Client> {
     ]
 }
 
+/// The one API of both tenants.
+pub fn api() -> ResourceServer {
+    ResourceServer {
+        identifier: API.to_owned(),
+        name: "The API".to_owned(),
+        scopes: vec!["read:things".into(), "write:things".into()],
+        allow_offline_access: true,
+        token_lifetime_secs: 3600,
+        token_dialect: TokenDialect::default(),
+        proof_of_possession: None,
+    }
+}
+
 /// Makes both tenants alike, so that only the tenant keeps their things apart.
 pub async fn seed(idp: &Idp) {
     for name in [ACME, OTHER] {
@@ -113,17 +136,11 @@ pub async fn seed(idp: &Idp) {
             default_audience: None,
             allowed_logout_urls: vec![TENANT_LOGOUT_URL.to_owned()],
             sessions: SessionSettings::default(),
+            flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
             created_at: idp.now(),
         };
         manage::create_tenant(idp, &tenant).await.expect("a tenant");
-        let api = ResourceServer {
-            identifier: API.to_owned(),
-            name: "The API".to_owned(),
-            scopes: vec!["read:things".into(), "write:things".into()],
-            allow_offline_access: true,
-            token_lifetime_secs: 3600,
-        };
-        manage::put_resource_server(idp, &id, &api).await.expect("an API");
+        manage::put_resource_server(idp, &id, &api()).await.expect("an API");
         for client in clients() {
             manage::put_client(idp, &id, &client).await.expect("a client");
         }

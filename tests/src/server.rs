@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use action_api::{Artifact, ArtifactKind, Limits};
-use aws_lc_rs::digest::{SHA256, digest};
-use idp::{ActionExecutor, Idp, NoNetworkData, Vault, manage};
+use action_api::RunReport;
+use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
 use ipnet::IpNet;
-use model::{SystemRandom, TenantId};
+use model::{Client, ResourceServer, SystemRandom, TenantId};
+use serde_json::Value;
 use storage::Storage;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -14,26 +14,15 @@ use tokio::sync::oneshot;
 use tracing::Level;
 use web::{AppState, Hosts, Scheme};
 
-use crate::{FakeActions, FakeClock, RawClient, seed};
+use crate::{FakeClock, RawClient, actions, seed};
 
-/// What an Action may use in the tests.
-pub const LIMITS: Limits = Limits {
-    fuel: 50_000_000,
-    wall_clock_ms: 5_000,
-    memory_bytes: 64 << 20,
-    stack_bytes: 512 << 10,
-    event_bytes: 256 << 10,
-    commands: 100,
-    command_bytes: 256 << 10,
-    console_bytes: 64 << 10,
-    host_calls: 10_000,
-};
+/// How many password hashes may be under way.
+pub const PASSWORD_PLACES: usize = 256;
 
 /// A server of its own for each test. It ends with the value.
 pub struct TestServer {
     pub port: u16,
     pub clock: Arc<FakeClock>,
-    pub actions: Arc<FakeActions>,
     pub idp: Arc<Idp>,
     directory: TempDir,
     _shutdown: oneshot::Sender<()>,
@@ -42,23 +31,24 @@ pub struct TestServer {
 impl TestServer {
     /// With the two seeded tenants and no Action, as a developer runs it: plain HTTP on loopback.
     pub async fn start() -> Self {
-        let actions = Arc::new(FakeActions::default());
-        Self::start_with(Scheme::Http, Vec::new(), actions.clone(), actions).await
+        Self::start_with(Scheme::Http, Vec::new(), None).await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.
     pub async fn start_behind_proxy() -> Self {
-        let actions = Arc::new(FakeActions::default());
         let proxy = IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Self::start_with(Scheme::Https, vec![proxy], actions.clone(), actions).await
+        Self::start_with(Scheme::Https, vec![proxy], None).await
     }
 
-    /// With Actions that this executor runs.
-    pub async fn start_with(
+    /// With an executor that does what no Action can do.
+    pub async fn start_with_executor(executor: Arc<dyn ActionExecutor>) -> Self {
+        Self::start_with(Scheme::Http, Vec::new(), Some(executor)).await
+    }
+
+    async fn start_with(
         scheme: Scheme,
         trusted_proxies: Vec<IpNet>,
-        executor: Arc<dyn ActionExecutor>,
-        actions: Arc<FakeActions>,
+        executor: Option<Arc<dyn ActionExecutor>>,
     ) -> Self {
         // What the server logs as an error is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
@@ -68,13 +58,14 @@ impl TestServer {
         storage.migrate().await.expect("a schema");
         let clock = Arc::new(FakeClock::default());
         let idp = Arc::new(Idp {
+            actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
             storage,
             clock: clock.clone(),
             random: Arc::new(SystemRandom),
-            actions: executor,
             vault: Vault::new([7; 32]),
+            passwords: PasswordQueue::new(8, PASSWORD_PLACES),
             network: Arc::new(NoNetworkData),
-            limits: LIMITS,
+            limits: actions::LIMITS,
         });
         seed::seed(&idp).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
@@ -85,7 +76,7 @@ impl TestServer {
         tokio::spawn(web::serve(listener, router, None, async move {
             let _ = ended.await;
         }));
-        Self { port, clock, actions, idp, directory, _shutdown: shutdown }
+        Self { port, clock, idp, directory, _shutdown: shutdown }
     }
 
     /// A fresh browser or app on this machine.
@@ -106,14 +97,45 @@ impl TestServer {
         TenantId::new(seed::ACME)
     }
 
-    /// Binds an Action that does what [`FakeActions::set`] says.
-    pub async fn deploy_fake_action(&self, name: &str) {
-        let bytes = name.as_bytes().to_vec();
-        let digest = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let artifact = Artifact { kind: ArtifactKind::Component, digest, bytes };
-        manage::deploy_action(&self.idp, &self.acme(), name, "// a test", &artifact, &BTreeMap::new())
+    /// Puts a client of `acme`, changed.
+    pub async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client)) {
+        let mut client = seed::clients().into_iter().find(|client| client.client_id.as_str() == id).unwrap();
+        change(&mut client);
+        manage::put_client(&self.idp, &self.acme(), &client).await.expect("a client");
+    }
+
+    /// Puts the API of `acme`, changed.
+    pub async fn change_api(&self, change: impl FnOnce(&mut ResourceServer)) {
+        let mut api = seed::api();
+        change(&mut api);
+        manage::put_resource_server(&self.idp, &self.acme(), &api).await.expect("an API");
+    }
+
+    /// The nonce that proofs at `acme` must have now, as the header `DPoP-Nonce` gives it.
+    pub fn dpop_nonce(&self) -> String {
+        idp::dpop::nonce(&self.idp, &self.acme())
+    }
+
+    /// Builds the script as `postern action deploy` does, and binds it. The same name again is its next version.
+    pub async fn deploy_action(&self, name: &str, javascript: &str) {
+        let artifact = actions::build(javascript);
+        manage::deploy_action(&self.idp, &self.acme(), name, javascript, &artifact, &BTreeMap::new())
             .await
             .expect("an Action");
+    }
+
+    /// What the Actions' runs printed by `console.log(JSON.stringify(...))`, oldest first.
+    pub async fn printed(&self) -> Vec<Value> {
+        let reports = self.reports().await;
+        let lines = reports.iter().flat_map(|report| &report.console);
+        lines.map(|line| serde_json::from_str(&line.text).expect("JSON")).collect()
+    }
+
+    /// The reports of all runs of Actions, oldest first.
+    pub async fn reports(&self) -> Vec<RunReport> {
+        let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
+        let runs = tx.executions(100).await.expect("the runs").into_iter().rev();
+        runs.map(|(_, run)| serde_json::from_value(run.report).expect("a report")).collect()
     }
 
     /// Everything that the database has on disk, as raw bytes.

@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use action_api::{ArtifactKind, Command, ConsoleLevel, RunError};
-use action_build::{Source, build};
+use action_build::{Program, Source, build, measure};
 use common::{LIMITS, RUNTIME, handler, printed, run, run_with, sample, script};
 
 #[test]
@@ -207,6 +209,33 @@ fn modules_come_with_the_script() {
         "{}",
         exception.stack
     );
+}
+
+#[test]
+fn a_module_that_does_not_parse_throws_when_it_is_required() {
+    let modules = BTreeMap::from([("broken.js".to_owned(), "\nconst = 1;".to_owned())]);
+    let with = |code: &str| {
+        let program = Program::Script { code: code.into(), modules: modules.clone() };
+        build(&RUNTIME, &Source { file_name: "action.js".into(), program }, &LIMITS)
+    };
+    let error =
+        with("require('./broken'); exports.onExecutePostLogin = async () => {};").expect_err("required");
+    let exception = error.exception().expect("an exception");
+    assert_eq!((exception.file.as_deref(), exception.line), (Some("broken.js"), Some(2)), "{exception:?}");
+    let artifact = with(
+        "exports.onExecutePostLogin = async () => { try { require('./broken') } catch (e) { console.log(e.name) } };",
+    );
+    assert_eq!(printed(&run(&artifact.expect("it builds"), "{}")), "SyntaxError");
+}
+
+#[test]
+fn an_image_holds_nothing_of_what_the_parser_needed() {
+    let sizes = [0, 100_000].map(|bytes| {
+        let source = Source::read(&sample("action.js")).expect("the sample");
+        let padded = if bytes == 0 { source } else { measure::with_module_code(&source, bytes) };
+        build(&RUNTIME, &padded, &LIMITS).expect("it builds").bytes.len()
+    });
+    assert!(sizes[1] - sizes[0] < 1_000_000, "{sizes:?}");
 }
 
 #[test]

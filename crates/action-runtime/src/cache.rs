@@ -113,3 +113,101 @@ fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     fs::rename(&beside, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    const CODE: &[u8] = b"compiled code";
+
+    struct Cache {
+        folder: tempfile::TempDir,
+        engine: Engine,
+        cache: CodeCache,
+    }
+
+    impl Cache {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let cache = CodeCache::open(Some(folder.path().join("cache"))).unwrap();
+            Self { folder, engine: Engine::default(), cache }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.folder.path().join("cache").join(file_name(&self.engine, "source"))
+        }
+
+        /// Whether the code had to be compiled.
+        fn compiles(&self) -> bool {
+            let mut compiled = false;
+            let code = self.cache.get(&self.engine, "source", || {
+                compiled = true;
+                Ok(CODE.to_vec())
+            });
+            assert_eq!(code.unwrap(), CODE);
+            compiled
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_or_not_ours_alone_is_never_loaded_and_made_anew() {
+        let cache = Cache::new();
+        assert!(cache.compiles());
+        assert!(!cache.compiles(), "the file is used");
+        let good = fs::read(cache.file()).unwrap();
+        let other = [&sha256(b"other")[..], CODE].concat();
+        let changed = |at: usize| {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        for bytes in [
+            changed(0),
+            changed(good.len() - 1),
+            good[..good.len() - 1].to_vec(),
+            good[..DIGEST_BYTES - 1].to_vec(),
+            [&good[..], b"x"].concat(),
+            other,
+            Vec::new(),
+        ] {
+            fs::write(cache.file(), &bytes).unwrap();
+            assert!(cache.compiles(), "{bytes:?} was loaded");
+            assert_eq!(fs::read(cache.file()).unwrap(), good);
+        }
+        for mode in [0o620, 0o602, 0o666] {
+            fs::set_permissions(cache.file(), fs::Permissions::from_mode(mode)).unwrap();
+            assert!(cache.compiles(), "a file of mode {mode:o} was loaded");
+            assert_eq!(fs::metadata(cache.file()).unwrap().mode() & 0o777, 0o600);
+        }
+        assert!(!cache.compiles());
+    }
+
+    #[test]
+    fn code_for_another_engine_is_never_found() {
+        let cache = Cache::new();
+        assert!(cache.compiles());
+        let mut config = wasmtime::Config::new();
+        config.consume_fuel(true);
+        let other = Engine::new(&config).unwrap();
+        assert_ne!(file_name(&cache.engine, "source"), file_name(&other, "source"));
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        CodeCache::open(Some(path.clone())).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        for mode in [0o770, 0o702, 0o777] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = CodeCache::open(Some(path.clone())).err().unwrap();
+            assert!(error.to_string().contains("others may write to it; set its mode to 0700"), "{error}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(CodeCache::open(Some(link)).is_err(), "a link may lead anywhere");
+    }
+}

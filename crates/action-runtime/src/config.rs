@@ -100,22 +100,9 @@ fn pool(config: &RuntimeConfig) -> PoolingAllocationConfig {
         .max_memories_per_module(1)
         .table_elements(20_000)
         .max_memory_size(config.max_memory_bytes);
-    // Where the kernel can list the pages that a run wrote (Linux 6.7), only those are put back, whatever the size.
-    // Elsewhere a reset rewrites the whole kept part, so that must not be much larger than an image (2 MiB).
-    if kernel_lists_written_pages() {
-        pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(config.max_memory_bytes);
-    } else {
-        pool.linear_memory_keep_resident(2 << 20);
-    }
+    // What a run wrote is put back by copying, up to this much; the rest is given up and mapped afresh. Where the kernel
+    // can list the written pages (Linux 6.7) the first 512 of them count, elsewhere the first 2 MiB of memory.
+    pool.pagemap_scan(Enabled::Auto).linear_memory_keep_resident(2 << 20);
     pool.table_keep_resident(64 << 10);
     pool
-}
-
-/// Whether the kernel has the ioctl `PAGEMAP_SCAN`: Linux 6.7.
-fn kernel_lists_written_pages() -> bool {
-    let name = rustix::system::uname();
-    let release = name.release().to_string_lossy();
-    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    name.sysname().to_bytes() == b"Linux" && version >= (6, 7)
 }

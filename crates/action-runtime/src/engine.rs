@@ -13,6 +13,8 @@ static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"
 static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-memory.wasm"));
 static PRELUDE: &str = include_str!("../../../actions/js-engine/prelude.js");
 
+/// Free heap in an image, so that a usual run need not grow its memory.
+const RUN_HEAP_BYTES: u32 = 768 << 10;
 /// How much of the memory's beginning is the shadow stack. It holds nothing while no export runs.
 pub const STACK_BYTES: usize = {
     let (digits, mut value, mut at) = (env!("ENGINE_STACK_BYTES").as_bytes(), 0, 0);
@@ -74,8 +76,8 @@ impl JsEngine {
         running.func::<(), ()>(store, "_initialize")?.call(&mut *store, ())?;
         let at = running.write(store, &[PRELUDE.as_bytes()])?;
         let booted = running
-            .func::<(u32, u32), i32>(store, "boot")?
-            .call(&mut *store, (at, length(PRELUDE.as_bytes())?));
+            .func::<(u32, u32, u32), i32>(store, "boot")?
+            .call(&mut *store, (at, length(PRELUDE.as_bytes())?, RUN_HEAP_BYTES));
         outcome::of_script(booted, store.data_mut())
             .map_err(|error| wasmtime::Error::msg(format!("the prelude failed: {error}")))?;
         store.data_mut().limits = limits;

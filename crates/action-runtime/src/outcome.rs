@@ -6,8 +6,8 @@ use wasmtime::Trap;
 use crate::host::Host;
 
 /// What the shim's exports answer (`enum outcome` in shim.c).
-const DONE: i32 = 0;
-const THREW: i32 = 1;
+pub(crate) const DONE: i32 = 0;
+pub(crate) const THREW: i32 = 1;
 const NO_HANDLER: i32 = 2;
 const NOT_ASYNC: i32 = 3;
 const NEVER_SETTLED: i32 = 4;

@@ -11,9 +11,6 @@ use crate::host::Host;
 use crate::outcome;
 use crate::runtime::RunInput;
 
-/// Free heap in an image, so that a usual run need not grow its memory.
-const SPARE_HEAP_BYTES: u32 = 768 << 10;
-
 /// A script with the modules that it requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptPackage<'a> {
@@ -51,7 +48,8 @@ pub(crate) fn evaluate(
 ) -> Result<Evaluated, RunError> {
     let json = serde_json::json!({ "file": package.file, "code": package.code, "modules": package.modules });
     let json = json.to_string();
-    let (loaded, memory, touched) = load(engine, js, &json, false, limits).map_err(host_error)?;
+    let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
+    let (loaded, memory, touched) = load(engine, js, &compiled, false, limits).map_err(host_error)?;
     match loaded {
         Ok(()) if !touched => return Ok(Evaluated { memory, evaluated_at_login: false }),
         Ok(()) => {}
@@ -59,7 +57,7 @@ pub(crate) fn evaluate(
         Err(RunError::Exception { .. }) if touched => {}
         Err(error) => return Err(error),
     }
-    let (loaded, memory, _) = load(engine, js, &json, true, limits).map_err(host_error)?;
+    let (loaded, memory, _) = load(engine, js, &compiled, true, limits).map_err(host_error)?;
     loaded.map(|()| Evaluated { memory, evaluated_at_login: true })
 }
 
@@ -67,20 +65,42 @@ fn host_error(error: wasmtime::Error) -> RunError {
     RunError::Host { message: format!("{error:#}") }
 }
 
-/// Loads the package into a fresh engine. The answer: how it went, the memory, and whether clock or randomness was read.
-fn load(
+/// Compiles the package in an engine that is thrown away: what the parser leaves behind is in no image.
+fn compile(
     engine: &wasmtime::Engine,
     js: &JsEngine,
     json: &str,
+    limits: &Limits,
+) -> wasmtime::Result<Result<Vec<u8>, RunError>> {
+    let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32]))?;
+    let running = js.boot(&mut store)?;
+    let mut place = 0;
+    let compiled = running.write(&mut store, &[json.as_bytes()]).and_then(|at| {
+        let parameters = (at, length(json.as_bytes())?, shadow_stack(limits));
+        place = running.func::<(u32, u32, u32), u64>(&mut store, "compile")?.call(&mut store, parameters)?;
+        Ok(if place == 0 { outcome::THREW } else { outcome::DONE })
+    });
+    Ok(outcome::of_script(compiled, store.data_mut()).and_then(|()| {
+        let (at, size) = ((place >> 32) as usize, place as u32 as usize);
+        let bytes = running.memory(&store).get(at..at.saturating_add(size));
+        bytes.map(<[u8]>::to_vec).ok_or_else(|| RunError::Host { message: "no bytecode".into() })
+    }))
+}
+
+/// Loads a compiled package into a fresh engine. The answer: how it went, the memory, and whether clock or randomness was read.
+fn load(
+    engine: &wasmtime::Engine,
+    js: &JsEngine,
+    compiled: &[u8],
     deferred: bool,
     limits: &Limits,
 ) -> wasmtime::Result<(Result<(), RunError>, Vec<u8>, bool)> {
     // The same source must give the same image, so clock and seed are constant here.
     let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32]))?;
     let running = js.boot(&mut store)?;
-    let loaded = match running.write(&mut store, &[json.as_bytes()]) {
+    let loaded = match running.write(&mut store, &[compiled]) {
         Ok(at) => {
-            let parameters = (at, length(json.as_bytes())?, i32::from(deferred), shadow_stack(limits));
+            let parameters = (at, length(compiled)?, i32::from(deferred), shadow_stack(limits));
             running.func::<(u32, u32, i32, u32), i32>(&mut store, "load")?.call(&mut store, parameters)
         }
         Err(error) => Err(error),
@@ -92,7 +112,7 @@ fn load(
     let mut memory = Vec::new();
     if loaded.is_ok() {
         store.set_fuel(u64::MAX)?;
-        running.func::<u32, ()>(&mut store, "settle")?.call(&mut store, SPARE_HEAP_BYTES)?;
+        running.func::<(), ()>(&mut store, "settle")?.call(&mut store, ())?;
         memory.extend_from_slice(running.memory(&store));
         memory.get_mut(..STACK_BYTES).unwrap_or_default().fill(0);
     }

@@ -9,10 +9,10 @@ use oauth::{ErrorCode, OAuthError, Parameters};
 
 use crate::complete::{Authenticated, Completed, complete};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
-use crate::error::{PageError, ServerError};
+use crate::error::{IdpError, PageError, ServerError};
 use crate::post_login::log_entry;
 use crate::transfer::{Transfer, redeem};
-use crate::{CookieChange, CookieChanges, Idp, RequestContext};
+use crate::{CookieChange, CookieChanges, Idp, RequestContext, dpop, par};
 
 /// How long a login may take from `/authorize` to the password.
 const PENDING_LIFETIME_SECS: i64 = 30 * 60;
@@ -21,7 +21,8 @@ const BROWSER_COOKIE_SECS: i64 = 24 * 3600;
 /// The scopes of OIDC Core §5.4 that are granted without an API.
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "phone", "address"];
 /// Parameters that carry credentials: they never reach an Action or the database.
-const CREDENTIAL_PARAMETERS: [&str; 3] = ["session_transfer_token", "id_token_hint", "client_secret"];
+pub(crate) const CREDENTIAL_PARAMETERS: [&str; 3] =
+    ["session_transfer_token", "id_token_hint", "client_secret"];
 
 /// One request to `/authorize`.
 pub struct AuthorizeInput<'a> {
@@ -65,28 +66,30 @@ pub async fn authorize(
     input: AuthorizeInput<'_>,
 ) -> Result<AuthorizeOutcome, PageError> {
     let client = client(idp, ctx, &input.parameters).await?;
-    let (redirect_uri, redirect_uri_was_sent) = redirect_uri(&client, &input.parameters)?;
-    let state = input.parameters.get("state").map(str::to_owned);
+    // Of a pushed request, nothing but the session transfer token comes by the browser (RFC 9126 §4).
+    let pushed = match input.parameters.get("request_uri").filter(|uri| par::is_pushed(ctx, uri)) {
+        Some(request_uri) => Some(par::redeem(idp, ctx, &client, request_uri).await?),
+        None => None,
+    };
+    let parameters = pushed.as_ref().unwrap_or(&input.parameters);
+    let (redirect_uri, redirect_uri_was_sent) = redirect_uri(&client, parameters)?;
+    let state = parameters.get("state").map(str::to_owned);
     let mut cookies = CookieChanges {
         clear_session_transfer_token: input.session_transfer_cookie.is_some(),
         ..CookieChanges::default()
     };
-    let request = match request(
-        idp,
-        ctx,
-        &client,
-        &input.parameters,
-        redirect_uri.clone(),
-        redirect_uri_was_sent,
-    )
-    .await
-    {
+    let checked = if client.require_pushed_authorization_requests && pushed.is_none() {
+        refuse(ErrorCode::InvalidRequest, "This client must push its authorization requests.")
+    } else {
+        request(idp, ctx, &client, parameters, redirect_uri.clone(), redirect_uri_was_sent).await
+    };
+    let request = match checked {
         Ok(request) => request,
-        Err(RequestError::OAuth(error)) => {
+        Err(IdpError::OAuth(error)) => {
             let location = error_redirect(ctx, &redirect_uri, state.as_deref(), &error);
             return Ok(AuthorizeOutcome::Redirect { location, cookies });
         }
-        Err(RequestError::Server(error)) => return Err(error.into()),
+        Err(IdpError::Server(error)) => return Err(error.into()),
     };
 
     let now = idp.now();
@@ -118,6 +121,9 @@ pub async fn authorize(
             }
             // The session or the native token ended while the Actions ran.
             Completed::Ended => {}
+            Completed::Device { .. } => {
+                return Err(ServerError::Inconsistent("a device at /authorize".to_owned()).into());
+            }
         }
     }
     if silent {
@@ -126,7 +132,8 @@ pub async fn authorize(
         let location = error_redirect(ctx, &request.redirect_uri, request.state.as_deref(), &error);
         return Ok(AuthorizeOutcome::Redirect { location, cookies });
     }
-    begin_login(idp, ctx, request, input.browser_cookie, cookies, now).await
+    let (handle, cookies) = begin_login(idp, ctx, request, input.browser_cookie, cookies, now).await?;
+    Ok(AuthorizeOutcome::Login { handle, cookies })
 }
 
 /// The redirect that carries an error to the client: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
@@ -158,14 +165,15 @@ pub(crate) async fn live_session(
     Ok(session.filter(|session| session.is_alive(now)))
 }
 
-async fn begin_login(
+/// Begins a login in this browser; the `state` of its page.
+pub(crate) async fn begin_login(
     idp: &Idp,
     ctx: &RequestContext,
     request: AuthorizationRequest,
     browser_cookie: Option<&str>,
     mut cookies: CookieChanges,
     now: Timestamp,
-) -> Result<AuthorizeOutcome, PageError> {
+) -> Result<(String, CookieChanges), ServerError> {
     let handle = random_token(&*idp.random, CREDENTIAL_LENGTH);
     // One secret for all tabs of a browser, so that they do not unbind each other.
     let browser = browser_cookie
@@ -181,7 +189,7 @@ async fn begin_login(
     tx.insert_pending(&pending, &hash_credential(&handle), &hash_credential(&browser)).await?;
     tx.commit().await?;
     cookies.browser = CookieChange::Set { value: browser, expires_at: now.plus_secs(BROWSER_COOKIE_SECS) };
-    Ok(AuthorizeOutcome::Login { handle, cookies })
+    Ok((handle, cookies))
 }
 
 fn new_transaction_id(idp: &Idp) -> PendingAuthorizationId {
@@ -215,50 +223,36 @@ async fn client(idp: &Idp, ctx: &RequestContext, parameters: &Parameters) -> Res
         .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))
 }
 
-fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<(String, bool), PageError> {
+/// The redirect URI, and whether the request named it.
+pub(crate) fn redirect_uri(client: &Client, parameters: &Parameters) -> Result<(String, bool), OAuthError> {
     let native = client.app_type == AppType::Native;
     match parameters.get("redirect_uri") {
         Some(uri) if client.callbacks.iter().any(|known| oauth::redirect_uri_matches(known, uri, native)) => {
             Ok((uri.to_owned(), true))
         }
-        Some(_) => Err(PageError::oauth(
-            ErrorCode::InvalidRequest,
+        Some(_) => Err(OAuthError::invalid_request(
             "Callback URL mismatch. The redirect_uri is not registered for this client.",
         )),
         None => match client.callbacks.as_slice() {
             [only] => Ok((only.clone(), false)),
-            _ => Err(PageError::oauth(ErrorCode::InvalidRequest, "Missing required parameter: redirect_uri")),
+            _ => Err(OAuthError::invalid_request("Missing required parameter: redirect_uri")),
         },
     }
 }
 
-/// From here on the redirect URI is trusted: the client's mistakes go back to it.
-#[derive(Debug, thiserror::Error)]
-enum RequestError {
-    #[error("{0}")]
-    OAuth(#[from] OAuthError),
-    #[error(transparent)]
-    Server(#[from] ServerError),
-}
-
-impl From<storage::StorageError> for RequestError {
-    fn from(error: storage::StorageError) -> Self {
-        Self::Server(error.into())
-    }
-}
-
-fn refuse<T>(code: ErrorCode, description: impl Into<String>) -> Result<T, RequestError> {
+fn refuse<T>(code: ErrorCode, description: impl Into<String>) -> Result<T, IdpError> {
     Err(OAuthError::new(code, description).into())
 }
 
-async fn request(
+/// Checks a request whose redirect URI is trusted: the client's mistakes go back to it.
+pub(crate) async fn request(
     idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
     parameters: &Parameters,
     redirect_uri: String,
     redirect_uri_was_sent: bool,
-) -> Result<AuthorizationRequest, RequestError> {
+) -> Result<AuthorizationRequest, IdpError> {
     if parameters.get("request").is_some() {
         return refuse(ErrorCode::RequestNotSupported, "Request objects are not supported");
     }
@@ -285,6 +279,8 @@ async fn request(
         return refuse(ErrorCode::InvalidRequest, "This tenant has no organizations");
     }
     let code_challenge = code_challenge(client, parameters)?;
+    let dpop_jkt = parameters.get("dpop_jkt").map(str::to_owned);
+    dpop_jkt.as_deref().map_or(Ok(()), dpop::check_jkt)?;
     let prompt = prompt(parameters)?;
     let max_age = max_age(parameters)?;
     let requested_scopes = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;
@@ -294,6 +290,7 @@ async fn request(
     };
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
+        device_code_hash: None,
         redirect_uri,
         redirect_uri_was_sent,
         audience,
@@ -302,6 +299,7 @@ async fn request(
         state: parameters.get("state").map(str::to_owned),
         nonce: parameters.get("nonce").map(str::to_owned),
         code_challenge,
+        dpop_jkt,
         prompt,
         max_age,
         login_hint: parameters.get("login_hint").map(str::to_owned),
@@ -313,7 +311,7 @@ async fn request(
 }
 
 /// PKCE with S256 only (RFC 7636 §4.3; RFC 9700 §2.1.1); required from public clients.
-fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, RequestError> {
+fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, IdpError> {
     let method = parameters.get("code_challenge_method");
     match (parameters.get("code_challenge"), method) {
         (Some(challenge), Some("S256")) => {
@@ -329,7 +327,7 @@ fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<Str
     }
 }
 
-fn prompt(parameters: &Parameters) -> Result<Vec<String>, RequestError> {
+fn prompt(parameters: &Parameters) -> Result<Vec<String>, IdpError> {
     let prompts: Vec<String> = parameters
         .get("prompt")
         .map(|text| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect())
@@ -346,7 +344,7 @@ fn prompt(parameters: &Parameters) -> Result<Vec<String>, RequestError> {
     Ok(prompts)
 }
 
-fn max_age(parameters: &Parameters) -> Result<Option<i64>, RequestError> {
+fn max_age(parameters: &Parameters) -> Result<Option<i64>, IdpError> {
     match parameters.get("max_age") {
         None => Ok(None),
         Some(text) => match text.parse::<i64>() {
@@ -357,13 +355,13 @@ fn max_age(parameters: &Parameters) -> Result<Option<i64>, RequestError> {
 }
 
 /// The API and the scopes that this request gets: unknown scopes are dropped (RFC 6749 §3.3).
-async fn audience_and_scope(
+pub(crate) async fn audience_and_scope(
     idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
     parameters: &Parameters,
     requested: &[String],
-) -> Result<(Option<String>, Vec<String>), RequestError> {
+) -> Result<(Option<String>, Vec<String>), IdpError> {
     let userinfo = format!("{}userinfo", ctx.issuer);
     let audience = parameters
         .get("audience")

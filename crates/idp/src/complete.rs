@@ -12,10 +12,11 @@ use storage::TenantTx;
 
 use crate::authorize::error_redirect;
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::device::{self, DeviceEnd};
 use crate::error::ServerError;
 use crate::event::{EventSource, Flow};
 use crate::post_login::{self, Outcome, log_entry, no_connection};
-use crate::revocation::{Ended, session_ended};
+use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
 use crate::{CookieChange, Idp, RequestContext};
 
@@ -49,6 +50,8 @@ impl Authenticated {
 pub(crate) enum Completed {
     /// To the client, with a code or an error.
     Redirect { location: String, session: CookieChange },
+    /// A device has its answer, and the browser learns what it is.
+    Device { end: DeviceEnd, session: CookieChange },
     /// The session or the native refresh token ended while the Actions ran: the user must log in.
     Ended,
 }
@@ -238,16 +241,12 @@ async fn deny(idp: &Idp, login: Login<'_>, outcome: Outcome, reason: &str) -> Re
     let now = idp.now();
     let mut cookie = CookieChange::Keep;
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
+    tx.lock_user(&login.user.user_id).await?;
     if let Some(preserve_refresh_tokens) = outcome.decision.revoke_session {
         cookie = CookieChange::Clear;
         if login.session_exists {
-            session_ended(
-                &mut tx,
-                &login.session.id,
-                Ended::RevokedByAction { preserve_refresh_tokens },
-                now,
-            )
-            .await?;
+            let event = Event::SessionRevoked { session: &login.session.id, preserve_refresh_tokens };
+            revocation::apply(&mut tx, event, now).await?;
             let mut entry = log_entry(
                 LogType::SessionRevoked,
                 Some(login.client),
@@ -271,6 +270,11 @@ async fn deny(idp: &Idp, login: Login<'_>, outcome: Outcome, reason: &str) -> Re
     entry.details = details(&login, &outcome, None);
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
+    if let Some(hash) = &login.request.device_code_hash {
+        tx.deny_device_code(hash, reason, now).await?;
+        tx.commit().await?;
+        return Ok(Completed::Device { end: DeviceEnd::Denied(reason.to_owned()), session: cookie });
+    }
     tx.commit().await?;
     let error = OAuthError::new(ErrorCode::AccessDenied, reason);
     let location =
@@ -290,10 +294,19 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
 
     let code = random_token(&*idp.random, CREDENTIAL_LENGTH);
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
+    tx.lock_user(&login.user.user_id).await?;
     if !commit_session(&mut tx, &login, now).await? {
         return Ok(Completed::Ended);
     }
-    tx.insert_code(&hash_credential(&code), &authorization_code(&login, &outcome, now)).await?;
+    let (hash, expires_at) = match &login.request.device_code_hash {
+        None => (hash_credential(&code), now.plus_secs(CODE_LIFETIME_SECS)),
+        Some(device) => match tx.approve_device_code(device, now).await? {
+            Some(expires_at) => (device::code_hash(device), expires_at),
+            // It expired while the Actions ran, or somebody else decided: nothing of this login stays.
+            None => return Ok(Completed::Device { end: DeviceEnd::Gone, session: CookieChange::Keep }),
+        },
+    };
+    tx.insert_code(&hash, &authorization_code(&login, &outcome, expires_at, now)).await?;
     tx.record_login(&login.user.user_id, now, &login.ctx.origin.ip).await?;
     let mut entry = log_entry(
         login_type(&login, true),
@@ -308,16 +321,19 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
     tx.insert_log(&entry).await?;
     tx.commit().await?;
 
+    let session = match login.new_secret.take() {
+        Some(value) => CookieChange::Set { value, expires_at: login.session.expires_at },
+        None => CookieChange::Keep,
+    };
+    if login.request.device_code_hash.is_some() {
+        return Ok(Completed::Device { end: DeviceEnd::Connected, session });
+    }
     let mut parameters = vec![("code", code.as_str())];
     if let Some(state) = &login.request.state {
         parameters.push(("state", state));
     }
     parameters.push(("iss", &login.ctx.issuer));
     let location = oauth::redirect_with(&login.request.redirect_uri, &parameters);
-    let session = match login.new_secret {
-        Some(value) => CookieChange::Set { value, expires_at: login.session.expires_at },
-        None => CookieChange::Keep,
-    };
     Ok(Completed::Redirect { location, session })
 }
 
@@ -334,7 +350,7 @@ async fn commit_session(tx: &mut TenantTx, login: &Login<'_>, now: Timestamp) ->
         return Ok(tx.update_session(&login.session, secret_hash.as_deref(), now).await?);
     }
     if let Some(other) = &login.replaces {
-        session_ended(tx, other, Ended::Replaced, now).await?;
+        revocation::apply(tx, Event::SessionReplaced(other), now).await?;
     }
     let secret_hash =
         secret_hash.ok_or_else(|| ServerError::Inconsistent("a new session without a secret".to_owned()))?;
@@ -342,7 +358,12 @@ async fn commit_session(tx: &mut TenantTx, login: &Login<'_>, now: Timestamp) ->
     Ok(true)
 }
 
-fn authorization_code(login: &Login<'_>, outcome: &Outcome, now: Timestamp) -> AuthorizationCode {
+fn authorization_code(
+    login: &Login<'_>,
+    outcome: &Outcome,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> AuthorizationCode {
     // The parameters as sent were for the Actions; the code needs what was granted.
     let request = AuthorizationRequest { query: Map::new(), ..login.request.clone() };
     AuthorizationCode {
@@ -354,7 +375,7 @@ fn authorization_code(login: &Login<'_>, outcome: &Outcome, now: Timestamp) -> A
         id_token_claims: outcome.decision.id_token_claims.clone(),
         access_token_claims: outcome.decision.access_token_claims.clone(),
         created_at: now,
-        expires_at: now.plus_secs(CODE_LIFETIME_SECS),
+        expires_at,
         issued_refresh_token: None,
     }
 }

@@ -8,7 +8,7 @@ use model::{Clock, RandomSource, RequestOrigin, Tenant, Timestamp};
 use serde_json::Value;
 use storage::Storage;
 
-use crate::Vault;
+use crate::{PasswordQueue, Vault};
 
 /// What every use case works with. One for the process.
 pub struct Idp {
@@ -22,6 +22,8 @@ pub struct Idp {
     pub actions: Arc<dyn ActionExecutor>,
     /// Seals what is secret at rest.
     pub vault: Vault,
+    /// Where password hashes wait for their turn.
+    pub passwords: PasswordQueue,
     /// Knows the autonomous system of an address.
     pub network: Arc<dyn NetworkData>,
     /// What one run of an Action may use. The wall clock is shared by all Actions of a login.

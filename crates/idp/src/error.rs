@@ -10,9 +10,17 @@ pub enum ServerError {
     /// A key, a hash or a seal.
     #[error("cryptography failed: {0}")]
     Crypto(String),
+    /// There is more to do than this process takes on at a time. The same request may do a moment later.
+    #[error("too many password hashes are under way")]
+    Busy,
     /// A rule of our own was broken.
     #[error("inconsistent data: {0}")]
     Inconsistent(String),
+}
+
+impl ServerError {
+    /// When a [`ServerError::Busy`] may be over.
+    pub const BUSY_RETRY_SECS: i64 = 2;
 }
 
 /// What a JSON endpoint answers when it does not succeed.

@@ -89,6 +89,15 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
 }
 
 fn browser_transaction(id: &str, request: &AuthorizationRequest) -> Value {
+    if request.device_code_hash.is_some() {
+        return json!({
+            "id": id,
+            "protocol": "oauth2-device-code",
+            "requested_scopes": request.requested_scopes,
+            "locale": "en",
+            "metadata": {},
+        });
+    }
     let mut transaction = json!({
         "id": id,
         "protocol": "oidc-basic-profile",

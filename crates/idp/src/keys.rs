@@ -49,6 +49,7 @@ pub async fn ensure(idp: &Idp, tenant: &TenantId) -> Result<(), ServerError> {
     let current = generate(idp, tenant, SigningKeyState::Current).await?;
     let next = generate(idp, tenant, SigningKeyState::Next).await?;
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     let known = tx.signing_keys().await?;
     // Another process may have been faster.
     if signs(&known).is_none() {
@@ -70,6 +71,7 @@ pub async fn rotate(idp: &Idp, tenant: &TenantId) -> Result<Rotation, ServerErro
     let now = idp.now();
     let published_until = now.plus_secs(MAX_TOKEN_LIFETIME_SECS);
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     let keys = tx.signing_keys().await?;
     let next = keys
         .iter()

@@ -7,13 +7,15 @@ use oauth::ErrorCode;
 use crate::authorize::live_session;
 use crate::complete::{Authenticated, Completed, complete};
 use crate::credential::hash_credential;
+use crate::device::DeviceEnd;
 use crate::error::{PageError, ServerError};
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
-use crate::{CookieChanges, Idp, RequestContext, password};
+use crate::{CookieChanges, Idp, PasswordPlace, RequestContext, password};
 
 /// What the page says when user name and password do not fit, whatever the reason.
 const WRONG_CREDENTIALS: &str = "Wrong email or password.";
+const BUSY: &str = "Many people are logging in right now. Wait a moment and try again.";
 const TOO_MANY_ATTEMPTS: &str = "Too many attempts. Wait a few minutes and try again.";
 
 /// What the login page shows.
@@ -35,6 +37,8 @@ pub struct LoginPage {
     pub error: Option<String>,
     /// HTTP status of the page.
     pub status: u16,
+    /// When the form may be sent again.
+    pub retry_after_secs: Option<i64>,
 }
 
 /// The form of the login page, sent back.
@@ -60,6 +64,13 @@ pub enum LoginOutcome {
     Redirect {
         /// The client's redirect URI with the answer.
         location: String,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+    /// A device has its answer.
+    Device {
+        /// Which.
+        end: DeviceEnd,
         /// For this browser.
         cookies: CookieChanges,
     },
@@ -96,20 +107,28 @@ pub async fn submit(
         return Err(PageError::oauth(ErrorCode::InvalidRequest, "This form was not sent by the login page."));
     }
     let (client, connection) = client_and_connection(idp, ctx, &pending).await?;
-    let again = |message: &str, status| {
+    let again = |message: &str, status, retry_after_secs| {
         let mut page = login_page(ctx, &client, &pending, input.handle, browser, Some(message));
         page.login_hint = Some(input.username.to_owned());
         page.status = status;
+        page.retry_after_secs = retry_after_secs;
         Ok(LoginOutcome::Again(page))
     };
     let now = idp.now();
-    if let Attempt::TooMany = rate_limit::login_attempt(idp, ctx, &connection, input.username).await? {
+    // Before the attempt is counted: our load is not the user's mistake.
+    let place = match idp.passwords.place() {
+        Err(ServerError::Busy) => return again(BUSY, 503, Some(ServerError::BUSY_RETRY_SECS)),
+        place => place?,
+    };
+    if let Attempt::TooMany { retry_after_secs } =
+        rate_limit::login_attempt(idp, ctx, &connection, input.username).await?
+    {
         failed(idp, ctx, &client, LogType::LimitReached, "Too many failed logins", now).await?;
-        return again(TOO_MANY_ATTEMPTS, 429);
+        return again(TOO_MANY_ATTEMPTS, 429, Some(retry_after_secs));
     }
-    let Some(user) = check_password(idp, ctx, &connection, &input).await? else {
+    let Some(user) = check_password(idp, ctx, &connection, &input, place).await? else {
         failed(idp, ctx, &client, LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now).await?;
-        return again(WRONG_CREDENTIALS, 400);
+        return again(WRONG_CREDENTIALS, 400, None);
     };
     rate_limit::login_succeeded(idp, ctx, &connection, input.username).await?;
     let session = live_session(idp, ctx, input.session_cookie, now).await?;
@@ -120,6 +139,9 @@ pub async fn submit(
             location,
             cookies: CookieChanges { session, ..CookieChanges::default() },
         }),
+        Completed::Device { end, session } => {
+            Ok(LoginOutcome::Device { end, cookies: CookieChanges { session, ..CookieChanges::default() } })
+        }
         Completed::Ended => Err(PageError::oauth(
             ErrorCode::InvalidRequest,
             "Your session ended while you were logging in. Go back to the application and try again.",
@@ -189,13 +211,14 @@ async fn check_password(
     ctx: &RequestContext,
     connection: &Connection,
     input: &LoginInput<'_>,
+    place: PasswordPlace,
 ) -> Result<Option<User>, ServerError> {
     let user = {
         let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
         tx.user_by_login(&connection.id, input.username).await?
     };
     let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let right = password::verify(idp, hash, input.password).await?;
+    let right = password::verify(idp, place, hash, input.password).await?;
     Ok(user.filter(|user| right && !user.blocked))
 }
 
@@ -231,6 +254,7 @@ fn login_page(
         redirect_uri: pending.request.redirect_uri.clone(),
         error: error.map(str::to_owned),
         status: 200,
+        retry_after_secs: None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::authorize::live_session;
 use crate::credential::hash_credential;
 use crate::error::{PageError, ServerError};
 use crate::post_login::log_entry;
-use crate::revocation::{Ended, session_ended};
+use crate::revocation::{self, Event};
 use crate::{CookieChange, CookieChanges, Idp, RequestContext, tokens};
 
 /// One request to log out.
@@ -173,7 +173,8 @@ async fn end(
     entry.description = "User successfully logged out".to_owned();
     entry.details = json!({ "session_id": session.id });
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    session_ended(&mut tx, &session.id, Ended::Logout, now).await?;
+    tx.lock_user(&session.user_id).await?;
+    revocation::apply(&mut tx, Event::Logout(&session.id), now).await?;
     tx.insert_log(&entry).await?;
     Ok(tx.commit().await?)
 }

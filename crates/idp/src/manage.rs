@@ -1,5 +1,6 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
+mod revoke;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use serde_json::{Map, Value};
 use storage::StorageError;
 
 use crate::{Idp, ServerError, keys, password};
+
+pub use revoke::*;
 
 /// The connection that each tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
@@ -66,6 +69,7 @@ pub struct NewUser {
 pub async fn create_tenant(idp: &Idp, tenant: &Tenant) -> Result<(), ServerError> {
     idp.storage.put_tenant(tenant).await?;
     let mut tx = idp.storage.begin(&tenant.id).await?;
+    tx.lock_settings().await?;
     if tx.connection_by_name(DEFAULT_CONNECTION).await?.is_none() {
         tx.put_connection(&Connection {
             id: ConnectionId::new(format!("con_{}", random_token(&*idp.random, 16))),
@@ -87,6 +91,7 @@ pub async fn create_tenant(idp: &Idp, tenant: &Tenant) -> Result<(), ServerError
 pub async fn put_client(idp: &Idp, tenant: &TenantId, client: &Client) -> Result<(), ManageError> {
     validate::client(client, idp.network.has_asn())?;
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     if tx.resource_server(client.client_id.as_str()).await?.is_some() {
         return Err(ManageError::invalid("client_id is the identifier of an API"));
     }
@@ -113,6 +118,7 @@ pub async fn put_resource_server(
 ) -> Result<(), ManageError> {
     validate::resource_server(api)?;
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     // An access token for the API would look like an ID token for the client.
     if tx.client(&model::ClientId::new(api.identifier.as_str())).await?.is_some() {
         return Err(ManageError::invalid("the identifier is a client_id"));
@@ -127,6 +133,7 @@ pub async fn put_resource_server(
 /// [`ManageError::Invalid`] when client or API are unknown, or the API has no such scope.
 pub async fn put_client_grant(idp: &Idp, tenant: &TenantId, grant: &ClientGrant) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     if tx.client(&grant.client_id).await?.is_none() {
         return Err(ManageError::invalid(format!("unknown client: {}", grant.client_id)));
     }
@@ -150,6 +157,7 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
     let password_hash = password::hash(idp, &new.password).await?;
     let now = idp.now();
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     let connection = tx
         .connection_by_name(DEFAULT_CONNECTION)
         .await?
@@ -217,6 +225,7 @@ pub async fn deploy_action(
     };
     let new_id = ActionId::new(format!("act_{}", random_token(&*idp.random, 16)));
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     tx.put_artifact(&artifact.digest, &kind, &artifact.bytes).await?;
     let version =
         tx.deploy_action(&new_id, name, source, &artifact.digest, sealed.as_deref(), idp.now()).await?;

@@ -1,9 +1,11 @@
 //! Passwords: Argon2id with the parameters of OWASP's recommendation (RFC 9106 §4), on threads of their own, so many at
 //! a time.
 
+use std::sync::Arc;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Idp, ServerError};
 
@@ -11,10 +13,33 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// How many hashes are computed at a time: 19 MiB each.
-static RUNNING: Semaphore = Semaphore::const_new(8);
-/// How many may wait or run. Beyond them, a login is refused instead of queued.
-static QUEUE: Semaphore = Semaphore::const_new(256);
+/// Where password hashes wait for their turn. Each takes 19 MiB and tens of milliseconds of a core.
+pub struct PasswordQueue {
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+/// A place in the queue. It is free again when the hash is done, or the place is dropped.
+pub struct PasswordPlace {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl PasswordQueue {
+    /// At most `running` hashes are computed at a time; at most `places` wait or run.
+    #[must_use]
+    pub fn new(running: usize, places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), running: Arc::new(Semaphore::new(running)) }
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`ServerError::Busy`] when all are taken: better to say so than to let everybody wait.
+    pub fn place(&self) -> Result<PasswordPlace, ServerError> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ServerError::Busy)?;
+        Ok(PasswordPlace { _permit: permit })
+    }
+}
 
 /// Belongs to no password. Checking against it takes the same work as against a real one.
 const DUMMY: &str =
@@ -22,11 +47,16 @@ const DUMMY: &str =
 
 /// Whether the password belongs to the hash. Without a hash the same work is done, so that nobody learns which users
 /// exist. No transaction may be open.
-pub(crate) async fn verify(_idp: &Idp, hash: Option<&str>, password: &str) -> Result<bool, ServerError> {
+pub(crate) async fn verify(
+    idp: &Idp,
+    place: PasswordPlace,
+    hash: Option<&str>,
+    password: &str,
+) -> Result<bool, ServerError> {
     let known = hash.is_some();
     let hash = hash.unwrap_or(DUMMY).to_owned();
     let password = password.as_bytes().to_vec();
-    let right = blocking(move || {
+    let right = blocking(idp, place, move || {
         let hash = PasswordHash::new(&hash)
             .map_err(|error| ServerError::Inconsistent(format!("a stored password hash: {error}")))?;
         Ok(hasher()?.verify_password(&password, &hash).is_ok())
@@ -36,11 +66,15 @@ pub(crate) async fn verify(_idp: &Idp, hash: Option<&str>, password: &str) -> Re
 }
 
 /// The hash of a new password, in PHC form. No transaction may be open.
+///
+/// # Errors
+/// [`ServerError::Busy`] when the queue is full.
 pub(crate) async fn hash(idp: &Idp, password: &str) -> Result<String, ServerError> {
+    let place = idp.passwords.place()?;
     let mut salt = [0; 16];
     idp.random.fill(&mut salt);
     let password = password.as_bytes().to_vec();
-    blocking(move || hash_with_salt(&password, &salt)).await
+    blocking(idp, place, move || hash_with_salt(&password, &salt)).await
 }
 
 fn hash_with_salt(password: &[u8], salt: &[u8]) -> Result<String, ServerError> {
@@ -58,14 +92,14 @@ fn hasher() -> Result<Argon2<'static>, ServerError> {
 
 /// The permits go with the work, so that a request that is given up does not let more of it start.
 async fn blocking<T: Send + 'static>(
+    idp: &Idp,
+    place: PasswordPlace,
     work: impl FnOnce() -> Result<T, ServerError> + Send + 'static,
 ) -> Result<T, ServerError> {
-    let full = || ServerError::Crypto("too many password hashes are under way".to_owned());
-    let queued = QUEUE.try_acquire().map_err(|_| full())?;
-    let running = RUNNING.acquire().await.map_err(|_| full())?;
+    let running = Arc::clone(&idp.passwords.running).acquire_owned().await.map_err(|_| ServerError::Busy)?;
     tokio::task::spawn_blocking(move || {
         let result = work();
-        drop((queued, running));
+        drop((place, running));
         result
     })
     .await

@@ -1,7 +1,7 @@
 //! Limits on guessing (RFC 6749 §10.10). Each count is one atomic statement in a transaction of its own, made before
 //! the guess is checked: parallel guesses cannot exceed a limit.
 
-use model::{ClientId, Connection};
+use model::{ClientId, Connection, Timestamp};
 
 use crate::credential::hash_credential;
 use crate::{Idp, RequestContext, ServerError};
@@ -11,6 +11,9 @@ const WINDOW_SECS: i64 = 15 * 60;
 const LOGINS_PER_ACCOUNT: i64 = 10;
 /// Attempts from one address in a window, on whatever accounts.
 const LOGINS_PER_ADDRESS: i64 = 100;
+/// User codes of devices from one address in a window, right or wrong: with 20^8 of them, one address finds one of 100
+/// waiting devices once in 240 years.
+const USER_CODES_PER_ADDRESS: i64 = 30;
 /// Wrong secrets for one client from one address in a window.
 const FAILURES_PER_CLIENT: i64 = 20;
 
@@ -20,7 +23,10 @@ pub(crate) enum Attempt {
     /// It may.
     Allowed,
     /// Not before the window ends.
-    TooMany,
+    TooMany {
+        /// So many seconds from now.
+        retry_after_secs: i64,
+    },
 }
 
 /// Counts an attempt to log in with a password.
@@ -37,7 +43,7 @@ pub(crate) async fn login_attempt(
     let of_address = tx.hit_rate_limit(&address, WINDOW_SECS, now).await?;
     let of_account = tx.hit_rate_limit(&account, WINDOW_SECS, now).await?;
     tx.commit().await?;
-    Ok(within(of_address <= LOGINS_PER_ADDRESS && of_account <= LOGINS_PER_ACCOUNT))
+    Ok(within(of_address <= LOGINS_PER_ADDRESS && of_account <= LOGINS_PER_ACCOUNT, now))
 }
 
 /// The password was right: the account's count begins anew.
@@ -53,6 +59,16 @@ pub(crate) async fn login_succeeded(
     Ok(tx.commit().await?)
 }
 
+/// Counts an attempt to enter a device's user code (RFC 8628 §5.1).
+pub(crate) async fn user_code_attempt(idp: &Idp, ctx: &RequestContext) -> Result<Attempt, ServerError> {
+    let now = idp.now();
+    let key = format!("user_code/{}", ctx.origin.ip);
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    let hits = tx.hit_rate_limit(&key, WINDOW_SECS, now).await?;
+    tx.commit().await?;
+    Ok(within(hits <= USER_CODES_PER_ADDRESS, now))
+}
+
 /// Counts a wrong client secret. A right one is never counted nor refused, so that nobody can lock a client out.
 pub(crate) async fn client_failed(
     idp: &Idp,
@@ -62,13 +78,18 @@ pub(crate) async fn client_failed(
     // Hashed: the id is whatever was sent.
     let key = format!("client/{}/{}", ctx.origin.ip, hash_credential(client_id.as_str()));
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    let hits = tx.hit_rate_limit(&key, WINDOW_SECS, idp.now()).await?;
+    let now = idp.now();
+    let hits = tx.hit_rate_limit(&key, WINDOW_SECS, now).await?;
     tx.commit().await?;
-    Ok(within(hits <= FAILURES_PER_CLIENT))
+    Ok(within(hits <= FAILURES_PER_CLIENT, now))
 }
 
-fn within(allowed: bool) -> Attempt {
-    if allowed { Attempt::Allowed } else { Attempt::TooMany }
+fn within(allowed: bool, now: Timestamp) -> Attempt {
+    if allowed {
+        Attempt::Allowed
+    } else {
+        Attempt::TooMany { retry_after_secs: WINDOW_SECS - now.as_secs().rem_euclid(WINDOW_SECS) }
+    }
 }
 
 /// One key for all names of an account: user name, e-mail address, in any case. A name that nobody has is counted in

@@ -1,77 +1,134 @@
-//! The one place that knows what an event invalidates (`reference/native-to-web.md` sections 3.7 and 3.8). All in the
-//! caller's transaction. Access tokens in JWT form end by expiry alone.
+//! The one place that knows what an event invalidates (`reference/native-to-web.md` sections 3.7 and 3.8): [`Event`] is
+//! a row of that matrix, [`invalidated_by`] what stands in the row, [`apply`] makes it so.
+//!
+//! What is named by the event is written: `revoked_at` of sessions and refresh tokens, each by one statement. What was
+//! made from a revoked refresh token is not: the token gets `cascaded_at`, and every look-up of a session or a refresh
+//! token reads that mark of its parent. So revoking a token with a thousand sessions changes one row, and a session
+//! that another node makes from the token at this very moment is over as well, whichever of the two commits first.
+//! Session transfer tokens, codes and opaque access tokens need no entry: each asks for what it came from when it is
+//! used. Access tokens in JWT form end by expiry alone.
 
-use model::{RefreshTokenId, SessionId, Timestamp};
-use storage::{StorageError, TenantTx};
+use model::{ClientId, RefreshTokenId, SessionId, Timestamp, UserId};
+use storage::{RefreshTokens, Sessions, StorageError, TenantTx};
 
-/// Why a session ends.
+/// What happened. A refresh token is one with all its rotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum Event<'a> {
+    /// One refresh token was revoked: by its client, by id, by an Action, because a spent secret or code of it came
+    /// back, or because it made room.
+    RefreshTokenRevoked(&'a RefreshTokenId),
+    /// All refresh tokens of a user and a client for an API were: the dialect's grant.
+    GrantRevoked(&'a UserId, &'a ClientId, Option<&'a str>),
+    /// All refresh tokens of a user at a client were.
+    ClientTokensRevoked(&'a UserId, &'a ClientId),
+    /// All refresh tokens of a user were.
+    UserTokensRevoked(&'a UserId),
     /// The user logged out.
-    Logout,
-    /// `api.session.revoke`.
-    RevokedByAction {
-        /// Its option: only those refresh tokens end that are bound to the session.
+    Logout(&'a SessionId),
+    /// The session was deleted. Refresh tokens that are not bound to it live on.
+    SessionDeleted(&'a SessionId),
+    /// The session was revoked, by the Management API or an Action.
+    SessionRevoked {
+        /// Which.
+        session: &'a SessionId,
+        /// Refresh tokens that are not bound to it live on.
         preserve_refresh_tokens: bool,
     },
-    /// A session transfer token of another user came in.
-    OtherUserTransfer,
-    /// Another user logged in, in the same browser.
-    Replaced,
+    /// All sessions of a user were deleted.
+    UserSessionsDeleted(&'a UserId),
+    /// A user's access was revoked: all sessions, and all refresh tokens.
+    AccessRevoked {
+        /// Whose.
+        user: &'a UserId,
+        /// Refresh tokens that are not bound to a session live on.
+        preserve_refresh_tokens: bool,
+    },
+    /// Somebody else is in this browser now: another user logged in, or a session transfer token of another user came.
+    SessionReplaced(&'a SessionId),
+    /// The user has a new password.
+    PasswordChanged(&'a UserId),
+    /// The user is gone.
+    AccountDeleted(&'a UserId),
+    /// The identity provider, or an operator, called for the end of everything of the user.
+    GlobalTokenRevocation(&'a UserId),
 }
 
-/// Ends a refresh token with all its rotations, and, when its client wants so at this moment, the sessions made from it
-/// with their codes and refresh tokens. Session transfer tokens that are not redeemed yet die with it, because
-/// redemption asks for a living parent. `false`: it had been revoked before.
-pub(crate) async fn refresh_token_revoked(
-    tx: &mut TenantTx,
-    id: &RefreshTokenId,
-    now: Timestamp,
-) -> Result<bool, StorageError> {
-    let revoked = tx.revoke_refresh_token(id, now).await?;
-    if revoked {
-        cascade(tx, id, now).await?;
-    }
-    Ok(revoked)
+/// What ends with an event. What was made from the refresh tokens ends with them where their client's
+/// `enforce_cascade_revocation` says so at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Invalidated<'a> {
+    pub sessions: Option<Sessions<'a>>,
+    pub refresh_tokens: Option<RefreshTokens<'a>>,
 }
 
-/// What follows from the end of a refresh token that is revoked already.
-pub(crate) async fn cascade(
-    tx: &mut TenantTx,
-    id: &RefreshTokenId,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let Some(token) = tx.refresh_token(id).await? else { return Ok(()) };
-    let client = tx.client(&token.client_id).await?;
-    let settings = client.and_then(|client| client.session_transfer).unwrap_or_default();
-    if !settings.enforce_cascade_revocation {
-        return Ok(());
-    }
-    for session in tx.revoke_sessions_made_from(id, now).await? {
-        tx.revoke_codes_of_session(&session, now).await?;
-        tx.revoke_refresh_tokens_of_session(&session, true, now).await?;
-    }
-    // A token of a transferred session has no descendants of its own: a transfer cannot be nested.
-    tx.revoke_refresh_tokens_made_from(id, now).await?;
-    Ok(())
+/// How much an event ended that was alive, or had only expired. Descendants are not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// Sessions named by the event.
+    pub sessions: u64,
+    /// Refresh tokens named by the event.
+    pub refresh_tokens: u64,
 }
 
-/// Ends a session, its codes, and the refresh tokens that go with it for this reason: those that are bound to it, or
-/// all, when an Action revoked it.
-pub(crate) async fn session_ended(
-    tx: &mut TenantTx,
-    session: &SessionId,
-    cause: Ended,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    tx.revoke_session(session, now).await?;
-    tx.revoke_codes_of_session(session, now).await?;
-    let only_bound = match cause {
-        Ended::RevokedByAction { preserve_refresh_tokens } => preserve_refresh_tokens,
-        Ended::Logout | Ended::OtherUserTransfer | Ended::Replaced => true,
+impl Ended {
+    /// Whether anything ended.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.sessions + self.refresh_tokens > 0
+    }
+}
+
+/// The row of the matrix.
+pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
+    let (sessions, refresh_tokens) = match event {
+        Event::RefreshTokenRevoked(id) => (None, Some(RefreshTokens::One(id))),
+        Event::GrantRevoked(user, client, audience) => {
+            (None, Some(RefreshTokens::OfGrant(user, client, audience)))
+        }
+        Event::ClientTokensRevoked(user, client) => (None, Some(RefreshTokens::OfClient(user, client))),
+        Event::UserTokensRevoked(user) => (None, Some(RefreshTokens::OfUser(user))),
+        Event::Logout(session) | Event::SessionDeleted(session) | Event::SessionReplaced(session) => {
+            (Some(Sessions::One(session)), Some(RefreshTokens::BoundTo(session)))
+        }
+        Event::SessionRevoked { session, preserve_refresh_tokens } => (
+            Some(Sessions::One(session)),
+            Some(match preserve_refresh_tokens {
+                true => RefreshTokens::BoundTo(session),
+                false => RefreshTokens::OfSession(session),
+            }),
+        ),
+        Event::UserSessionsDeleted(user) => {
+            (Some(Sessions::OfUser(user)), Some(RefreshTokens::BoundOfUser(user)))
+        }
+        Event::AccessRevoked { user, preserve_refresh_tokens } => (
+            Some(Sessions::OfUser(user)),
+            Some(match preserve_refresh_tokens {
+                true => RefreshTokens::BoundOfUser(user),
+                false => RefreshTokens::OfUser(user),
+            }),
+        ),
+        Event::PasswordChanged(user) | Event::AccountDeleted(user) | Event::GlobalTokenRevocation(user) => {
+            (Some(Sessions::OfUser(user)), Some(RefreshTokens::OfUser(user)))
+        }
     };
-    for token in tx.revoke_refresh_tokens_of_session(session, only_bound, now).await? {
-        cascade(tx, &token, now).await?;
+    Invalidated { sessions, refresh_tokens }
+}
+
+/// Ends what the event invalidates, in the caller's transaction: one statement for its sessions, one for its refresh
+/// tokens, however many there are. Sessions come first: who issues a refresh token in a session holds that session's
+/// row, so the second statement sees the token.
+pub(crate) async fn apply(
+    tx: &mut TenantTx,
+    event: Event<'_>,
+    now: Timestamp,
+) -> Result<Ended, StorageError> {
+    let invalidated = invalidated_by(event);
+    let mut ended = Ended::default();
+    if let Some(which) = invalidated.sessions {
+        ended.sessions = tx.revoke_sessions(which, now).await?;
     }
-    Ok(())
+    if let Some(which) = invalidated.refresh_tokens {
+        ended.refresh_tokens = tx.revoke_refresh_tokens(which, now).await?;
+    }
+    Ok(ended)
 }

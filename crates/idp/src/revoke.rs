@@ -6,11 +6,12 @@ use serde_json::json;
 
 use crate::credential::hash_credential;
 use crate::post_login::log_entry;
-use crate::revocation::refresh_token_revoked;
+use crate::revocation::{self, Event};
 use crate::token::{TokenInput, client_auth};
 use crate::{Idp, IdpError, RequestContext};
 
-/// Revokes the refresh token that has, or had, this secret, with all its rotations and what descends from it. A token
+/// Revokes the refresh token that has, or had, this secret, with all its rotations and what descends from it; with the
+/// tenant's flag `revoke_refresh_token_grant`, all of the same user, client and audience. A token
 /// that is unknown or revoked already is a success (RFC 7009 §2.2). `token_type_hint` makes no difference.
 ///
 /// # Errors
@@ -25,16 +26,17 @@ pub async fn revoke(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Resul
     if found.token.client_id != client.client_id {
         return Err(IdpError::oauth(ErrorCode::InvalidRequest, "The token was not issued to this client"));
     }
-    if refresh_token_revoked(&mut tx, &found.token.id, now).await? {
-        let mut entry = log_entry(
-            LogType::RefreshTokenRevoked,
-            Some(&client),
-            Some(&found.token.user_id),
-            &ctx.origin,
-            now,
-        );
+    let token = &found.token;
+    tx.lock_user(&token.user_id).await?;
+    let event = match ctx.tenant.flags.revoke_refresh_token_grant {
+        true => Event::GrantRevoked(&token.user_id, &token.client_id, token.audience.as_deref()),
+        false => Event::RefreshTokenRevoked(&token.id),
+    };
+    if revocation::apply(&mut tx, event, now).await?.any() {
+        let mut entry =
+            log_entry(LogType::RefreshTokenRevoked, Some(&client), Some(&token.user_id), &ctx.origin, now);
         entry.description = "Refresh token revoked by its client".to_owned();
-        entry.details = json!({ "refresh_token_id": found.token.id });
+        entry.details = json!({ "refresh_token_id": token.id });
         tx.insert_log(&entry).await?;
     }
     Ok(tx.commit().await?)

@@ -1,8 +1,10 @@
-//! `/oauth/token` (RFC 6749 §3.2, §5): authorization code, refresh token, session transfer and client credentials.
+//! `/oauth/token` (RFC 6749 §3.2, §5): authorization code, refresh token, session transfer, device code and client
+//! credentials.
 
 mod authorization_code;
 pub(crate) mod client_auth;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 mod session_transfer;
 #[cfg(test)]
@@ -15,6 +17,7 @@ use oauth::{ErrorCode, Parameters};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::dpop::{self, Nonce, Target};
 use crate::post_login::log_entry;
 use crate::{Idp, IdpError, RequestContext, ServerError};
 
@@ -24,6 +27,8 @@ pub struct TokenInput {
     pub parameters: Parameters,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The `DPoP` header.
+    pub dpop: Option<String>,
     /// The header `auth0-forwarded-for`.
     pub forwarded_for: Option<String>,
 }
@@ -50,6 +55,7 @@ enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    DeviceCode,
 }
 
 /// Answers `/oauth/token`.
@@ -62,6 +68,7 @@ pub async fn token(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result
         "authorization_code" => GrantType::AuthorizationCode,
         "refresh_token" => GrantType::RefreshToken,
         "client_credentials" => GrantType::ClientCredentials,
+        crate::device::GRANT_TYPE => GrantType::DeviceCode,
         _ => {
             return Err(IdpError::oauth(
                 ErrorCode::UnsupportedGrantType,
@@ -77,16 +84,32 @@ pub async fn token(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result
         ));
     }
     let ctx = &RequestContext { origin: origin(idp, ctx, &client, &input), ..ctx.clone() };
-    let result = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::exchange(idp, ctx, &client, &input).await,
-        GrantType::RefreshToken => refresh_token::exchange(idp, ctx, &client, &input).await,
-        GrantType::ClientCredentials => client_credentials::exchange(idp, ctx, &client, &input).await,
+    let result = match proof(idp, ctx, &client, &input).await {
+        Err(error) => Err(error),
+        Ok(jkt) => {
+            let jkt = jkt.as_deref();
+            match grant_type {
+                GrantType::AuthorizationCode => {
+                    authorization_code::exchange(idp, ctx, &client, &input, jkt).await
+                }
+                GrantType::RefreshToken => refresh_token::exchange(idp, ctx, &client, &input, jkt).await,
+                GrantType::ClientCredentials => {
+                    client_credentials::exchange(idp, ctx, &client, &input, jkt).await
+                }
+                GrantType::DeviceCode => device_code::exchange(idp, ctx, &client, &input, jkt).await,
+            }
+        }
     };
-    if let Err(IdpError::OAuth(error)) = &result {
+    // A device that asks again and again is no failure.
+    let waits = |code| matches!(code, ErrorCode::AuthorizationPending | ErrorCode::SlowDown);
+    if let Err(IdpError::OAuth(error)) = &result
+        && !waits(error.code)
+    {
         let log_type = match grant_type {
             GrantType::AuthorizationCode => LogType::FailedExchangeCode,
             GrantType::RefreshToken => LogType::FailedExchangeRefreshToken,
             GrantType::ClientCredentials => LogType::FailedExchangeClientCredentials,
+            GrantType::DeviceCode => LogType::FailedExchangeDeviceCode,
         };
         let details = json!({
             "error": error.code.as_str(),
@@ -95,6 +118,31 @@ pub async fn token(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result
         log_failure(idp, ctx, &client, log_type, &error.description, details).await?;
     }
     result
+}
+
+/// The thumbprint of the key that this request proves possession of. A public client's proof must have a nonce: nothing
+/// else says when it was made.
+async fn proof(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+) -> Result<Option<String>, IdpError> {
+    let Some(jwt) = &input.dpop else {
+        if client.require_proof_of_possession {
+            return Err(IdpError::oauth(
+                ErrorCode::InvalidRequest,
+                "The client requires proof of possession (DPoP).",
+            ));
+        }
+        return Ok(None);
+    };
+    let nonce = match client.token_endpoint_auth_method {
+        TokenEndpointAuthMethod::None => Nonce::Required,
+        _ => Nonce::Optional,
+    };
+    let target = Target { method: "POST", path: "oauth/token", access_token: None, nonce };
+    dpop::accept(idp, ctx, jwt, &target).await.map(Some)
 }
 
 async fn log_failure(

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
-use crate::{Idp, IdpError, RequestContext, ServerError, keys};
+use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys};
 
 /// Lifetime of an access token for `/userinfo` only.
 const OPAQUE_LIFETIME_SECS: i64 = 86_400;
@@ -42,6 +42,8 @@ pub(crate) struct Grant<'a> {
     pub access_token_claims: &'a Map<String, Value>,
     /// The `gty` of the dialect.
     pub gty: Option<&'static str>,
+    /// Thumbprint of the key that the request proved possession of.
+    pub jkt: Option<&'a str>,
 }
 
 impl Grant<'_> {
@@ -53,6 +55,8 @@ impl Grant<'_> {
 /// The tokens. An opaque one works once its row, by hash, is stored.
 pub(crate) struct Issued {
     pub access_token: String,
+    /// `Bearer` or `DPoP`.
+    pub token_type: &'static str,
     pub expires_in: i64,
     pub id_token: Option<String>,
     pub opaque: Option<(String, OpaqueAccessToken)>,
@@ -61,21 +65,24 @@ pub(crate) struct Issued {
 /// Makes access token and ID token. Signs, so no transaction may be open.
 ///
 /// # Errors
-/// `access_denied` when the API is gone, or a token is too large for its claims.
+/// `access_denied` when the API is gone, or a token is too large for its claims; `invalid_request` when client and API
+/// do not agree on proof of possession.
 pub(crate) async fn issue(
     idp: &Idp,
     ctx: &RequestContext,
     grant: &Grant<'_>,
     now: Timestamp,
 ) -> Result<Issued, IdpError> {
-    let (access_token, expires_in, opaque) = match grant.audience {
+    let (access_token, jkt, expires_in, opaque) = match grant.audience {
         None => {
-            let (token, row) = opaque_access_token(idp, grant, now);
+            let jkt = dpop::binding(grant.client, None, grant.jkt)?;
+            let (token, row) = opaque_access_token(idp, grant, jkt, now);
             let hash = hash_credential(&token);
-            (token, OPAQUE_LIFETIME_SECS, Some((hash, row)))
+            (token, jkt, OPAQUE_LIFETIME_SECS, Some((hash, row)))
         }
         Some(audience) => {
             let api = resource_server(idp, ctx, audience).await?;
+            let jkt = dpop::binding(grant.client, Some(&api), grant.jkt)?;
             let mut claims = custom_claims(grant.access_token_claims, grant.scope);
             let aud = if grant.has("openid") {
                 json!([api.identifier, userinfo_audience(ctx)])
@@ -88,17 +95,23 @@ pub(crate) async fn issue(
                 grant.user.user_id.as_str(),
                 aud,
                 &api,
+                jkt,
                 now,
             ));
             claims.insert("scope".to_owned(), json!(grant.scope.join(" ")));
             if let Some(gty) = grant.gty {
                 claims.insert("gty".to_owned(), json!(gty));
             }
-            (sign(idp, ctx, &claims).await?, api.token_lifetime_secs, None)
+            (sign(idp, ctx, &claims).await?, jkt, api.token_lifetime_secs, None)
         }
     };
     let id_token = id_token(idp, ctx, grant, Some(&access_token), now).await?;
-    Ok(Issued { access_token, expires_in, id_token, opaque })
+    Ok(Issued { access_token, token_type: token_type(jkt), expires_in, id_token, opaque })
+}
+
+/// How a client uses an access token (RFC 6750 §2.1, RFC 9449 §5).
+fn token_type(jkt: Option<&str>) -> &'static str {
+    if jkt.is_some() { "DPoP" } else { "Bearer" }
 }
 
 /// The ID token (OIDC Core §2), when `openid` was granted. `auth_time` is always in it.
@@ -136,7 +149,7 @@ pub(crate) async fn id_token(
     Ok(Some(sign(idp, ctx, &claims).await?))
 }
 
-/// The access token of a client for itself (RFC 6749 §4.4): its `sub` can be no user's.
+/// The access token of a client for itself (RFC 6749 §4.4), with its type: its `sub` can be no user's.
 ///
 /// # Errors
 /// As [`issue`].
@@ -146,13 +159,15 @@ pub(crate) async fn machine_token(
     client: &Client,
     api: &ResourceServer,
     scope: &[String],
+    jkt: Option<&str>,
     now: Timestamp,
-) -> Result<String, IdpError> {
+) -> Result<(String, &'static str), IdpError> {
+    let jkt = dpop::binding(client, Some(api), jkt)?;
     let subject = format!("{}@clients", client.client_id);
-    let mut claims = access_token_claims(ctx, client, &subject, json!(api.identifier), api, now);
+    let mut claims = access_token_claims(ctx, client, &subject, json!(api.identifier), api, jkt, now);
     claims.insert("scope".to_owned(), json!(scope.join(" ")));
     claims.insert("gty".to_owned(), json!("client-credentials"));
-    sign(idp, ctx, &claims).await
+    Ok((sign(idp, ctx, &claims).await?, token_type(jkt)))
 }
 
 /// The API of this identifier.
@@ -218,8 +233,10 @@ fn access_token_claims(
     subject: &str,
     aud: Value,
     api: &ResourceServer,
+    jkt: Option<&str>,
     now: Timestamp,
 ) -> Map<String, Value> {
+    let cnf = jkt.map(|jkt| ("cnf", json!({ "jkt": jkt })));
     [
         ("iss", json!(ctx.issuer)),
         ("sub", json!(subject)),
@@ -229,11 +246,17 @@ fn access_token_claims(
         ("exp", json!(now.plus_secs(api.token_lifetime_secs).as_secs())),
     ]
     .into_iter()
+    .chain(cnf)
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }
 
-fn opaque_access_token(idp: &Idp, grant: &Grant<'_>, now: Timestamp) -> (String, OpaqueAccessToken) {
+fn opaque_access_token(
+    idp: &Idp,
+    grant: &Grant<'_>,
+    jkt: Option<&str>,
+    now: Timestamp,
+) -> (String, OpaqueAccessToken) {
     let row = OpaqueAccessToken {
         client_id: grant.client.client_id.clone(),
         user_id: grant.user.user_id.clone(),
@@ -241,6 +264,7 @@ fn opaque_access_token(idp: &Idp, grant: &Grant<'_>, now: Timestamp) -> (String,
         refresh_token_id: grant.refresh_token_id.cloned(),
         scope: grant.scope.to_vec(),
         custom_claims: custom_claims(grant.id_token_claims, grant.scope),
+        dpop_jkt: jkt.map(str::to_owned),
         expires_at: now.plus_secs(OPAQUE_LIFETIME_SECS),
     };
     (random_token(&*idp.random, CREDENTIAL_LENGTH), row)
@@ -275,6 +299,13 @@ fn half_hash(token: &str) -> String {
 pub(crate) struct AccessToken {
     pub user_id: UserId,
     pub scope: Vec<String>,
+    pub dpop_jkt: Option<String>,
+}
+
+/// `cnf` (RFC 9449 §6.1).
+#[derive(Deserialize)]
+struct Confirmation {
+    jkt: String,
 }
 
 /// Reads an access token in JWT form that was issued here for `/userinfo`, among others, and has not expired.
@@ -292,6 +323,7 @@ pub(crate) async fn verify_access_token(
         exp: i64,
         azp: String,
         scope: String,
+        cnf: Option<Confirmation>,
     }
     let Some(claims) = verify::<Claims>(idp, ctx, token, now).await? else { return Ok(None) };
     let right = claims.iss == ctx.issuer
@@ -301,6 +333,7 @@ pub(crate) async fn verify_access_token(
     Ok(right.then(|| AccessToken {
         user_id: UserId::new(claims.sub),
         scope: claims.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+        dpop_jkt: claims.cnf.map(|cnf| cnf.jkt),
     }))
 }
 

@@ -13,7 +13,7 @@ use crate::authorize::AuthorizeInput;
 use crate::credential::hash_credential;
 use crate::error::ServerError;
 use crate::post_login::log_entry;
-use crate::revocation::{Ended, session_ended};
+use crate::revocation::{self, Event};
 use crate::{Idp, RequestContext};
 
 /// What became of the token in this request.
@@ -141,7 +141,8 @@ async fn with_session(
 ) -> Result<Transfer, ServerError> {
     match session {
         Some(session) if session.user_id != accepted.user.user_id => {
-            session_ended(tx, &session.id, Ended::OtherUserTransfer, now).await?;
+            tx.lock_user(&session.user_id).await?;
+            revocation::apply(tx, Event::SessionReplaced(&session.id), now).await?;
             warn(tx, ctx, client, "The session transfer token belongs to another user than the session", now)
                 .await?;
             Ok(Transfer::OtherUser)

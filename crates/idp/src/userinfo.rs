@@ -6,24 +6,58 @@ use serde_json::{Map, Value, json};
 use storage::TenantTx;
 
 use crate::credential::hash_credential;
+use crate::dpop::{self, Nonce, Target};
 use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
+
+/// How the access token was presented.
+#[derive(Clone, Copy)]
+pub enum Presented<'a> {
+    /// Alone (RFC 6750 §2).
+    Bearer(&'a str),
+    /// With a proof of possession of the key that it is bound to (RFC 9449 §7.1).
+    Dpop {
+        /// The access token.
+        token: &'a str,
+        /// The `DPoP` header.
+        proof: &'a str,
+        /// The HTTP method of the request.
+        method: &'a str,
+    },
+}
 
 /// What a valid access token shows.
 struct Shown {
     user_id: UserId,
     scope: Vec<String>,
     custom_claims: Map<String, Value>,
+    dpop_jkt: Option<String>,
 }
 
 /// The user's claims of this moment, those that the access token's scopes ask for. An opaque access token ends with
 /// the session and the refresh token that it came from; one in JWT form ends by expiry.
 ///
 /// # Errors
-/// `invalid_token` (401), also for a blocked or deleted user; `insufficient_scope` (403) without `openid` (RFC 6750
-/// §3.1).
-pub async fn userinfo(idp: &Idp, ctx: &RequestContext, bearer: &str) -> Result<Map<String, Value>, IdpError> {
+/// `invalid_token` (401), also for a blocked or deleted user, and for a bound token without a proof of its key;
+/// `invalid_dpop_proof` and `use_dpop_nonce` (401); `insufficient_scope` (403) without `openid` (RFC 6750 §3.1).
+pub async fn userinfo(
+    idp: &Idp,
+    ctx: &RequestContext,
+    presented: Presented<'_>,
+) -> Result<Map<String, Value>, IdpError> {
     let now = idp.now();
-    let Some(shown) = read(idp, ctx, bearer, now).await? else { return Err(invalid()) };
+    let (token, jkt) = match presented {
+        Presented::Bearer(token) => (token, None),
+        Presented::Dpop { token, proof, method } => {
+            let target =
+                Target { method, path: "userinfo", access_token: Some(token), nonce: Nonce::Optional };
+            (token, Some(dpop::accept(idp, ctx, proof, &target).await?))
+        }
+    };
+    let Some(shown) = read(idp, ctx, token, now).await? else { return Err(invalid()) };
+    // Neither without its key nor with any (RFC 9449 §7.1, §7.2).
+    if shown.dpop_jkt != jkt {
+        return Err(invalid());
+    }
     if !shown.scope.iter().any(|scope| scope == "openid") {
         return Err(IdpError::oauth(ErrorCode::InsufficientScope, "The access token lacks the scope openid"));
     }
@@ -42,23 +76,29 @@ fn invalid() -> IdpError {
 async fn read(
     idp: &Idp,
     ctx: &RequestContext,
-    bearer: &str,
+    presented: &str,
     now: Timestamp,
 ) -> Result<Option<Shown>, ServerError> {
-    if bearer.contains('.') {
-        let token = tokens::verify_access_token(idp, ctx, bearer, now).await?;
+    if presented.contains('.') {
+        let token = tokens::verify_access_token(idp, ctx, presented, now).await?;
         return Ok(token.map(|token| Shown {
             user_id: token.user_id,
             scope: token.scope,
             custom_claims: Map::new(),
+            dpop_jkt: token.dpop_jkt,
         }));
     }
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let Some(token) = tx.access_token(&hash_credential(bearer)).await? else { return Ok(None) };
+    let Some(token) = tx.access_token(&hash_credential(presented)).await? else { return Ok(None) };
     if now >= token.expires_at || !origin_lives(&mut tx, &token, now).await? {
         return Ok(None);
     }
-    Ok(Some(Shown { user_id: token.user_id, scope: token.scope, custom_claims: token.custom_claims }))
+    Ok(Some(Shown {
+        user_id: token.user_id,
+        scope: token.scope,
+        custom_claims: token.custom_claims,
+        dpop_jkt: token.dpop_jkt,
+    }))
 }
 
 async fn origin_lives(

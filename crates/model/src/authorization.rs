@@ -1,14 +1,20 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{ClientId, PendingAuthorizationId, RefreshTokenId, SessionId, Timestamp, UserId};
 
-/// What a client asked for at `/authorize`, after all checks. Stored with the login under way, so that no later step
+/// What a client asked for at `/authorize` or `/oauth/device/code`, after all checks. Stored with the login under way, so that no later step
 /// can change it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     /// The client.
     pub client_id: ClientId,
+    /// For a device that waits for this login (RFC 8628): the hash of its device code. There is no redirect then, and
+    /// `redirect_uri` is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_code_hash: Option<String>,
     /// A registered one, byte for byte.
     pub redirect_uri: String,
     /// Whether the request named it: then the code exchange must, too (RFC 6749 §4.1.3).
@@ -25,6 +31,9 @@ pub struct AuthorizationRequest {
     pub nonce: Option<String>,
     /// S256 only.
     pub code_challenge: Option<String>,
+    /// Thumbprint of the key that the code exchange must prove possession of (RFC 9449 §10).
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
     /// As sent.
     pub prompt: Vec<String>,
     /// In seconds.
@@ -39,6 +48,46 @@ pub struct AuthorizationRequest {
     pub response_mode: Option<String>,
     /// The parameters as sent, without credentials, for `event.request.query`.
     pub query: Map<String, Value>,
+}
+
+/// What a client pushed, to be redeemed at `/authorize` by its `request_uri` (RFC 9126).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedAuthorizationRequest {
+    /// Who pushed it, and who alone may use it.
+    pub client_id: ClientId,
+    /// As sent, without credentials.
+    pub parameters: BTreeMap<String, String>,
+    /// When it was pushed.
+    pub created_at: Timestamp,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+/// A device that waits for its user (RFC 8628).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceCode {
+    /// What it asked for.
+    pub request: AuthorizationRequest,
+    /// What its user said.
+    pub decision: DeviceDecision,
+    /// When it asked.
+    pub created_at: Timestamp,
+    /// After it, it asks again.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceDecision {
+    /// Nothing yet.
+    Pending,
+    /// Its user logged in for it. The login stands among the authorization codes.
+    Approved,
+    /// Its user, or an Action, refused it.
+    Denied {
+        /// For the device.
+        reason: String,
+    },
 }
 
 /// Where a request came from, as the server knows it.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ClientId;
+use crate::{ClientId, Timestamp};
 
 /// An OAuth client of a tenant ("application" in the dialect). Stored as JSON: field names are those of the
 /// Management API.
@@ -42,6 +42,18 @@ pub struct Client {
     /// Whether the header `auth0-forwarded-for` is believed when this client authenticated with its secret.
     #[serde(default)]
     pub is_token_endpoint_ip_header_trusted: bool,
+    /// Whether `/authorize` takes only pushed requests from it (RFC 9126 §6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// Its public keys, when it authenticates with `private_key_jwt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_authentication_methods: Option<ClientAuthenticationMethods>,
+    /// Every token request must have a DPoP proof (`dpop_bound_access_tokens` of RFC 9449 §5.2).
+    #[serde(default)]
+    pub require_proof_of_possession: bool,
+    /// The API that this client is the back end of: it may introspect the API's access tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_server_identifier: Option<String>,
 }
 
 fn default_id_token_lifetime() -> i64 {
@@ -69,6 +81,53 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretPost,
     /// HTTP Basic.
     ClientSecretBasic,
+    /// An assertion signed with a key of [`Client::client_authentication_methods`] (RFC 7523 §2.2).
+    PrivateKeyJwt,
+}
+
+/// `client_authentication_methods` of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientAuthenticationMethods {
+    /// The one method that uses keys.
+    pub private_key_jwt: PrivateKeyJwt,
+}
+
+/// `client_authentication_methods.private_key_jwt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivateKeyJwt {
+    /// One or two, so that a key can be changed without a gap.
+    pub credentials: Vec<PublicKeyCredential>,
+}
+
+/// A public key of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKeyCredential {
+    /// As `cred_...`.
+    pub id: String,
+    /// The `kid` of assertions that its private key signs: the key's thumbprint (RFC 7638).
+    pub kid: String,
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// The one algorithm that it is used with.
+    pub alg: AssertionAlgorithm,
+    /// The key as PEM `PUBLIC KEY` (RFC 7468 §13).
+    pub pem: String,
+    /// After it, the key is no longer believed.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How a client's assertion may be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the variants are the values of RFC 7518 §3.1")]
+pub enum AssertionAlgorithm {
+    RS256,
+    RS384,
+    PS256,
+    ES256,
 }
 
 /// `session_transfer` of a client (`reference/native-to-web.md` section 2.1).
@@ -175,6 +234,56 @@ pub struct ResourceServer {
     /// Lifetime of its access tokens in seconds.
     #[serde(default = "default_access_token_lifetime")]
     pub token_lifetime_secs: i64,
+    /// What its access tokens look like.
+    #[serde(default)]
+    pub token_dialect: TokenDialect,
+    /// Whether its access tokens are bound to a key; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_of_possession: Option<ProofOfPossession>,
+}
+
+/// What an API's access tokens look like. The dialect's `_authz` forms need permissions, which this server does not
+/// have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenDialect {
+    /// The dialect's own profile.
+    #[default]
+    AccessToken,
+    /// RFC 9068.
+    Rfc9068Profile,
+}
+
+/// `proof_of_possession` of an API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofOfPossession {
+    /// How possession is proved.
+    pub mechanism: PossessionMechanism,
+    /// Whether a token without a proof is refused.
+    #[serde(default)]
+    pub required: bool,
+    /// Of whom it is required.
+    #[serde(default)]
+    pub required_for: RequiredFor,
+}
+
+/// How possession of a key is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PossessionMechanism {
+    /// RFC 9449.
+    Dpop,
+}
+
+/// Of whom an API requires a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variants are the values of the Management API")]
+pub enum RequiredFor {
+    PublicClients,
+    #[default]
+    AllClients,
 }
 
 fn default_access_token_lifetime() -> i64 {

@@ -14,10 +14,15 @@ mod token;
 mod user;
 
 pub use action::{Action, ActionBinding, ActionVersion, Execution};
-pub use authorization::{AuthorizationCode, AuthorizationRequest, PendingAuthorization, RequestOrigin};
+pub use authorization::{
+    AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,
+    PushedAuthorizationRequest, RequestOrigin,
+};
 pub use client::{
-    AppType, Client, ClientGrant, DeviceBinding, RefreshTokenSettings, ResourceServer, RotationType,
-    SessionTransfer, TokenEndpointAuthMethod, TransferMethod,
+    AppType, AssertionAlgorithm, Client, ClientAuthenticationMethods, ClientGrant, DeviceBinding,
+    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, RefreshTokenSettings,
+    RequiredFor, ResourceServer, RotationType, SessionTransfer, TokenDialect, TokenEndpointAuthMethod,
+    TransferMethod,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use id::{
@@ -27,6 +32,6 @@ pub use id::{
 pub use log::{LogEntry, LogType};
 pub use random::{RandomSource, SystemRandom, random_token};
 pub use session::{AuthenticationMethod, Device, Session};
-pub use tenant::{SessionSettings, SigningKey, SigningKeyState, Tenant};
+pub use tenant::{SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use token::{OpaqueAccessToken, RefreshToken, SessionTransferToken};
 pub use user::{Connection, Identity, Role, User};

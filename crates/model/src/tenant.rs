@@ -15,8 +15,20 @@ pub struct Tenant {
     pub allowed_logout_urls: Vec<String>,
     /// How long its sessions live.
     pub sessions: SessionSettings,
+    /// What is on or off in it.
+    pub flags: TenantFlags,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// `flags` of the tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TenantFlags {
+    /// `/oauth/revoke` ends all refresh tokens of the same user, client and audience, not only the one that is sent.
+    pub revoke_refresh_token_grant: bool,
+    /// Its clients may push authorization requests (RFC 9126). In the dialect, this one stands beside `flags`.
+    pub pushed_authorization_requests_supported: bool,
 }
 
 /// The tenant's limits on sessions, in seconds (`reference/native-to-web.md` section 2.3).

@@ -39,6 +39,8 @@ pub struct RefreshToken {
     pub revoked_at: Option<Timestamp>,
     /// Whether it rotates.
     pub rotating: bool,
+    /// Thumbprint of the key that every use must prove possession of (RFC 9449 §5).
+    pub dpop_jkt: Option<String>,
     /// Where it was used from.
     pub device: Device,
     /// Set by Actions; at most 25 entries.
@@ -93,6 +95,8 @@ pub struct OpaqueAccessToken {
     pub scope: Vec<String>,
     /// What an Action added to the ID token.
     pub custom_claims: Map<String, Value>,
+    /// Thumbprint of the key that it is bound to (RFC 9449 §6).
+    pub dpop_jkt: Option<String>,
     /// Its end.
     pub expires_at: Timestamp,
 }

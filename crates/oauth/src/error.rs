@@ -1,5 +1,5 @@
-/// The error codes that this server uses (RFC 6749 §4.1.2.1 and §5.2, OIDC Core §3.1.2.6, RFC 6750 §3.1, and two of the
-/// dialect).
+/// The error codes that this server uses (RFC 6749 §4.1.2.1 and §5.2, OIDC Core §3.1.2.6, RFC 6750 §3.1, RFC 9449
+/// §5 and §8, and two of the dialect).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each variant's code is spelled in `as_str`")]
 pub enum ErrorCode {
@@ -17,8 +17,14 @@ pub enum ErrorCode {
     AccountSelectionRequired,
     RequestNotSupported,
     RequestUriNotSupported,
+    InvalidRequestUri,
+    AuthorizationPending,
+    SlowDown,
+    ExpiredToken,
     InvalidToken,
     InsufficientScope,
+    InvalidDpopProof,
+    UseDpopNonce,
     TooManyRequests,
     TooManyAttempts,
     ServerError,
@@ -44,8 +50,14 @@ impl ErrorCode {
             Self::AccountSelectionRequired => "account_selection_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::TooManyRequests => "too_many_requests",
             Self::TooManyAttempts => "too_many_attempts",
             Self::ServerError => "server_error",
@@ -59,10 +71,13 @@ impl ErrorCode {
     pub fn default_status(self) -> u16 {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
-            Self::InvalidGrant | Self::UnauthorizedClient | Self::AccessDenied | Self::InsufficientScope => {
-                403
-            }
-            Self::TooManyRequests | Self::TooManyAttempts => 429,
+            Self::InvalidGrant
+            | Self::UnauthorizedClient
+            | Self::AccessDenied
+            | Self::InsufficientScope
+            | Self::AuthorizationPending
+            | Self::ExpiredToken => 403,
+            Self::TooManyRequests | Self::TooManyAttempts | Self::SlowDown => 429,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,
@@ -80,12 +95,14 @@ pub struct OAuthError {
     pub description: String,
     /// Overrides the status of the code at an endpoint that answers JSON.
     pub status: Option<u16>,
+    /// `Retry-After` (RFC 9110 §10.2.3): the same request may do after so many seconds.
+    pub retry_after_secs: Option<i64>,
 }
 
 impl OAuthError {
     /// With the status of the code.
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
-        Self { code, description: description.into(), status: None }
+        Self { code, description: description.into(), status: None, retry_after_secs: None }
     }
 
     /// `invalid_request` with this description.
@@ -139,6 +156,9 @@ mod tests {
             (ErrorCode::InvalidGrant, 403),
             (ErrorCode::UnauthorizedClient, 403),
             (ErrorCode::AccessDenied, 403),
+            (ErrorCode::AuthorizationPending, 403),
+            (ErrorCode::ExpiredToken, 403),
+            (ErrorCode::SlowDown, 429),
             (ErrorCode::TooManyAttempts, 429),
             (ErrorCode::ServerError, 500),
         ] {

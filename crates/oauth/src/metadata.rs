@@ -1,16 +1,19 @@
 use serde::{Deserialize, Serialize};
 
-/// The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3). All of it is true: what is not listed is refused.
+/// The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3, RFC 9449 §5.1). All of it is true: what is not listed is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the two specifications")]
 pub struct Metadata {
     pub issuer: String,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
+    pub device_authorization_endpoint: String,
     pub userinfo_endpoint: String,
     pub jwks_uri: String,
     pub revocation_endpoint: String,
     pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed_authorization_request_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
     pub response_types_supported: Vec<String>,
     pub response_modes_supported: Vec<String>,
@@ -20,6 +23,7 @@ pub struct Metadata {
     pub id_token_signing_alg_values_supported: Vec<String>,
     pub token_endpoint_auth_methods_supported: Vec<String>,
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    pub dpop_signing_alg_values_supported: Vec<String>,
     pub claim_types_supported: Vec<String>,
     pub claims_supported: Vec<String>,
     pub authorization_response_iss_parameter_supported: bool,
@@ -28,9 +32,10 @@ pub struct Metadata {
     pub request_uri_parameter_supported: bool,
 }
 
-/// The metadata of this issuer, which ends in a slash. Nothing in it comes from the request.
+/// The metadata of this issuer, which ends in a slash, with or without pushed authorization requests (RFC 9126 §5).
+/// Nothing in it comes from the request.
 #[must_use]
-pub fn metadata(issuer: &str) -> Metadata {
+pub fn metadata(issuer: &str, pushed_authorization_requests: bool) -> Metadata {
     let at = |path: &str| format!("{issuer}{path}");
     let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
     let auth_methods = list(&["none", "client_secret_basic", "client_secret_post"]);
@@ -38,19 +43,27 @@ pub fn metadata(issuer: &str) -> Metadata {
         issuer: issuer.to_owned(),
         authorization_endpoint: at("authorize"),
         token_endpoint: at("oauth/token"),
+        device_authorization_endpoint: at("oauth/device/code"),
         userinfo_endpoint: at("userinfo"),
         jwks_uri: at(".well-known/jwks.json"),
         revocation_endpoint: at("oauth/revoke"),
         end_session_endpoint: at("oidc/logout"),
+        pushed_authorization_request_endpoint: pushed_authorization_requests.then(|| at("oauth/par")),
         scopes_supported: list(&["openid", "profile", "email", "phone", "address", "offline_access"]),
         response_types_supported: list(&["code"]),
         response_modes_supported: list(&["query"]),
-        grant_types_supported: list(&["authorization_code", "refresh_token", "client_credentials"]),
+        grant_types_supported: list(&[
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ]),
         code_challenge_methods_supported: list(&["S256"]),
         subject_types_supported: list(&["public"]),
         id_token_signing_alg_values_supported: list(&["RS256"]),
         token_endpoint_auth_methods_supported: auth_methods.clone(),
         revocation_endpoint_auth_methods_supported: auth_methods,
+        dpop_signing_alg_values_supported: list(&["ES256", "RS256"]),
         claim_types_supported: list(&["normal"]),
         claims_supported: list(&[
             "iss",
@@ -86,7 +99,7 @@ mod tests {
 
     #[test]
     fn every_address_is_below_the_issuer() {
-        let document = serde_json::to_value(metadata("https://acme.example:8443/")).unwrap();
+        let document = serde_json::to_value(metadata("https://acme.example:8443/", true)).unwrap();
         assert_eq!(document["issuer"], "https://acme.example:8443/");
         for (name, value) in document.as_object().unwrap() {
             if name.ends_with("_endpoint") || name == "jwks_uri" {
@@ -94,6 +107,7 @@ mod tests {
                 assert!(!value.as_str().unwrap()[8..].contains("//"), "{name}");
             }
         }
+        assert!(metadata("https://acme.example/", false).pushed_authorization_request_endpoint.is_none());
         assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
     }
 }

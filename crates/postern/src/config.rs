@@ -84,6 +84,20 @@ pub struct Database {
     pub url: String,
 }
 
+impl Database {
+    /// The URL for people: without user, password and parameters.
+    pub fn shown(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://").filter(|_| !self.url.starts_with("sqlite:"))
+        else {
+            return self.url.clone();
+        };
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        format!("{scheme}://{host}/{path}")
+    }
+}
+
 /// `[encryption]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -300,6 +314,24 @@ mod tests {
         assert!(error("[server]\ntls_key = \"a\"\ntls_certificate = \"b\"").contains("https"));
         let proxied = "[server]\nlisten = \"0.0.0.0:80\"\nscheme = \"https\"\ntrusted_proxies = [\"10.0.0.1\", \"10.1.0.0/16\"]";
         assert!(Config::from_toml(proxied).is_ok());
+    }
+
+    #[test]
+    fn a_database_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("sqlite:a@b.db", "sqlite:a@b.db"),
+            ("sqlite://a@b.db", "sqlite://a@b.db"),
+            ("postgres://db.example/postern", "postgres://db.example/postern"),
+            (
+                "postgresql://ann:secret@db.example:5432/postern?sslmode=require",
+                "postgresql://db.example:5432/postern",
+            ),
+            ("postgres://ann:s@cret@db.example?password=secret", "postgres://db.example/"),
+            ("postgres:///postern?host=/run/postgresql&password=secret", "postgres:///postern"),
+        ] {
+            let config = Config::from_toml(&format!("[database]\nurl = \"{url}\"")).expect("valid");
+            assert_eq!(config.database.shown(), shown);
+        }
     }
 
     #[test]

@@ -7,7 +7,6 @@ mod cli;
 mod commands;
 mod config;
 mod encryption;
-mod executor;
 mod exit_code;
 mod network;
 mod render;

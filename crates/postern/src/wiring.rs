@@ -4,20 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use action_runtime::{Runtime, RuntimeConfig};
-use idp::{Idp, NetworkData, NoNetworkData, Vault};
+use idp::{Idp, NetworkData, NoNetworkData, PasswordQueue, Vault};
 use model::{SystemClock, SystemRandom, TenantId};
+use postern::executor::SandboxExecutor;
 use storage::{SchemaState, Storage};
 
 use crate::config::Config;
 use crate::encryption;
-use crate::executor::SandboxExecutor;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::network::AsnDatabase;
+
+/// How many password hashes are computed at a time: 19 MiB each.
+const PASSWORDS_RUNNING: usize = 8;
+/// How many may wait or run. Beyond them, a login is told to come back.
+const PASSWORDS_QUEUED: usize = 256;
 
 /// What is done about a database that is not there or not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// A SQLite file that is not there is made; a schema that is behind is refused.
+    /// A SQLite file that is not there is made; a schema that is behind is refused. On PostgreSQL nothing is made: which
+    /// of several nodes would do it?
     CreateOnly,
     /// A database that is not there is an error.
     MustExist,
@@ -25,29 +31,35 @@ pub enum Schema {
 
 /// Opens the database.
 pub async fn open_storage(config: &Config, schema: Schema) -> Result<Storage, Failure> {
-    let url = &config.database.url;
+    let url = config.database.shown();
     let is_new = config.sqlite_path().is_some_and(|path| !path.exists());
     if is_new && schema == Schema::MustExist {
         let text = format!("there is no database at {url}; `postern migrate` or `postern serve` creates it");
         return Err(Failure::new(ExitCode::Database, text));
     }
-    let storage =
-        Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
+    let storage = Storage::open(&config.database.url)
+        .await
+        .or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
     if is_new {
         storage.migrate().await.or_exit(ExitCode::Database, "cannot create the schema")?;
         tracing::info!(database = %url, "database created");
     }
     match storage.check_schema().await.or_exit(ExitCode::Database, "cannot read the schema")? {
         SchemaState::Current => Ok(storage),
+        // A node that is started anew while the others are being replaced must come back.
+        SchemaState::Ahead => {
+            tracing::warn!("a newer version of postern has added to the database's schema");
+            Ok(storage)
+        }
         SchemaState::Behind { pending } => Err(Failure::new(
             ExitCode::Database,
             format!(
                 "the database's schema is behind by {pending} migrations: back it up, then run `postern migrate`"
             ),
         )),
-        SchemaState::Ahead => Err(Failure::new(
+        SchemaState::Incompatible => Err(Failure::new(
             ExitCode::Database,
-            "the database's schema is newer than this program: use the version of postern that migrated it",
+            "a newer version of postern has changed the database's schema: use that version",
         )),
     }
 }
@@ -119,6 +131,7 @@ pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<
         random,
         actions: Arc::new(executor),
         vault: Vault::new(key),
+        passwords: PasswordQueue::new(PASSWORDS_RUNNING, PASSWORDS_QUEUED),
         network,
         limits: config.actions.limits(),
     };

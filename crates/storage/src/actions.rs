@@ -10,11 +10,12 @@ const POST_LOGIN: &str = "post-login";
 impl Storage {
     /// The artifact of that digest: what kind it is, as JSON, and its bytes.
     pub async fn artifact(&self, digest: &str) -> Result<Option<(String, Vec<u8>)>, StorageError> {
-        let row = sqlx::query("SELECT digest, kind, bytes FROM artifacts WHERE digest = $1")
-            .bind(digest)
-            .fetch_optional(&self.reader)
-            .await?;
-        let Some(row) = row.map(|row| Record { table: "artifacts", id_column: "digest", row }) else {
+        let digest = digest.to_owned();
+        let sql = "SELECT digest, kind, bytes FROM artifacts WHERE digest = $1";
+        let rows = self.read(|| sqlx::query(sql).bind(digest.clone())).await?;
+        let Some(row) =
+            rows.into_iter().next().map(|row| Record { table: "artifacts", id_column: "digest", row })
+        else {
             return Ok(None);
         };
         Ok(Some((row.text("kind")?, row.bytes("bytes")?)))
@@ -49,7 +50,7 @@ impl TenantTx {
         sealed_secrets: Option<&str>,
         now: Timestamp,
     ) -> Result<ActionVersion, StorageError> {
-        // The update locks the row, so that two deployments of one name come one after the other.
+        self.lock_settings().await?;
         let query = self
             .sql(
                 "INSERT INTO actions (tenant_id, id, name, created_at, deployed_version) VALUES ($1, $2, $3, $4, 1)

@@ -21,13 +21,16 @@ impl TenantTx {
 
     /// Makes or replaces the client.
     pub async fn put_client(&mut self, client: &Client) -> Result<(), StorageError> {
+        let cascades =
+            client.session_transfer.as_ref().is_none_or(|settings| settings.enforce_cascade_revocation);
         let query = self
             .sql(
-                "INSERT INTO clients (tenant_id, id, data) VALUES ($1, $2, $3)
-                 ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data",
+                "INSERT INTO clients (tenant_id, id, data, cascades) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data, cascades = excluded.cascades",
             )
             .bind(client.client_id.as_str())
-            .bind(to_json(client)?);
+            .bind(to_json(client)?)
+            .bind(i64::from(cascades));
         self.run(query).await.map(drop)
     }
 

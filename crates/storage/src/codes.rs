@@ -78,16 +78,16 @@ impl TenantTx {
         self.run(query).await.map(drop)
     }
 
-    /// Spends all codes of the session.
-    pub async fn revoke_codes_of_session(
+    /// Notes the hash of the opaque access token that the code's exchange issued.
+    pub async fn set_code_access_token(
         &mut self,
-        session: &SessionId,
-        now: Timestamp,
+        hash: &str,
+        access_token: &str,
     ) -> Result<(), StorageError> {
         let query = self
-            .sql("UPDATE codes SET used_at = $3 WHERE tenant_id = $1 AND session_id = $2 AND used_at IS NULL")
-            .bind(session.as_str())
-            .bind(now.as_ms());
+            .sql("UPDATE codes SET issued_access_token = $3 WHERE tenant_id = $1 AND hash = $2")
+            .bind(hash)
+            .bind(access_token);
         self.run(query).await.map(drop)
     }
 }

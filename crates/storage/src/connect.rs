@@ -1,30 +1,48 @@
-//! Where the database is, and how its connections are set up.
+//! The database: where it is, its schema, and transactions within one tenant.
 
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
-use std::path::Path;
-
-use model::TenantId;
-use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
+use model::{TenantId, Timestamp, UserId};
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::migrate::Migrator;
 use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Transaction};
 
-use crate::StorageError;
 use crate::row::Record;
+use crate::{StorageError, postgres, sqlite};
 
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 
-/// WAL: readers do not wait for the writer. FULL: what is committed survives a power cut.
-const WRITER_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
-const READER_SETUP: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
-const READERS: u32 = 8;
+/// How the description of a migration begins that programs of before it cannot work with. All others only add.
+const BREAKING: &str = "breaking";
 
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Storage {
     pub(crate) reader: AnyPool,
     pub(crate) writer: AnyPool,
+    kind: DatabaseKind,
+}
+
+/// Which program keeps the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// A file, used by one node.
+    Sqlite,
+    /// A server, used by any number of nodes.
+    Postgres,
+}
+
+/// What the database says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseInfo {
+    /// Which program it is.
+    pub kind: DatabaseKind,
+    /// Of which version.
+    pub version: String,
+    /// Its clock, when it is on another machine than ours may be.
+    pub clock: Option<Timestamp>,
+    /// The settings by which an answered request may be lost with the machine, as `name = value`.
+    pub not_durable: Vec<String>,
 }
 
 /// How the tables compare with this program.
@@ -37,59 +55,98 @@ pub enum SchemaState {
         /// So many migrations.
         pending: usize,
     },
-    /// A newer program has changed them.
+    /// A newer program has added to them: this one works as before.
     Ahead,
+    /// A newer program has changed them: this one must not use them.
+    Incompatible,
 }
 
 impl Storage {
-    /// Opens `sqlite:path/to/file.db`. A file that is not there is made, for its owner only. Tables are made by
-    /// [`Storage::migrate`].
+    /// Opens `sqlite:path/to/file.db` or `postgres://user:password@host/database`. A SQLite file that is not there is
+    /// made, for its owner only. Tables are made by [`Storage::migrate`].
     pub async fn open(url: &str) -> Result<Self, StorageError> {
-        let path = url
-            .strip_prefix("sqlite:")
-            .map(|rest| rest.strip_prefix("//").unwrap_or(rest))
-            .filter(|path| {
-                !path.is_empty() && !path.starts_with(":memory:") && !path.contains(['?', '#', '\0'])
-            })
-            .ok_or_else(|| StorageError::Url(url.to_owned()))?;
-        create_file(Path::new(path))
-            .map_err(|source| StorageError::File { path: path.to_owned(), source })?;
-
         sqlx::any::install_default_drivers();
-        let options: AnyConnectOptions = format!("sqlite:{}?mode=rw", escape(path)).parse()?;
-        // The writer comes first: it sets the journal's mode, which is the file's.
-        let writer = pool(1, WRITER_SETUP).connect_with(options.clone()).await?;
-        let reader = pool(READERS, READER_SETUP).connect_with(options).await?;
-        Ok(Self { reader, writer })
+        if postgres::is_url(url) {
+            let pool = postgres::open(url).await?;
+            return Ok(Self { reader: pool.clone(), writer: pool, kind: DatabaseKind::Postgres });
+        }
+        let (reader, writer) = sqlite::open(sqlite::path(url).ok_or(StorageError::Url)?).await?;
+        Ok(Self { reader, writer, kind: DatabaseKind::Sqlite })
     }
 
-    /// Brings the tables up to date. Harmless when they are.
+    fn migrator(&self) -> &'static Migrator {
+        match self.kind {
+            DatabaseKind::Sqlite => &SQLITE,
+            DatabaseKind::Postgres => &POSTGRES,
+        }
+    }
+
+    /// Brings the tables up to date. Harmless when they are. Of several that do it at once, one does, the others wait.
     pub async fn migrate(&self) -> Result<(), StorageError> {
-        Ok(SQLITE.run(&self.writer).await?)
+        Ok(self.migrator().run(&self.writer).await?)
     }
 
     /// Compares the tables with this program; changes nothing.
     pub async fn check_schema(&self) -> Result<SchemaState, StorageError> {
-        let known: Vec<i64> = SQLITE.iter().map(|migration| migration.version).collect();
-        let there: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
-        )
-        .fetch_one(&self.reader)
-        .await?;
-        let applied: Vec<i64> = if there == 0 {
+        let known: Vec<i64> = self.migrator().iter().map(|migration| migration.version).collect();
+        let table = match self.kind {
+            DatabaseKind::Sqlite => {
+                "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
+            }
+            DatabaseKind::Postgres => {
+                "SELECT COUNT(*) FROM information_schema.tables
+                 WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
+            }
+        };
+        let there: i64 = sqlx::query_scalar(table).fetch_one(&self.reader).await?;
+        let applied: Vec<(i64, String)> = if there == 0 {
             Vec::new()
         } else {
-            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+            sqlx::query_as("SELECT version, description FROM _sqlx_migrations WHERE success")
                 .fetch_all(&self.reader)
                 .await?
         };
-        if applied.iter().any(|version| !known.contains(version)) {
-            return Ok(SchemaState::Ahead);
-        }
-        Ok(match known.iter().filter(|version| !applied.contains(version)).count() {
-            0 => SchemaState::Current,
-            pending => SchemaState::Behind { pending },
+        let pending =
+            known.iter().filter(|version| !applied.iter().any(|(applied, _)| applied == *version)).count();
+        let mut newer = applied.iter().filter(|(version, _)| !known.contains(version));
+        let mut breaks = newer.clone().filter(|(_, description)| description.starts_with(BREAKING));
+        Ok(if breaks.next().is_some() {
+            SchemaState::Incompatible
+        } else if pending > 0 {
+            SchemaState::Behind { pending }
+        } else if newer.next().is_some() {
+            SchemaState::Ahead
+        } else {
+            SchemaState::Current
         })
+    }
+
+    /// What the database says about itself.
+    pub async fn info(&self) -> Result<DatabaseInfo, StorageError> {
+        let kind = self.kind;
+        let (version, clock, not_durable) = match kind {
+            DatabaseKind::Sqlite => {
+                let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.reader).await?;
+                (version, None, Vec::new())
+            }
+            DatabaseKind::Postgres => {
+                let (version, clock): (String, i64) = sqlx::query_as(
+                    "SELECT current_setting('server_version'),
+                         CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+                )
+                .fetch_one(&self.reader)
+                .await?;
+                let off = sqlx::query_scalar(
+                    "SELECT CAST(name || ' = ' || setting AS TEXT) FROM pg_settings
+                     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+                     ORDER BY name",
+                )
+                .fetch_all(&self.reader)
+                .await?;
+                (version, Some(Timestamp::from_ms(clock)), off)
+            }
+        };
+        Ok(DatabaseInfo { kind, version, clock, not_durable })
     }
 
     /// Ends all connections, when their transactions have ended.
@@ -98,14 +155,47 @@ impl Storage {
         self.writer.close().await;
     }
 
-    /// A transaction that may write. There is one at a time: run no Action, password hash or outgoing request in it.
+    /// A transaction that may write. On SQLite there is one at a time: run no Action, password hash or outgoing request
+    /// in it. On PostgreSQL they run side by side: one that reads and then writes by what it has read takes
+    /// [`TenantTx::lock_user`] or [`TenantTx::lock_settings`] first.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
-        Ok(TenantTx::new(self.writer.begin_with("BEGIN IMMEDIATE").await?, tenant))
+        let tx = match self.kind {
+            DatabaseKind::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            DatabaseKind::Postgres => self.begin_postgres(postgres::BEGIN).await?,
+        };
+        Ok(TenantTx::new(tx, tenant, self.kind))
     }
 
     /// A transaction that only reads, all from one moment. Dropping it is enough.
     pub async fn begin_read(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
-        Ok(TenantTx::new(self.reader.begin().await?, tenant))
+        let tx = match self.kind {
+            DatabaseKind::Sqlite => self.reader.begin().await?,
+            DatabaseKind::Postgres => self.begin_postgres(postgres::BEGIN_READ).await?,
+        };
+        Ok(TenantTx::new(tx, tenant, self.kind))
+    }
+
+    /// Nothing has happened yet in a transaction that cannot begin: after the server was away, each connection of the
+    /// pool may be a dead one.
+    async fn begin_postgres(&self, begin: &'static str) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        for _ in 0..postgres::CONNECTIONS {
+            match self.writer.begin_with(begin).await {
+                Err(error) if postgres::is_lost(&error) => {}
+                outcome => return outcome,
+            }
+        }
+        self.writer.begin_with(begin).await
+    }
+
+    /// All rows of a statement that reads, outside of any transaction.
+    pub(crate) async fn read(&self, statement: impl Fn() -> Statement) -> Result<Vec<AnyRow>, sqlx::Error> {
+        for _ in 0..postgres::CONNECTIONS {
+            match statement().fetch_all(&self.reader).await {
+                Err(error) if postgres::is_lost(&error) => {}
+                outcome => return outcome,
+            }
+        }
+        statement().fetch_all(&self.reader).await
     }
 }
 
@@ -114,18 +204,20 @@ impl Storage {
 pub struct TenantTx {
     tx: Transaction<'static, Any>,
     tenant: String,
+    kind: DatabaseKind,
     /// All statements so far, for the test of their query plans.
     #[cfg(test)]
     pub(crate) seen: std::sync::Mutex<Vec<&'static str>>,
 }
 
-type Statement = Query<'static, Any, AnyArguments>;
+pub(crate) type Statement = Query<'static, Any, AnyArguments>;
 
 impl TenantTx {
-    fn new(tx: Transaction<'static, Any>, tenant: &TenantId) -> Self {
+    fn new(tx: Transaction<'static, Any>, tenant: &TenantId, kind: DatabaseKind) -> Self {
         Self {
             tx,
             tenant: tenant.as_str().to_owned(),
+            kind,
             #[cfg(test)]
             seen: std::sync::Mutex::default(),
         }
@@ -134,6 +226,29 @@ impl TenantTx {
     /// Makes what was written last.
     pub async fn commit(self) -> Result<(), StorageError> {
         Ok(self.tx.commit().await?)
+    }
+
+    /// From here on, until this transaction ends, no other one that has called this for the user goes on: what belongs
+    /// to one user (sessions, codes, tokens, metadata) is read and written as if there were no other transaction. On
+    /// SQLite that holds by itself. Call it before the first statement whose result the transaction acts on, and once:
+    /// two users' locks, taken by two transactions in different order, would wait for each other.
+    pub async fn lock_user(&mut self, user: &UserId) -> Result<(), StorageError> {
+        if self.kind == DatabaseKind::Postgres {
+            let query = self
+                .sql("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
+                .bind(user.as_str().to_owned());
+            self.run(query).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for the tenant's settings: clients, APIs, connections, keys, Actions, and who has which name.
+    pub async fn lock_settings(&mut self) -> Result<(), StorageError> {
+        if self.kind == DatabaseKind::Postgres {
+            let query = self.sql("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE");
+            self.run(query).await?;
+        }
+        Ok(())
     }
 
     /// A statement whose `$1` is the tenant. All statements of a tenant come from here.
@@ -177,50 +292,4 @@ impl TenantTx {
         statement.execute(&mut *self.tx).await?;
         Ok(())
     }
-}
-
-fn pool(connections: u32, setup: &'static str) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(connections)
-        .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                sqlx::raw_sql(setup).execute(connection).await?;
-                Ok(())
-            })
-        })
-}
-
-/// Makes the file with the owner's permission only; SQLite gives its journal the same. What is there already is left
-/// as it is.
-fn create_file(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    // The folder's entry must survive, too.
-    #[cfg(unix)]
-    File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-        .sync_all()?;
-    Ok(())
-}
-
-/// The path for a URL: sqlx decodes it.
-fn escape(path: &str) -> String {
-    path.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }

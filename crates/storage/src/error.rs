@@ -2,8 +2,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// The URL names no database that this build knows.
-    #[error("database URL {0:?}: expected sqlite:path/to/file.db")]
-    Url(String),
+    /// It is not repeated: it may have a password.
+    #[error("unknown kind of database URL: expected sqlite:path/to/file.db or postgres://user@host/database")]
+    Url,
     /// The database's file could not be made.
     #[error("database file {path}: {source}")]
     File {

@@ -20,7 +20,15 @@ macro_rules! columns {
     () => {
         "t.id, t.client_id, t.user_id, t.session_id, t.bound_to_session, t.parent_refresh_token, t.connection_id,
          t.audience, t.scope, t.auth_time, t.created_at, t.expires_at, t.idle_expires_at, t.last_exchanged_at,
-         t.revoked_at, t.rotating, t.device, t.metadata"
+         COALESCE(t.revoked_at, p.cascaded_at) AS revoked_at, t.rotating, t.dpop_jkt, t.device,
+         t.metadata"
+    };
+}
+
+/// The parent, for `cascaded_at`.
+macro_rules! with_parent {
+    () => {
+        " LEFT JOIN refresh_tokens p ON p.tenant_id = t.tenant_id AND p.id = t.parent_refresh_token "
     };
 }
 
@@ -35,8 +43,9 @@ impl TenantTx {
             .sql(
                 "INSERT INTO refresh_tokens (tenant_id, id, client_id, user_id, session_id, bound_to_session,
                      parent_refresh_token, connection_id, audience, scope, auth_time, created_at, expires_at,
-                     idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                     idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata, dpop_jkt)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                     $20)",
             )
             .bind(token.id.as_str())
             .bind(token.client_id.as_str())
@@ -55,7 +64,8 @@ impl TenantTx {
             .bind(ms(token.revoked_at))
             .bind(i64::from(token.rotating))
             .bind(to_json(&token.device)?)
-            .bind(to_json(&token.metadata)?);
+            .bind(to_json(&token.metadata)?)
+            .bind(token.dpop_jkt.clone());
         self.run(query).await?;
         self.add_refresh_secret(&token.id, secret_hash, token.created_at).await
     }
@@ -66,7 +76,9 @@ impl TenantTx {
             .sql(concat!(
                 "SELECT ",
                 columns!(),
-                " FROM refresh_tokens t WHERE t.tenant_id = $1 AND t.id = $2"
+                " FROM refresh_tokens t",
+                with_parent!(),
+                "WHERE t.tenant_id = $1 AND t.id = $2"
             ))
             .bind(id.as_str());
         self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token).transpose()
@@ -84,8 +96,9 @@ impl TenantTx {
                 ", s.spent_at, (SELECT COUNT(*) FROM refresh_token_secrets n WHERE n.tenant_id = $1
                      AND n.refresh_token_id = s.refresh_token_id AND n.number > s.number) AS newer_secrets
                  FROM refresh_token_secrets s
-                 JOIN refresh_tokens t ON t.tenant_id = s.tenant_id AND t.id = s.refresh_token_id
-                 WHERE s.tenant_id = $1 AND s.hash = $2"
+                 JOIN refresh_tokens t ON t.tenant_id = s.tenant_id AND t.id = s.refresh_token_id",
+                with_parent!(),
+                "WHERE s.tenant_id = $1 AND s.hash = $2"
             ))
             .bind(hash);
         let Some(row) = self.row("refresh_tokens", "id", query).await? else { return Ok(None) };
@@ -140,64 +153,15 @@ impl TenantTx {
                 "UPDATE refresh_tokens SET last_exchanged_at = $3, idle_expires_at = $4, device = $5
                  WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
                      AND (expires_at IS NULL OR expires_at > $3)
-                     AND (idle_expires_at IS NULL OR idle_expires_at > $3)",
+                     AND (idle_expires_at IS NULL OR idle_expires_at > $3)
+                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
+                         AND p.id = refresh_tokens.parent_refresh_token AND p.cascaded_at IS NOT NULL)",
             )
             .bind(id.as_str())
             .bind(now.as_ms())
             .bind(ms(idle_expires_at))
             .bind(to_json(device)?);
         Ok(self.run(query).await? > 0)
-    }
-
-    /// Ends the refresh token. `false`: it was revoked already, or there is none.
-    pub async fn revoke_refresh_token(
-        &mut self,
-        id: &RefreshTokenId,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        let query = self
-            .sql(
-                "UPDATE refresh_tokens SET revoked_at = $3
-                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL",
-            )
-            .bind(id.as_str())
-            .bind(now.as_ms());
-        Ok(self.run(query).await? > 0)
-    }
-
-    /// Ends all refresh tokens that were issued in sessions made from the native refresh token; which they were.
-    pub async fn revoke_refresh_tokens_made_from(
-        &mut self,
-        parent: &RefreshTokenId,
-        now: Timestamp,
-    ) -> Result<Vec<RefreshTokenId>, StorageError> {
-        let query = self
-            .sql(
-                "UPDATE refresh_tokens SET revoked_at = $3
-                 WHERE tenant_id = $1 AND parent_refresh_token = $2 AND revoked_at IS NULL RETURNING id",
-            )
-            .bind(parent.as_str())
-            .bind(now.as_ms());
-        ids(&self.rows("refresh_tokens", "id", query).await?)
-    }
-
-    /// Ends the session's refresh tokens, all or those that are bound to it; which they were.
-    pub async fn revoke_refresh_tokens_of_session(
-        &mut self,
-        session: &SessionId,
-        only_bound: bool,
-        now: Timestamp,
-    ) -> Result<Vec<RefreshTokenId>, StorageError> {
-        let query = self
-            .sql(
-                "UPDATE refresh_tokens SET revoked_at = $3
-                 WHERE tenant_id = $1 AND session_id = $2 AND revoked_at IS NULL AND bound_to_session >= $4
-                 RETURNING id",
-            )
-            .bind(session.as_str())
-            .bind(now.as_ms())
-            .bind(i64::from(only_bound));
-        ids(&self.rows("refresh_tokens", "id", query).await?)
     }
 
     /// How many refresh tokens of the user at the client are alive.
@@ -220,8 +184,8 @@ impl TenantTx {
         self.row("refresh_tokens", "tokens", query).await?.map_or(Ok(0), |row| row.int("tokens"))
     }
 
-    /// Ends the oldest of the user's refresh tokens at the client that is alive; which it was.
-    pub async fn revoke_oldest_refresh_token(
+    /// The oldest of the user's refresh tokens at the client that is alive.
+    pub async fn oldest_refresh_token(
         &mut self,
         user: &UserId,
         client: &ClientId,
@@ -229,13 +193,11 @@ impl TenantTx {
     ) -> Result<Option<RefreshTokenId>, StorageError> {
         let query = self
             .sql(
-                "UPDATE refresh_tokens SET revoked_at = $4
-                 WHERE tenant_id = $1 AND revoked_at IS NULL AND id = (SELECT id FROM refresh_tokens
-                     WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
-                         AND (expires_at IS NULL OR expires_at > $4)
-                         AND (idle_expires_at IS NULL OR idle_expires_at > $4)
-                     ORDER BY created_at, id LIMIT 1)
-                 RETURNING id",
+                "SELECT id FROM refresh_tokens
+                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
+                     AND (expires_at IS NULL OR expires_at > $4)
+                     AND (idle_expires_at IS NULL OR idle_expires_at > $4)
+                 ORDER BY created_at, id LIMIT 1",
             )
             .bind(user.as_str())
             .bind(client.as_str())
@@ -243,10 +205,6 @@ impl TenantTx {
         let row = self.row("refresh_tokens", "id", query).await?;
         row.map(|row| row.text("id").map(RefreshTokenId::new)).transpose()
     }
-}
-
-fn ids(rows: &[Record]) -> Result<Vec<RefreshTokenId>, StorageError> {
-    rows.iter().map(|row| row.text("id").map(RefreshTokenId::new)).collect()
 }
 
 fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
@@ -267,6 +225,7 @@ fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
         last_exchanged_at: row.opt_time("last_exchanged_at")?,
         revoked_at: row.opt_time("revoked_at")?,
         rotating: row.flag("rotating")?,
+        dpop_jkt: row.opt_text("dpop_jkt")?,
         device: row.json("device")?,
         metadata: row.json("metadata")?,
     })

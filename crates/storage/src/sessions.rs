@@ -1,4 +1,5 @@
-//! Browser sessions. Each is found by its id or by the hash of its cookie's secret.
+//! Browser sessions. Each is found by its id or by the hash of its cookie's secret. A session is over, too, when the
+//! refresh token that it was made from was revoked with all that came from it: `cascaded_at`, read with every session.
 
 use model::{ClientId, ConnectionId, RefreshTokenId, Session, SessionId, Timestamp, UserId};
 
@@ -7,8 +8,10 @@ use crate::{StorageError, TenantTx};
 
 macro_rules! columns {
     () => {
-        "id, user_id, connection_id, created_at, updated_at, authenticated_at, last_interacted_at, expires_at,
-         idle_expires_at, revoked_at, methods, device, parent_refresh_token"
+        "s.id, s.user_id, s.connection_id, s.created_at, s.updated_at, s.authenticated_at, s.last_interacted_at,
+         s.expires_at, s.idle_expires_at, COALESCE(s.revoked_at, p.cascaded_at) AS revoked_at, s.methods, s.device,
+         s.parent_refresh_token
+         FROM sessions s LEFT JOIN refresh_tokens p ON p.tenant_id = s.tenant_id AND p.id = s.parent_refresh_token"
     };
 }
 
@@ -43,7 +46,7 @@ impl TenantTx {
     /// The session of that id, alive or not.
     pub async fn session(&mut self, id: &SessionId) -> Result<Option<Session>, StorageError> {
         let query = self
-            .sql(concat!("SELECT ", columns!(), " FROM sessions WHERE tenant_id = $1 AND id = $2"))
+            .sql(concat!("SELECT ", columns!(), " WHERE s.tenant_id = $1 AND s.id = $2"))
             .bind(id.as_str());
         let row = self.row("sessions", "id", query).await?;
         self.with_clients(row).await
@@ -52,7 +55,7 @@ impl TenantTx {
     /// The session whose cookie has that secret, alive or not.
     pub async fn session_by_secret(&mut self, secret_hash: &str) -> Result<Option<Session>, StorageError> {
         let query = self
-            .sql(concat!("SELECT ", columns!(), " FROM sessions WHERE tenant_id = $1 AND secret_hash = $2"))
+            .sql(concat!("SELECT ", columns!(), " WHERE s.tenant_id = $1 AND s.secret_hash = $2"))
             .bind(secret_hash);
         let row = self.row("sessions", "id", query).await?;
         self.with_clients(row).await
@@ -72,7 +75,9 @@ impl TenantTx {
                      expires_at = $6, idle_expires_at = $7, connection_id = $8, device = $9, methods = $10,
                      secret_hash = COALESCE($11, secret_hash)
                  WHERE tenant_id = $1 AND id = $2
-                     AND revoked_at IS NULL AND expires_at > $12 AND idle_expires_at > $12",
+                     AND revoked_at IS NULL AND expires_at > $12 AND idle_expires_at > $12
+                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
+                         AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)",
             )
             .bind(session.id.as_str())
             .bind(session.authenticated_at.as_ms())
@@ -92,33 +97,20 @@ impl TenantTx {
         Ok(true)
     }
 
-    /// Ends the session. `false`: it was revoked already, or there is none.
-    pub async fn revoke_session(&mut self, id: &SessionId, now: Timestamp) -> Result<bool, StorageError> {
+    /// Keeps a living session as it is until this transaction ends: a revocation on another node waits, and then sees
+    /// what was issued here. `false`: it has ended.
+    pub async fn hold_session(&mut self, id: &SessionId, now: Timestamp) -> Result<bool, StorageError> {
         let query = self
             .sql(
-                "UPDATE sessions SET revoked_at = $3, updated_at = $3
-                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL",
+                "UPDATE sessions SET updated_at = updated_at
+                 WHERE tenant_id = $1 AND id = $2
+                     AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
+                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
+                         AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)",
             )
             .bind(id.as_str())
             .bind(now.as_ms());
         Ok(self.run(query).await? > 0)
-    }
-
-    /// Ends all sessions that were made from the native refresh token; which they were.
-    pub async fn revoke_sessions_made_from(
-        &mut self,
-        parent: &RefreshTokenId,
-        now: Timestamp,
-    ) -> Result<Vec<SessionId>, StorageError> {
-        let query = self
-            .sql(
-                "UPDATE sessions SET revoked_at = $3, updated_at = $3
-                 WHERE tenant_id = $1 AND parent_refresh_token = $2 AND revoked_at IS NULL RETURNING id",
-            )
-            .bind(parent.as_str())
-            .bind(now.as_ms());
-        let rows = self.rows("sessions", "id", query).await?;
-        rows.iter().map(|row| row.text("id").map(SessionId::new)).collect()
     }
 
     async fn add_clients(&mut self, session: &Session) -> Result<(), StorageError> {

@@ -6,41 +6,39 @@ use crate::{Storage, StorageError};
 impl Storage {
     /// All tenants, by id.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StorageError> {
-        let rows = sqlx::query(
-            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, created_at
-             FROM tenants ORDER BY id",
-        )
-        .fetch_all(&self.reader)
-        .await?;
+        let sql =
+            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at
+             FROM tenants ORDER BY id";
+        let rows = self.read(|| sqlx::query(sql)).await?;
         rows.into_iter().map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).collect()
     }
 
     /// The tenant of that name.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StorageError> {
-        let row = sqlx::query(
-            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, created_at
-             FROM tenants WHERE id = $1",
-        )
-        .bind(id.as_str())
-        .fetch_optional(&self.reader)
-        .await?;
+        let sql =
+            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at
+             FROM tenants WHERE id = $1";
+        let rows = self.read(|| sqlx::query(sql).bind(id.as_str().to_owned())).await?;
+        let row = rows.into_iter().next();
         row.map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).transpose()
     }
 
     /// Makes the tenant, or replaces its settings. When it was made stays.
     pub async fn put_tenant(&self, tenant: &Tenant) -> Result<(), StorageError> {
         sqlx::query(
-            "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (id) DO UPDATE SET friendly_name = excluded.friendly_name,
                  default_audience = excluded.default_audience,
-                 allowed_logout_urls = excluded.allowed_logout_urls, sessions = excluded.sessions",
+                 allowed_logout_urls = excluded.allowed_logout_urls, sessions = excluded.sessions,
+                 flags = excluded.flags",
         )
         .bind(tenant.id.as_str())
         .bind(tenant.friendly_name.as_str())
         .bind(tenant.default_audience.clone())
         .bind(to_json(&tenant.allowed_logout_urls)?)
         .bind(to_json(&tenant.sessions)?)
+        .bind(to_json(&tenant.flags)?)
         .bind(tenant.created_at.as_ms())
         .execute(&self.writer)
         .await?;
@@ -55,6 +53,7 @@ fn tenant(row: &Record) -> Result<Tenant, StorageError> {
         default_audience: row.opt_text("default_audience")?,
         allowed_logout_urls: row.json("allowed_logout_urls")?,
         sessions: row.json("sessions")?,
+        flags: row.json("flags")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -194,6 +194,15 @@ impl TenantTx {
         self.run(query).await.map(drop)
     }
 
+    /// Removes the user with their roles. `false`: there is none.
+    pub async fn delete_user(&mut self, user: &UserId) -> Result<bool, StorageError> {
+        let roles =
+            self.sql("DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2").bind(user.as_str());
+        self.run(roles).await?;
+        let query = self.sql("DELETE FROM users WHERE tenant_id = $1 AND id = $2").bind(user.as_str());
+        Ok(self.run(query).await? > 0)
+    }
+
     /// Replaces the hash of the user's password.
     pub async fn set_password_hash(&mut self, user: &UserId, hash: &str) -> Result<(), StorageError> {
         let query = self

@@ -24,13 +24,19 @@ pub(crate) async fn from_form_post(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Parameters, OAuthError> {
-    if media_type(headers).as_deref() != Some("application/x-www-form-urlencoded") {
-        return Err(unsupported("The body must be application/x-www-form-urlencoded"));
-    }
+    only_form(headers)?;
     let mut pairs = query.unwrap_or_default().as_bytes().to_vec();
     pairs.push(b'&');
     pairs.extend_from_slice(&read(headers, body).await?);
     form(&pairs)
+}
+
+/// Refuses a body that is no form.
+pub(crate) fn only_form(headers: &HeaderMap) -> Result<(), OAuthError> {
+    match media_type(headers).as_deref() {
+        Some("application/x-www-form-urlencoded") => Ok(()),
+        _ => Err(unsupported("The body must be application/x-www-form-urlencoded")),
+    }
 }
 
 /// The parameters of an endpoint that programs call: a form, or a JSON object of strings. Nothing is taken from the
@@ -67,7 +73,7 @@ fn form(pairs: &[u8]) -> Result<Parameters, OAuthError> {
 }
 
 fn oauth_parameter_in(query: Option<&str>) -> Option<&'static str> {
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 19] = [
         "access_token",
         "actor_token",
         "audience",
@@ -76,6 +82,7 @@ fn oauth_parameter_in(query: Option<&str>) -> Option<&'static str> {
         "client_secret",
         "code",
         "code_verifier",
+        "device_code",
         "grant_type",
         "password",
         "redirect_uri",

@@ -55,7 +55,10 @@ pub(crate) async fn allow_client(
         Ok(true) => {
             let headers = response.headers_mut();
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value.clone());
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
+            headers.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce"),
+            );
         }
         Ok(false) => {}
         Err(error) => tracing::error!(%error, "the origins of a client could not be read"),
@@ -85,7 +88,7 @@ fn has_origin(client: &Client, origin: &str) -> bool {
 
 fn add_preflight(headers: &mut HeaderMap, methods: &'static str) {
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
-    let allowed = HeaderValue::from_static("authorization, content-type, auth0-client");
+    let allowed = HeaderValue::from_static("authorization, content-type, auth0-client, dpop");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

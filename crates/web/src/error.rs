@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use axum::Json;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use idp::{IdpError, PageError, ServerError};
@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::middleware::current_request_id;
 use crate::pages::error::{ErrorText, render};
 
+const BUSY: &str = "This server has too much to do right now. Wait a moment and try again.";
 const OUR_FAULT: &str = "Something went wrong on our side. Go back to the application and try again.";
 
 /// How the client tried to authenticate: decides the `WWW-Authenticate` of a refusal.
@@ -51,6 +52,7 @@ impl IntoResponse for JsonError {
             IdpError::Server(error) => return server_error_json(&error),
         };
         let mut response = oauth_json(status_of(error.status()), error.code.as_str(), &error.description);
+        retry_after(&mut response, error.retry_after_secs);
         if error.code == ErrorCode::InvalidClient && self.challenge == Challenge::Basic {
             let value = HeaderValue::from_static("Basic realm=\"postern\", charset=\"UTF-8\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
@@ -59,13 +61,43 @@ impl IntoResponse for JsonError {
     }
 }
 
-/// The refusal of a protected resource (RFC 6750 §3). Without credentials in the request it says nothing more.
-pub(crate) fn bearer_refused(error: Option<IdpError>) -> Response {
+/// How an access token was presented (RFC 6750 §2.1, RFC 9449 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+impl Scheme {
+    /// Its name in any case (RFC 9110 §11.1).
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Bearer, Self::Dpop].into_iter().find(|scheme| name.eq_ignore_ascii_case(scheme.name()))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+
+    fn parameter(self) -> &'static str {
+        match self {
+            Self::Bearer => "realm=\"postern\"",
+            Self::Dpop => "algs=\"ES256 RS256\"",
+        }
+    }
+}
+
+/// The refusal of a protected resource (RFC 6750 §3, RFC 9449 §7.1). Without credentials in the request it says no more
+/// than which schemes there are.
+pub(crate) fn resource_refused(error: Option<IdpError>, scheme: Scheme) -> Response {
     let error = match error {
         None => {
             let mut response = StatusCode::UNAUTHORIZED.into_response();
-            let value = HeaderValue::from_static("Bearer realm=\"postern\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+            for scheme in [Scheme::Bearer, Scheme::Dpop] {
+                challenge(&mut response, &format!("{} {}", scheme.name(), scheme.parameter()));
+            }
             return response;
         }
         Some(IdpError::Server(error)) => return server_error_json(&error),
@@ -73,20 +105,24 @@ pub(crate) fn bearer_refused(error: Option<IdpError>) -> Response {
     };
     let status = match (error.status, error.code) {
         (Some(status), _) => status_of(status),
-        (None, ErrorCode::InvalidToken) => StatusCode::UNAUTHORIZED,
+        (None, ErrorCode::InvalidToken | ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce) => {
+            StatusCode::UNAUTHORIZED
+        }
         (None, ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
         (None, _) => status_of(error.status()),
     };
     let mut response = oauth_json(status, error.code.as_str(), &error.description);
     let description = oauth::sanitize_description(&error.description);
-    let text = format!(
-        "Bearer realm=\"postern\", error=\"{}\", error_description=\"{description}\"",
-        error.code.as_str()
-    );
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        response.headers_mut().insert(WWW_AUTHENTICATE, value);
-    }
+    let (name, parameter, code) = (scheme.name(), scheme.parameter(), error.code.as_str());
+    let text = format!("{name} {parameter}, error=\"{code}\", error_description=\"{description}\"");
+    challenge(&mut response, &text);
     response
+}
+
+fn challenge(response: &mut Response, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().append(WWW_AUTHENTICATE, value);
+    }
 }
 
 /// An answer of an endpoint that people see.
@@ -102,6 +138,11 @@ impl<E: Into<PageError>> From<E> for PageFailure {
 impl IntoResponse for PageFailure {
     fn into_response(self) -> Response {
         match self.0 {
+            PageError::Server(ServerError::Busy) => {
+                let code = ErrorCode::TemporarilyUnavailable.as_str();
+                let text = ErrorText { title: "Too busy", text: BUSY, code: Some(code) };
+                busy(render(StatusCode::SERVICE_UNAVAILABLE, &text))
+            }
             PageError::Server(error) => {
                 log_once(&error);
                 server_error_page()
@@ -130,6 +171,19 @@ pub(crate) fn oauth_json(status: StatusCode, code: &str, description: &str) -> R
     (status, Json(json!({ "error": code, "error_description": description }))).into_response()
 }
 
+fn busy(mut response: Response) -> Response {
+    tracing::warn!(request_id = %current_request_id(), "a request was turned away: {}", ServerError::Busy);
+    retry_after(&mut response, Some(ServerError::BUSY_RETRY_SECS));
+    response
+}
+
+/// `Retry-After`, when there is something to wait for.
+pub(crate) fn retry_after(response: &mut Response, secs: Option<i64>) {
+    if let Some(secs) = secs {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
+    }
+}
+
 /// `invalid_request` with another status than 400.
 pub(crate) fn bad_request(status: StatusCode, description: &str) -> OAuthError {
     let mut error = OAuthError::new(ErrorCode::InvalidRequest, description);
@@ -138,6 +192,10 @@ pub(crate) fn bad_request(status: StatusCode, description: &str) -> OAuthError {
 }
 
 fn server_error_json(error: &ServerError) -> Response {
+    if let ServerError::Busy = error {
+        let code = ErrorCode::TemporarilyUnavailable.as_str();
+        return busy(oauth_json(StatusCode::SERVICE_UNAVAILABLE, code, BUSY));
+    }
     log_once(error);
     server_error_json_unlogged()
 }

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod http;
 mod packages;
+mod postgres;
 mod process;
 mod test;
 
@@ -28,7 +29,11 @@ enum Command {
         exit: bool,
     },
     /// Install what is missing; check format, lints and every test.
-    Test,
+    Test {
+        /// Only `cargo test` with these arguments, with everything that the tests need: `-- --test e2e refresh`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Measure.
     Bench {
         /// Fewer runs; minutes become seconds.
@@ -43,7 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo { exit } => process::block_on(demo::run(exit)),
-        Command::Test => test::run(),
+        Command::Test { arguments } => test::run(&arguments),
         Command::Bench { quick: false, .. } => bench::criterion(),
         Command::Bench { quick: true, json } => process::block_on(bench::quick(json)),
     };

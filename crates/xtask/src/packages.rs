@@ -1,5 +1,6 @@
 //! Debian packages: what is missing is installed, and only that. Nothing is done on a machine that has it all.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -38,6 +39,31 @@ pub(crate) fn browser() -> Result<()> {
     }
     note("Chromium or its driver is missing (a test logs in with a real browser).");
     Apt::start("chromium chromium-driver")?.install(&["chromium", "chromium-driver"])
+}
+
+/// The folder of PostgreSQL's programs. Debian keeps them out of the PATH, one folder for each version.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    if let Some(folder) = postgres_folder() {
+        return Ok(folder);
+    }
+    note("PostgreSQL is missing (the tests run on it as on SQLite).");
+    Apt::start("postgresql")?.install(&["postgresql"])?;
+    postgres_folder().context("initdb is not there after the installation of postgresql")
+}
+
+fn postgres_folder() -> Option<PathBuf> {
+    let is_whole = |folder: &PathBuf| {
+        ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).is_file())
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+        })
+        .filter(|(_, folder)| is_whole(folder))
+        .max();
+    std::env::split_paths(&path).find(is_whole).or(newest.map(|(_, folder)| folder))
 }
 
 /// Whether a small program builds as the engine does: compiler, linker, C library and runtime.
@@ -111,7 +137,7 @@ impl Apt {
 }
 
 /// What a program prints; `None` when it is not there or fails.
-fn output(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

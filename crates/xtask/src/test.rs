@@ -6,7 +6,8 @@ use std::process::Stdio;
 use anyhow::{Result, ensure};
 
 use crate::packages;
-use crate::process::{self, cargo, note, root, say};
+use crate::postgres::{self, Postgres};
+use crate::process::{self, cargo, note, say};
 
 /// What the test runner said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,10 +18,13 @@ struct Counts {
 }
 
 /// Runs everything. A test that is ignored is a failure: this machine can run them all.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
     packages::wasm_toolchain()?;
-    if a_test_needs_a_browser() {
-        packages::browser()?;
+    packages::browser()?;
+    let postgres = Postgres::start()?;
+    if !arguments.is_empty() {
+        let mut command = cargo(&["test", "--workspace"]);
+        return process::run(command.args(arguments).env(postgres::VARIABLE, postgres.url()));
     }
     note("$ cargo fmt --check");
     process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -36,8 +40,10 @@ pub(crate) fn run() -> Result<()> {
     ]))?;
     note("$ cargo test");
     // Without --no-fail-fast the count would end at the first crate that fails.
-    let mut child =
-        cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).stdout(Stdio::piped()).spawn()?;
+    let mut child = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])
+        .env(postgres::VARIABLE, postgres.url())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let mut counts = Counts::default();
     let mut closing = Vec::new();
     if let Some(output) = child.stdout.take() {
@@ -78,22 +84,6 @@ impl Counts {
         }
         true
     }
-}
-
-/// Whether any test drives a browser.
-fn a_test_needs_a_browser() -> bool {
-    fn mentions(folder: &std::path::Path) -> bool {
-        std::fs::read_dir(folder).is_ok_and(|entries| {
-            entries.flatten().map(|entry| entry.path()).any(|path| {
-                let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-                if path.is_dir() { mentions(&path) } else { is_rust && holds(&path, "chromedriver") }
-            })
-        })
-    }
-    fn holds(file: &std::path::Path, word: &str) -> bool {
-        std::fs::read_to_string(file).is_ok_and(|text| text.contains(word))
-    }
-    mentions(&root().join("tests"))
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@ use model::{Client, DeviceBinding, ResourceServer, TokenEndpointAuthMethod};
 use url::Url;
 
 use super::ManageError;
+use crate::device;
 use crate::keys::MAX_TOKEN_LIFETIME_SECS;
 
 /// The grants that this server knows.
-const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+const GRANT_TYPES: [&str; 4] =
+    ["authorization_code", "refresh_token", "client_credentials", device::GRANT_TYPE];
 /// Schemes that a browser runs or reads by itself.
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];
@@ -138,6 +140,10 @@ pub(super) fn user(email: &str, username: Option<&str>, password: &str) -> Resul
             "a user name has 1 to 128 bytes, no spaces and no @",
         )?;
     }
+    self::password(password)
+}
+
+pub(super) fn password(password: &str) -> Result<(), ManageError> {
     rule((8..=256).contains(&password.chars().count()), "a password has 8 to 256 characters")
 }
 
@@ -173,6 +179,10 @@ mod tests {
             refresh_token: RefreshTokenSettings::default(),
             id_token_lifetime_secs: 36_000,
             is_token_endpoint_ip_header_trusted: false,
+            require_pushed_authorization_requests: false,
+            client_authentication_methods: None,
+            require_proof_of_possession: false,
+            resource_server_identifier: None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use model::{
-    AuthorizationCode, Client, LogType, RefreshToken, RefreshTokenId, RotationType, Session, Timestamp, User,
-    random_token,
+    AuthorizationCode, Client, LogType, RefreshToken, RefreshTokenId, RotationType, Session, Timestamp,
+    TokenEndpointAuthMethod, User, random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
@@ -11,9 +11,9 @@ use storage::TenantTx;
 use super::{TokenInput, TokenResponse, new_device};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
-use crate::revocation::{cascade, refresh_token_revoked};
+use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext};
+use crate::{Idp, IdpError, RequestContext, dpop};
 
 /// How many refresh tokens a user may have at one client; the oldest gives way.
 const REFRESH_TOKENS_PER_USER_AND_CLIENT: i64 = 200;
@@ -40,22 +40,35 @@ pub(super) async fn exchange(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
+    jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
     let hash = hash_credential(input.parameters.require("code")?);
+    exchange_approved(idp, ctx, client, input, &hash, jkt).await
+}
+
+/// Exchanges the login that stands under this hash, of a code or of a device.
+pub(super) async fn exchange_approved(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+    hash: &str,
+    jkt: Option<&str>,
+) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let ready = check(&mut tx, client, &input.parameters, &hash, now).await?;
+    let ready = check(&mut tx, client, &input.parameters, hash, jkt, now).await?;
     drop(tx);
     let ready = match ready {
         Ok(ready) => ready,
         Err(Refused::OAuth(error)) => return Err(error.into()),
-        Err(Refused::Replay) => return replay(idp, ctx, client, &hash).await,
+        Err(Refused::Replay) => return replay(idp, ctx, client, hash).await,
     };
     let Ready { code, session, user, refresh } = ready;
     let scope: Vec<String> =
         code.request.scope.iter().filter(|scope| refresh || *scope != "offline_access").cloned().collect();
     let refresh = refresh.then(|| {
-        let token = new_refresh_token(idp, ctx, client, &code, &session, &scope, now);
+        let token = new_refresh_token(idp, ctx, client, &code, &session, &scope, jkt, now);
         (token, random_token(&*idp.random, CREDENTIAL_LENGTH))
     });
     let grant = Grant {
@@ -71,29 +84,35 @@ pub(super) async fn exchange(
         id_token_claims: &code.id_token_claims,
         access_token_claims: &code.access_token_claims,
         gty: None,
+        jkt,
     };
     let issued = tokens::issue(idp, ctx, &grant, now).await?;
 
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    if !tx.spend_code(&hash, now).await? {
+    tx.lock_user(&user.user_id).await?;
+    if !tx.spend_code(hash, now).await? {
         drop(tx);
-        return replay(idp, ctx, client, &hash).await;
+        return replay(idp, ctx, client, hash).await;
     }
     // The session may have ended while the tokens were signed.
-    if live_session(&mut tx, &code, now).await?.is_none() {
+    if !tx.hold_session(&session.id, now).await? {
         return Err(invalid_code().into());
     }
     if let Some((token, secret)) = &refresh {
         make_room(&mut tx, &user, client, now).await?;
         tx.insert_refresh_token(token, &hash_credential(secret)).await?;
-        tx.set_code_refresh_token(&hash, &token.id).await?;
+        tx.set_code_refresh_token(hash, &token.id).await?;
     }
-    if let Some((hash, row)) = &issued.opaque {
-        tx.insert_access_token(hash, row).await?;
+    if let Some((access_hash, row)) = &issued.opaque {
+        tx.insert_access_token(access_hash, row).await?;
+        tx.set_code_access_token(hash, access_hash).await?;
     }
-    let mut entry =
-        log_entry(LogType::SuccessExchangeCode, Some(client), Some(&user.user_id), &ctx.origin, now);
-    entry.description = "Authorization code for access token".to_owned();
+    let (log_type, description) = match &code.request.device_code_hash {
+        None => (LogType::SuccessExchangeCode, "Authorization code for access token"),
+        Some(_) => (LogType::SuccessExchangeDeviceCode, "Device code for access token"),
+    };
+    let mut entry = log_entry(log_type, Some(client), Some(&user.user_id), &ctx.origin, now);
+    entry.description = description.to_owned();
     entry.details = json!({
         "session_id": session.id,
         "audience": code.request.audience,
@@ -103,7 +122,7 @@ pub(super) async fn exchange(
     tx.commit().await?;
     Ok(TokenResponse {
         access_token: issued.access_token,
-        token_type: "Bearer",
+        token_type: issued.token_type,
         expires_in: issued.expires_in,
         id_token: issued.id_token,
         refresh_token: refresh.map(|(_, secret)| secret),
@@ -121,13 +140,16 @@ async fn check(
     client: &Client,
     parameters: &Parameters,
     hash: &str,
+    jkt: Option<&str>,
     now: Timestamp,
 ) -> Result<Result<Ready, Refused>, IdpError> {
     let Some((code, used_at)) = tx.code(hash).await?.filter(|(code, _)| code.client_id == client.client_id)
     else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
-    if let Err(error) = check_redirect_uri(&code, parameters).and_then(|()| check_verifier(&code, parameters))
+    if let Err(error) = check_redirect_uri(&code, parameters)
+        .and_then(|()| check_verifier(&code, parameters))
+        .and_then(|()| dpop::check_bound(code.request.dpop_jkt.as_deref(), jkt))
     {
         return Ok(Err(Refused::OAuth(error)));
     }
@@ -202,6 +224,9 @@ async fn wants_refresh_token(
     })
 }
 
+/// A public client's refresh token is bound to the key of the proof (RFC 9449 §5); any other's to the client's
+/// authentication.
+#[expect(clippy::too_many_arguments, reason = "all that the exchange knows goes into the token")]
 fn new_refresh_token(
     idp: &Idp,
     ctx: &RequestContext,
@@ -209,8 +234,10 @@ fn new_refresh_token(
     code: &AuthorizationCode,
     session: &Session,
     scope: &[String],
+    jkt: Option<&str>,
     now: Timestamp,
 ) -> RefreshToken {
+    let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
     let settings = &client.refresh_token;
     let transferred = session.parent_refresh_token.is_some();
     let online = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
@@ -232,6 +259,7 @@ fn new_refresh_token(
         last_exchanged_at: None,
         revoked_at: None,
         rotating: settings.rotation_type == RotationType::Rotating,
+        dpop_jkt: jkt.filter(|_| public).map(str::to_owned),
         device: new_device(&ctx.origin),
         metadata: std::collections::BTreeMap::new(),
     }
@@ -240,15 +268,15 @@ fn new_refresh_token(
 async fn make_room(tx: &mut TenantTx, user: &User, client: &Client, now: Timestamp) -> Result<(), IdpError> {
     let count = tx.count_refresh_tokens(&user.user_id, &client.client_id, now).await?;
     if count >= REFRESH_TOKENS_PER_USER_AND_CLIENT
-        && let Some(oldest) = tx.revoke_oldest_refresh_token(&user.user_id, &client.client_id, now).await?
+        && let Some(oldest) = tx.oldest_refresh_token(&user.user_id, &client.client_id, now).await?
     {
-        cascade(tx, &oldest, now).await?;
+        revocation::apply(tx, Event::RefreshTokenRevoked(&oldest), now).await?;
     }
     Ok(())
 }
 
-/// A second use ends what the first one began (RFC 6749 §4.1.2): the refresh token, what descends from it, and the
-/// opaque access tokens that came from it.
+/// A second use ends what the first one began (RFC 6749 §4.1.2): the opaque access token, the refresh token, what
+/// descends from it, and the opaque access tokens that came from it.
 async fn replay(
     idp: &Idp,
     ctx: &RequestContext,
@@ -257,9 +285,12 @@ async fn replay(
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    if let Some((code, _)) = tx.code(hash).await?
-        && let Some(issued) = &code.issued_refresh_token
-        && refresh_token_revoked(&mut tx, issued, now).await?
+    // Whoever spent it has committed: what it issued is known.
+    let Some((code, _)) = tx.code(hash).await? else { return Err(invalid_code().into()) };
+    tx.lock_user(&code.user_id).await?;
+    tx.delete_access_token_of_code(hash).await?;
+    if let Some(issued) = &code.issued_refresh_token
+        && revocation::apply(&mut tx, Event::RefreshTokenRevoked(issued), now).await?.any()
     {
         let mut entry =
             log_entry(LogType::RefreshTokenRevoked, Some(client), Some(&code.user_id), &ctx.origin, now);

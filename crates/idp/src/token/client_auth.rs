@@ -37,9 +37,12 @@ pub(crate) async fn authenticate(
         return Ok(client);
     }
     if presented.secret.is_some()
-        && rate_limit::client_failed(idp, ctx, &presented.client_id).await? == Attempt::TooMany
+        && let Attempt::TooMany { retry_after_secs } =
+            rate_limit::client_failed(idp, ctx, &presented.client_id).await?
     {
-        return Err(IdpError::oauth(ErrorCode::TooManyRequests, "Too many failed client authentications"));
+        let mut error = OAuthError::new(ErrorCode::TooManyRequests, "Too many failed client authentications");
+        error.retry_after_secs = Some(retry_after_secs);
+        return Err(error.into());
     }
     Err(IdpError::oauth(ErrorCode::InvalidClient, "Client authentication failed"))
 }

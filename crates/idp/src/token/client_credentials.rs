@@ -15,6 +15,7 @@ pub(super) async fn exchange(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
+    jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
     if client.token_endpoint_auth_method == TokenEndpointAuthMethod::None {
         return Err(IdpError::oauth(
@@ -39,7 +40,7 @@ pub(super) async fn exchange(
         .filter(|scope| api.scopes.contains(scope) && (requested.is_empty() || requested.contains(scope)))
         .collect();
     let now = idp.now();
-    let access_token = tokens::machine_token(idp, ctx, client, &api, &scope, now).await?;
+    let (access_token, token_type) = tokens::machine_token(idp, ctx, client, &api, &scope, jkt, now).await?;
     let mut entry =
         log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now);
     entry.description = "Client credentials for an access token".to_owned();
@@ -49,7 +50,7 @@ pub(super) async fn exchange(
     tx.commit().await?;
     Ok(TokenResponse {
         access_token,
-        token_type: "Bearer",
+        token_type,
         expires_in: api.token_lifetime_secs,
         id_token: None,
         refresh_token: None,

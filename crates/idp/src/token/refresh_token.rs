@@ -1,7 +1,7 @@
 //! `grant_type=refresh_token` (RFC 6749 §6): rotation, reuse detection (RFC 9700 §4.14.2), Actions, and the way to a
 //! session transfer token.
 
-use model::{Client, LogType, RefreshToken, Timestamp, User, random_token};
+use model::{Client, LogType, RefreshToken, Timestamp, User, UserId, random_token};
 use oauth::ErrorCode;
 use serde_json::{Value, json};
 use storage::{RefreshTokenUse, TenantTx};
@@ -10,9 +10,9 @@ use super::session_transfer::{self, SessionTransferRequest};
 use super::{TokenInput, TokenResponse, seen_at};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::{self, Outcome, log_entry};
-use crate::revocation::{Ended, refresh_token_revoked, session_ended};
+use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
-use crate::{Idp, IdpError, RequestContext};
+use crate::{Idp, IdpError, RequestContext, dpop};
 
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["refresh_token", "client_secret", "client_assertion"];
@@ -30,10 +30,12 @@ enum State {
 }
 
 /// A secret that may be exchanged, with whose it is.
-struct Valid {
+struct Valid<'a> {
     token: RefreshToken,
     user: User,
     again: bool,
+    /// The key that the request proved possession of.
+    jkt: Option<&'a str>,
 }
 
 /// What the exchange is for.
@@ -53,6 +55,7 @@ pub(super) async fn exchange(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
+    jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
     let secret = input.parameters.require("refresh_token")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
@@ -67,10 +70,11 @@ pub(super) async fn exchange(
     let (Some(token), again) = (found, matches!(state, State::Again)) else { return Err(unknown()) };
     match state {
         State::Fresh | State::Again => {}
-        State::Reused => return reused(idp, ctx, client, &hash).await,
+        State::Reused => return reused(idp, ctx, client, &hash, &token.user_id).await,
         State::Dead => return Err(unknown()),
     }
-    let valid = Valid { user: usable(user)?, token, again };
+    dpop::check_bound(token.dpop_jkt.as_deref(), jkt)?;
+    let valid = Valid { user: usable(user)?, token, again, jkt };
     let target = target(ctx, client, input, &valid.token, requested)?;
     let outcome = run_actions(idp, ctx, client, input, &valid, &target).await?;
     if let Some(reason) = outcome.decision.denied.clone() {
@@ -176,7 +180,7 @@ async fn run_actions(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
-    valid: &Valid,
+    valid: &Valid<'_>,
     target: &Target,
 ) -> Result<Outcome, IdpError> {
     let (audience, scope) = match target {
@@ -195,7 +199,7 @@ async fn denied(
     idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
-    valid: &Valid,
+    valid: &Valid<'_>,
     outcome: &Outcome,
     reason: &str,
 ) -> Result<TokenResponse, IdpError> {
@@ -204,10 +208,11 @@ async fn denied(
     let mut entry = log_entry(LogType::SessionRevoked, Some(client), Some(user_id), &ctx.origin, now);
     entry.description = reason.to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_user(user_id).await?;
     if let (Some(preserve_refresh_tokens), Some(session)) =
         (outcome.decision.revoke_session, &valid.token.session_id)
     {
-        session_ended(&mut tx, session, Ended::RevokedByAction { preserve_refresh_tokens }, now).await?;
+        revocation::apply(&mut tx, Event::SessionRevoked { session, preserve_refresh_tokens }, now).await?;
         entry.details = json!({ "session_id": session });
         tx.insert_log(&entry).await?;
     }
@@ -220,7 +225,7 @@ async fn make(
     idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
-    valid: &Valid,
+    valid: &Valid<'_>,
     target: &Target,
     outcome: &Outcome,
 ) -> Result<Made, IdpError> {
@@ -243,6 +248,7 @@ async fn make(
         id_token_claims: &outcome.decision.id_token_claims,
         access_token_claims: &outcome.decision.access_token_claims,
         gty: Some("refresh_token"),
+        jkt: valid.jkt,
     };
     Ok(match target {
         Target::Tokens { scope, .. } => {
@@ -266,13 +272,14 @@ async fn commit(
     ctx: &RequestContext,
     client: &Client,
     hash: &str,
-    valid: Valid,
+    valid: Valid<'_>,
     outcome: &Outcome,
     made: Made,
     new_secret: Option<String>,
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_user(&valid.user.user_id).await?;
     let (found, state) = look_up(&mut tx, client, hash, now).await?;
     let Some(mut token) = found else { return Err(unknown()) };
     match state {
@@ -292,7 +299,7 @@ async fn commit(
         }
         State::Reused => {
             drop(tx);
-            return reused(idp, ctx, client, hash).await;
+            return reused(idp, ctx, client, hash, &valid.user.user_id).await;
         }
         State::Dead => return Err(unknown()),
     }
@@ -317,7 +324,7 @@ async fn commit(
                 id_token: issued.id_token,
                 scope: Some(scope.join(" ")),
                 expires_in: issued.expires_in,
-                token_type: "Bearer",
+                token_type: issued.token_type,
                 issued_token_type: None,
             }
         }
@@ -354,11 +361,13 @@ async fn reused(
     ctx: &RequestContext,
     client: &Client,
     hash: &str,
+    user: &UserId,
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_user(user).await?;
     if let (Some(token), State::Reused) = look_up(&mut tx, client, hash, now).await? {
-        refresh_token_revoked(&mut tx, &token.id, now).await?;
+        revocation::apply(&mut tx, Event::RefreshTokenRevoked(&token.id), now).await?;
         let mut entry =
             log_entry(LogType::RefreshTokenReused, Some(client), Some(&token.user_id), &ctx.origin, now);
         entry.description = "Reused rotating refresh token detected".to_owned();

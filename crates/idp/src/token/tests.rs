@@ -10,7 +10,8 @@ use action_api::{Limits, RunReport};
 use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, Device, RefreshTokenId,
     RefreshTokenSettings, RequestOrigin, ResourceServer, Session, SessionId, SessionSettings,
-    SessionTransfer, SystemRandom, Tenant, TenantId, Timestamp, TokenEndpointAuthMethod, User, random_token,
+    SessionTransfer, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
+    TokenEndpointAuthMethod, User, random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::credential::hash_credential;
 use crate::manage::{self, NewUser};
-use crate::{ActionExecutor, ActionRun, NoNetworkData, Vault, keys, revoke, userinfo};
+use crate::{ActionExecutor, ActionRun, NoNetworkData, PasswordQueue, Vault, keys, revoke, userinfo};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -75,6 +76,7 @@ impl World {
             random: Arc::new(SystemRandom),
             actions: Arc::new(NoActions),
             vault: Vault::new([9; 32]),
+            passwords: PasswordQueue::new(2, 8),
             network: Arc::new(NoNetworkData),
             limits: LIMITS,
         };
@@ -84,6 +86,7 @@ impl World {
             default_audience: None,
             allowed_logout_urls: Vec::new(),
             sessions: SessionSettings::default(),
+            flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
             created_at: clock.now(),
         };
         manage::create_tenant(&idp, &tenant).await.unwrap();
@@ -109,6 +112,8 @@ impl World {
             scopes: vec!["read:x".to_owned()],
             allow_offline_access: true,
             token_lifetime_secs: 600,
+            token_dialect: TokenDialect::default(),
+            proof_of_possession: None,
         };
         manage::put_resource_server(&world.idp, &world.ctx.tenant.id, &api).await.unwrap();
         world.put(&client("native", None)).await;
@@ -159,6 +164,7 @@ impl World {
             session_id: session.id.clone(),
             request: AuthorizationRequest {
                 client_id: ClientId::new(client),
+                device_code_hash: None,
                 redirect_uri: "https://app.example/cb".to_owned(),
                 redirect_uri_was_sent: true,
                 audience: audience.map(str::to_owned),
@@ -167,6 +173,7 @@ impl World {
                 state: None,
                 nonce: Some("n".to_owned()),
                 code_challenge: Some(CHALLENGE.to_owned()),
+                dpop_jkt: None,
                 prompt: Vec::new(),
                 max_age: None,
                 login_hint: None,
@@ -226,6 +233,7 @@ fn input(pairs: &[(&str, &str)]) -> TokenInput {
     TokenInput {
         parameters: Parameters::from_pairs(pairs).unwrap(),
         authorization: None,
+        dpop: None,
         forwarded_for: None,
     }
 }
@@ -253,6 +261,10 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         refresh_token: RefreshTokenSettings::default(),
         id_token_lifetime_secs: 36_000,
         is_token_endpoint_ip_header_trusted: false,
+        require_pushed_authorization_requests: false,
+        client_authentication_methods: None,
+        require_proof_of_possession: false,
+        resource_server_identifier: None,
     }
 }
 
@@ -261,6 +273,10 @@ fn claims(jwt: &str) -> Value {
     let payload = jwt.split('.').nth(1).unwrap();
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap())
         .unwrap()
+}
+
+async fn show(world: &World, token: &str) -> Result<Map<String, Value>, IdpError> {
+    userinfo::userinfo(&world.idp, &world.ctx, userinfo::Presented::Bearer(token)).await
 }
 
 fn unknown() -> (u16, String, String) {
@@ -293,8 +309,8 @@ async fn a_code_works_once_for_its_client_and_verifier() {
     assert!(id["auth_time"].is_i64() && id.get("name").is_none());
     let access = claims(&tokens.access_token);
     assert_eq!(access["aud"], serde_json::json!([API, "https://acme.localhost:8443/userinfo"]));
-    assert!(userinfo::userinfo(&world.idp, &world.ctx, &tokens.access_token).await.is_ok());
-    assert!(userinfo::userinfo(&world.idp, &world.ctx, tokens.id_token.as_deref().unwrap()).await.is_err());
+    assert!(show(&world, &tokens.access_token).await.is_ok());
+    assert!(show(&world, tokens.id_token.as_deref().unwrap()).await.is_err());
 
     let replay = world.exchange("native", &code).await.unwrap_err();
     assert_eq!(replay, (403, "invalid_grant".to_owned(), "Invalid authorization code".to_owned()));
@@ -329,13 +345,13 @@ async fn reuse_ends_the_family_and_what_descends_from_it() {
     let child = world.session(Some(parent.as_str())).await;
     let code = world.code("web", &child, None).await;
     let web = world.exchange("web", &code).await.unwrap();
-    assert!(userinfo::userinfo(&world.idp, &world.ctx, &web.access_token).await.is_ok());
+    assert!(show(&world, &web.access_token).await.is_ok());
     let pending = world.code("web", &child, None).await;
 
     assert_eq!(world.refresh(&first).await.unwrap_err(), unknown(), "reuse");
     assert_eq!(world.refresh(&second).await.unwrap_err(), unknown(), "the newest one, too");
     assert_eq!(world.exchange("web", &pending).await.unwrap_err().0, 403, "codes of the child session");
-    assert!(userinfo::userinfo(&world.idp, &world.ctx, &web.access_token).await.is_err());
+    assert!(show(&world, &web.access_token).await.is_err());
     let web_refresh = world
         .token(&[
             ("grant_type", "refresh_token"),
@@ -428,7 +444,7 @@ async fn revocation_and_rotation_of_keys() {
     revoke::revoke(&world.idp, &world.ctx, own()).await.unwrap();
     revoke::revoke(&world.idp, &world.ctx, own()).await.unwrap();
     assert_eq!(world.refresh(again.refresh_token.as_deref().unwrap()).await.unwrap_err(), unknown());
-    assert!(userinfo::userinfo(&world.idp, &world.ctx, &again.access_token).await.is_err());
+    assert!(show(&world, &again.access_token).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,8 @@ use idp::manage::{self, NewUser};
 use idp::{Idp, hash_credential};
 use model::{
     AppType, Client, ClientId, DeviceBinding, RefreshTokenSettings, ResourceServer, SessionSettings,
-    SessionTransfer, Tenant, TenantId, TokenEndpointAuthMethod, TransferMethod, random_token,
+    SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
+    random_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,8 @@ pub async fn seed(
         scopes: vec!["read:notes".to_owned(), "write:notes".to_owned()],
         allow_offline_access: true,
         token_lifetime_secs: 3_600,
+        token_dialect: TokenDialect::default(),
+        proof_of_possession: None,
     };
     manage::put_resource_server(idp, &id, &api).await.or_exit(failed, "the demo API")?;
     for client in [native_client(&demo), web_client(&demo)] {
@@ -155,6 +158,7 @@ fn tenant(idp: &Idp, demo: &Demo) -> Tenant {
         default_audience: None,
         allowed_logout_urls: vec![format!("{}/", demo.web_client.url)],
         sessions: SessionSettings::default(),
+        flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
         created_at: idp.now(),
     }
 }
@@ -177,6 +181,10 @@ fn native_client(demo: &Demo) -> Client {
         refresh_token: RefreshTokenSettings::default(),
         id_token_lifetime_secs: 36_000,
         is_token_endpoint_ip_header_trusted: false,
+        require_pushed_authorization_requests: false,
+        client_authentication_methods: None,
+        require_proof_of_possession: false,
+        resource_server_identifier: None,
     }
 }
 
@@ -200,5 +208,9 @@ fn web_client(demo: &Demo) -> Client {
         refresh_token: RefreshTokenSettings::default(),
         id_token_lifetime_secs: 36_000,
         is_token_endpoint_ip_header_trusted: false,
+        require_pushed_authorization_requests: false,
+        client_authentication_methods: None,
+        require_proof_of_possession: false,
+        resource_server_identifier: None,
     }
 }

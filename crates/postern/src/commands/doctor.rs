@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use storage::{SchemaState, Storage};
+use model::{Clock, SystemClock};
+use storage::{DatabaseKind, SchemaState, Storage};
 
 use crate::config::Config;
 use crate::encryption::{self, KeyError};
@@ -10,6 +11,9 @@ use crate::exit_code::{ExitCode, Failure};
 use crate::network::AsnDatabase;
 use crate::render::{Output, Style, escape};
 use crate::wiring::anything_sealed;
+
+/// The shortest lifetimes are 60 s.
+const MAX_CLOCK_DIFFERENCE_MS: i64 = 1000;
 
 /// One row of the table.
 struct Check {
@@ -109,23 +113,26 @@ fn tls(config: &Config) -> Check {
 
 async fn database(config: &Config, checks: &mut Vec<Check>) {
     let what = "database";
-    let url = &config.database.url;
+    let url = config.database.shown();
     if config.sqlite_path().is_some_and(|path| !path.exists()) {
         checks.push(note(what, format!("{url} is not there yet; `postern serve` creates it")));
         checks.push(key(config, false));
         return;
     }
-    let storage = match Storage::open(url).await {
+    let storage = match Storage::open(&config.database.url).await {
         Ok(storage) => storage,
         Err(error) => {
             checks.push(wrong(what, ExitCode::Database, error));
             return;
         }
     };
-    checks.push(good(what, url));
+    checks.extend(server(&url, &storage).await);
     match storage.check_schema().await {
-        Ok(SchemaState::Current) => {
-            checks.push(good("schema", "current"));
+        Ok(state @ (SchemaState::Current | SchemaState::Ahead)) => {
+            checks.push(match state {
+                SchemaState::Ahead => note("schema", "a newer version of postern has added to it"),
+                _ => good("schema", "current"),
+            });
             match storage.tenants().await {
                 Ok(tenants) if tenants.is_empty() => {
                     checks.push(note("tenants", "none; `postern tenant create NAME` makes one"));
@@ -147,12 +154,48 @@ async fn database(config: &Config, checks: &mut Vec<Check>) {
             let text = format!("behind by {pending} migrations: run `postern migrate`");
             checks.push(wrong_with("schema", ExitCode::Database, text));
         }
-        Ok(SchemaState::Ahead) => {
-            checks.push(wrong_with("schema", ExitCode::Database, "newer than this program".to_owned()));
+        Ok(SchemaState::Incompatible) => {
+            let text = "changed by a newer version of postern: use that version".to_owned();
+            checks.push(wrong_with("schema", ExitCode::Database, text));
         }
         Err(error) => checks.push(wrong("schema", ExitCode::Database, error)),
     }
     storage.close().await;
+}
+
+/// What the database is, whether it keeps what it acknowledges, and whether its clock is ours.
+async fn server(url: &str, storage: &Storage) -> Vec<Check> {
+    let before = SystemClock.now();
+    let info = match storage.info().await {
+        Ok(info) => info,
+        Err(error) => return vec![wrong("database", ExitCode::Database, error)],
+    };
+    let after = SystemClock.now();
+    let name = match info.kind {
+        DatabaseKind::Sqlite => "SQLite",
+        DatabaseKind::Postgres => "PostgreSQL",
+    };
+    let mut checks = vec![good("database", format!("{url}, {name} {}", info.version))];
+    if !info.not_durable.is_empty() {
+        let text =
+            format!("{}: an answered request may be lost with the machine", info.not_durable.join(", "));
+        checks.push(wrong_with("durability", ExitCode::Database, text));
+    }
+    if let Some(clock) = info.clock {
+        // At which moment between the two it was read is unknown.
+        let ahead = clock.as_ms() - after.as_ms();
+        let behind = before.as_ms() - clock.as_ms();
+        let difference = ahead.max(behind).max(0);
+        let text = format!("{difference} ms from the database's");
+        checks.push(match difference {
+            ..=MAX_CLOCK_DIFFERENCE_MS => good("clock", text),
+            _ => note(
+                "clock",
+                format!("{text}: nodes that disagree about the time end sessions and codes early or late"),
+            ),
+        });
+    }
+    checks
 }
 
 /// Each tenant has a key that signs, and one that is published to sign next.

@@ -8,16 +8,27 @@ use crate::render::Output;
 
 /// Brings the schema up to date.
 pub async fn run(config: &Config) -> Result<(), Failure> {
-    let url = &config.database.url;
-    let storage =
-        Storage::open(url).await.or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
+    let url = config.database.shown();
+    let storage = Storage::open(&config.database.url)
+        .await
+        .or_exit(ExitCode::Database, format!("cannot open the database {url}"))?;
     let before = storage.check_schema().await.or_exit(ExitCode::Database, "cannot read the schema")?;
-    storage.migrate().await.or_exit(ExitCode::Database, "the migration failed; nothing was changed")?;
+    let outcome = match before {
+        SchemaState::Behind { pending } => {
+            storage
+                .migrate()
+                .await
+                .or_exit(ExitCode::Database, "a migration failed; those before it stay applied")?;
+            Ok(format!("{url}: {pending} migrations applied"))
+        }
+        SchemaState::Current => Ok(format!("{url}: nothing to do")),
+        SchemaState::Ahead => Ok(format!("{url}: nothing to do; the schema is newer than this program")),
+        SchemaState::Incompatible => Err(Failure::new(
+            ExitCode::Database,
+            format!("{url}: a newer version of postern has changed the schema: use that version"),
+        )),
+    };
     storage.close().await;
-    let output = Output::stdout();
-    match before {
-        SchemaState::Behind { pending } => output.line(format!("{url}: {pending} migrations applied")),
-        SchemaState::Current | SchemaState::Ahead => output.line(format!("{url}: nothing to do")),
-    }
+    Output::stdout().line(outcome?);
     Ok(())
 }

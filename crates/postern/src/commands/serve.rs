@@ -21,7 +21,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         %address,
         scheme = config.server.scheme.as_str(),
         base_domain = %config.server.base_domain,
-        database = %config.database.url,
+        database = %config.database.shown(),
         "serving"
     );
     listen(&config, idp, listener).await

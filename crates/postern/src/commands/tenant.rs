@@ -1,6 +1,6 @@
 //! `postern tenant`
 
-use model::{SessionSettings, Tenant, TenantId};
+use model::{SessionSettings, Tenant, TenantFlags, TenantId};
 
 use crate::cli::TenantCommand;
 use crate::config::Config;
@@ -37,6 +37,7 @@ async fn create(config: &Config, name: String, friendly_name: Option<String>) ->
         default_audience: None,
         allowed_logout_urls: Vec::new(),
         sessions: SessionSettings::default(),
+        flags: TenantFlags::default(),
         created_at: idp.now(),
     };
     idp::manage::create_tenant(&idp, &tenant)

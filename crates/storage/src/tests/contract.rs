@@ -1,11 +1,11 @@
 use model::{
-    ActionId, Device, Execution, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState, Tenant, TenantId,
-    UserId,
+    ActionId, ClientId, Device, DeviceDecision, Execution, RefreshTokenId, Role, RoleId, SessionId,
+    SigningKeyState, Tenant, TenantId, UserId,
 };
 use serde_json::{Map, json};
 
 use super::fixtures::*;
-use crate::{Storage, TenantTx};
+use crate::{RefreshTokens, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.
 pub async fn every_kind_comes_back_as_it_was_stored(storage: &Storage) {
@@ -34,10 +34,13 @@ pub async fn fill(tx: &mut TenantTx) {
     }
     tx.insert_session(&session("session", Some("rt_1")), "session-secret").await.unwrap();
     tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
+    assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
+    tx.insert_pushed_request("pushed", &pushed_request()).await.unwrap();
     tx.insert_code("code", &code("session")).await.unwrap();
     tx.insert_refresh_token(&refresh_token("rt_1"), "refresh-secret").await.unwrap();
     tx.insert_session_transfer_token("transfer", &session_transfer_token()).await.unwrap();
     tx.insert_access_token("access", &access_token()).await.unwrap();
+    tx.set_code_access_token("code", "access").await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
     tx.deploy_action(&ActionId::new("act_1"), "greet", "source", "sha256:1", Some("sealed"), now())
@@ -76,6 +79,7 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), stored);
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), Some(pending()));
     assert_eq!(tx.code("code").await.unwrap(), Some((code("session"), None)));
+    assert_eq!(tx.waiting_device("user-code", now()).await.unwrap(), Some(device_code()));
     assert_eq!(tx.refresh_token(&RefreshTokenId::new("rt_1")).await.unwrap(), Some(refresh_token("rt_1")));
     let found = tx.refresh_token_by_secret("refresh-secret").await.unwrap().unwrap();
     assert_eq!((found.token, found.spent_at, found.newer_secrets), (refresh_token("rt_1"), None, 0));
@@ -95,6 +99,11 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     fill(&mut tx).await;
     tx.commit().await.unwrap();
 
+    // In a transaction of its own: on PostgreSQL, the first error ends it.
+    let mut tx = storage.begin(&other()).await.unwrap();
+    assert!(tx.assign_role(&user_id(), &RoleId::new("rol_1")).await.is_err());
+    drop(tx);
+
     let mut tx = storage.begin(&other()).await.unwrap();
     let rt = RefreshTokenId::new("rt_1");
     let sid = SessionId::new("session");
@@ -108,29 +117,35 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.user(&user_id()).await.unwrap(), None);
     assert_eq!(tx.user_by_login(&connection_id(), "ann").await.unwrap(), None);
     assert!(tx.roles_of(&user_id()).await.unwrap().is_empty());
-    assert!(tx.assign_role(&user_id(), &RoleId::new("rol_1")).await.is_err());
     tx.record_login(&user_id(), at(1), "198.51.100.1").await.unwrap();
     tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), at(1)).await.unwrap();
     tx.set_password_hash(&user_id(), "x").await.unwrap();
     assert_eq!(tx.session(&sid).await.unwrap(), None);
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), None);
     assert!(!tx.update_session(&session("session", None), Some("stolen"), now()).await.unwrap());
-    assert!(!tx.revoke_session(&sid, now()).await.unwrap());
-    assert!(tx.revoke_sessions_made_from(&rt, now()).await.unwrap().is_empty());
+    assert_eq!(tx.revoke_sessions(Sessions::One(&sid), now()).await.unwrap(), 0);
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pending("handle", "browser", now()).await.unwrap(), None);
+    assert_eq!(tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap(), None);
+    assert_eq!(tx.waiting_device("user-code", now()).await.unwrap(), None);
+    assert_eq!(tx.poll_device_code("device", &client_id(), now(), at(5)).await.unwrap(), None);
+    assert!(!tx.has_device_code("device", &client_id()).await.unwrap());
+    assert_eq!(tx.approve_device_code("device", now()).await.unwrap(), None);
+    assert!(!tx.deny_device_code("device", "no", now()).await.unwrap());
+    assert!(!tx.tell_device_expiry("device", now()).await.unwrap());
     assert_eq!(tx.code("code").await.unwrap(), None);
     assert!(!tx.spend_code("code", now()).await.unwrap());
     tx.set_code_refresh_token("code", &rt).await.unwrap();
-    tx.revoke_codes_of_session(&sid, now()).await.unwrap();
+    tx.set_code_access_token("code", "another").await.unwrap();
+    tx.delete_access_token_of_code("code").await.unwrap();
     assert_eq!(tx.refresh_token(&rt).await.unwrap(), None);
     assert_eq!(tx.refresh_token_by_secret("refresh-secret").await.unwrap(), None);
     assert!(!tx.spend_refresh_secret("refresh-secret", now()).await.unwrap());
     assert!(!tx.record_exchange(&rt, now(), None, &Device::default()).await.unwrap());
-    assert!(!tx.revoke_refresh_token(&rt, now()).await.unwrap());
-    assert!(tx.revoke_refresh_tokens_of_session(&sid, false, now()).await.unwrap().is_empty());
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), now()).await.unwrap(), 0);
     assert_eq!(tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap(), 0);
-    assert_eq!(tx.revoke_oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
+    assert_eq!(tx.oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
     assert_eq!(tx.spend_session_transfer_token("transfer", now()).await.unwrap(), None);
     assert_eq!(tx.access_token("access").await.unwrap(), None);
     assert!(tx.actions().await.unwrap().is_empty());
@@ -159,6 +174,9 @@ enum Spent {
     TransferToken,
     RefreshSecret,
     Pending,
+    JwtId,
+    PushedRequest,
+    Device,
 }
 
 pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Storage) {
@@ -166,7 +184,15 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
     let mut tx = storage.begin(&acme()).await.unwrap();
     fill(&mut tx).await;
     tx.commit().await.unwrap();
-    for kind in [Spent::Code, Spent::TransferToken, Spent::RefreshSecret, Spent::Pending] {
+    for kind in [
+        Spent::Code,
+        Spent::TransferToken,
+        Spent::RefreshSecret,
+        Spent::Pending,
+        Spent::PushedRequest,
+        Spent::JwtId,
+        Spent::Device,
+    ] {
         let tasks: Vec<_> = (0..64)
             .map(|_| {
                 let storage = storage.clone();
@@ -184,6 +210,14 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
                         Spent::Pending => {
                             tx.spend_pending("handle", "browser", now()).await.unwrap() == Some(pending())
                         }
+                        Spent::Device => {
+                            tx.approve_device_code("device", now()).await.unwrap() == Some(at(900))
+                        }
+                        Spent::PushedRequest => {
+                            tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap()
+                                == Some(pushed_request().parameters)
+                        }
+                        Spent::JwtId => tx.spend_jwt_id("jti", at(60)).await.unwrap(),
                     };
                     tx.commit().await.unwrap();
                     usize::from(won)
@@ -227,6 +261,51 @@ pub async fn a_login_under_way_is_for_its_browser_and_its_time(storage: &Storage
     assert_eq!(tx.spend_pending("handle", "browser", at(599)).await.unwrap(), Some(pending()));
 }
 
+pub async fn a_pushed_request_is_for_its_client_and_its_time(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.insert_pushed_request("pushed", &pushed_request()).await.unwrap();
+    let another = ClientId::new("another");
+    for (hash, client, moment) in
+        [("x", client_id(), now()), ("pushed", another, now()), ("pushed", client_id(), at(30))]
+    {
+        assert_eq!(tx.spend_pushed_request(hash, &client, moment).await.unwrap(), None);
+    }
+    let spent = tx.spend_pushed_request("pushed", &client_id(), at(29)).await.unwrap();
+    assert_eq!(spent, Some(pushed_request().parameters));
+}
+
+pub async fn a_device_waits_until_it_has_one_answer(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
+    assert!(!tx.insert_device_code("another", "user-code", &device_code()).await.unwrap(), "taken");
+    assert_eq!(tx.waiting_device("user-code", at(900)).await.unwrap(), None);
+
+    // One poll in each interval; another client's counts for nothing.
+    assert_eq!(tx.poll_device_code("device", &ClientId::new("x"), at(1), at(6)).await.unwrap(), None);
+    assert!(!tx.has_device_code("device", &ClientId::new("x")).await.unwrap());
+    assert_eq!(tx.poll_device_code("device", &client_id(), at(1), at(6)).await.unwrap(), Some(device_code()));
+    assert_eq!(tx.poll_device_code("device", &client_id(), at(5), at(10)).await.unwrap(), None);
+    assert!(tx.has_device_code("device", &client_id()).await.unwrap());
+
+    assert_eq!(tx.approve_device_code("device", at(900)).await.unwrap(), None);
+    assert!(!tx.deny_device_code("device", "no", at(900)).await.unwrap());
+    assert!(tx.deny_device_code("device", "no", at(899)).await.unwrap());
+    assert_eq!(tx.approve_device_code("device", at(899)).await.unwrap(), None);
+    let denied = tx.poll_device_code("device", &client_id(), at(6), at(11)).await.unwrap().unwrap();
+    assert_eq!(denied.decision, DeviceDecision::Denied { reason: "no".to_owned() });
+    assert!(tx.tell_device_expiry("device", at(900)).await.unwrap());
+    assert!(!tx.tell_device_expiry("device", at(901)).await.unwrap());
+
+    assert!(tx.insert_device_code("second", "second-user-code", &device_code()).await.unwrap());
+    assert_eq!(tx.approve_device_code("second", at(1)).await.unwrap(), Some(at(900)));
+    assert!(!tx.deny_device_code("second", "no", at(1)).await.unwrap());
+    assert_eq!(tx.waiting_device("second-user-code", at(1)).await.unwrap(), None);
+    let approved = tx.poll_device_code("second", &client_id(), at(1), at(6)).await.unwrap().unwrap();
+    assert_eq!(approved.decision, DeviceDecision::Approved);
+}
+
 pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
@@ -248,14 +327,17 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     assert_eq!(tx.session_by_secret("live-secret").await.unwrap(), None);
     assert_eq!(tx.session_by_secret("new-secret").await.unwrap(), Some(changed));
 
-    assert!(tx.revoke_session(&SessionId::new("revoked"), at(1)).await.unwrap());
-    assert!(!tx.revoke_session(&SessionId::new("revoked"), at(2)).await.unwrap());
+    let revoked = SessionId::new("revoked");
+    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(1)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(2)).await.unwrap(), 0);
+    assert!(tx.hold_session(&SessionId::new("live"), at(10)).await.unwrap());
     for (id, moment) in [("revoked", at(10)), ("idle", at(100)), ("missing", at(10))] {
         let before = tx.session(&SessionId::new(id)).await.unwrap();
         let mut longer = session(id, None);
         longer.idle_expires_at = at(5000);
         longer.clients.push(client_id());
         assert!(!tx.update_session(&longer, Some("x"), moment).await.unwrap(), "{id}");
+        assert!(!tx.hold_session(&SessionId::new(id), moment).await.unwrap(), "{id}");
         assert_eq!(tx.session(&SessionId::new(id)).await.unwrap(), before, "{id}");
     }
     assert_eq!(tx.session(&SessionId::new("revoked")).await.unwrap().unwrap().revoked_at, Some(at(1)));
@@ -284,27 +366,80 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
         token.parent_refresh_token = from.map(RefreshTokenId::new);
         tx.insert_refresh_token(&token, id).await.unwrap();
     }
-    let rt = RefreshTokenId::new;
-
-    assert!(tx.revoke_session(&SessionId::new("s2"), at(1)).await.unwrap());
-    assert_eq!(tx.revoke_sessions_made_from(&parent, at(2)).await.unwrap(), [SessionId::new("s1")]);
-    assert!(tx.revoke_sessions_made_from(&parent, at(3)).await.unwrap().is_empty());
-    let mut ended = tx.revoke_refresh_tokens_made_from(&parent, at(2)).await.unwrap();
-    ended.sort();
-    assert_eq!(ended, [rt("rt_1"), rt("rt_2")]);
-    assert!(tx.revoke_refresh_tokens_made_from(&parent, at(3)).await.unwrap().is_empty());
-    assert_eq!(tx.refresh_token(&rt("rt_1")).await.unwrap().unwrap().revoked_at, Some(at(2)));
+    let (s2, s4) = (SessionId::new("s2"), SessionId::new("s4"));
+    tx.revoke_sessions(Sessions::One(&s2), at(1)).await.unwrap();
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), at(2)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), at(3)).await.unwrap(), 0);
     for (id, revoked_at) in [("s1", Some(at(2))), ("s2", Some(at(1))), ("s3", None), ("s4", None)] {
-        assert_eq!(tx.session(&SessionId::new(id)).await.unwrap().unwrap().revoked_at, revoked_at, "{id}");
+        let id = SessionId::new(id);
+        assert_eq!(tx.session(&id).await.unwrap().unwrap().revoked_at, revoked_at, "{id}");
+        assert_eq!(tx.session_by_secret(id.as_str()).await.unwrap().unwrap().revoked_at, revoked_at, "{id}");
+        assert_eq!(tx.hold_session(&id, at(3)).await.unwrap(), revoked_at.is_none(), "{id}");
+        let session = session(id.as_str(), None);
+        assert_eq!(tx.update_session(&session, None, at(3)).await.unwrap(), revoked_at.is_none(), "{id}");
     }
-    assert_eq!(tx.refresh_token(&parent).await.unwrap().unwrap().revoked_at, None);
+    let ended = [("rt_native", true), ("rt_1", true), ("rt_2", true), ("rt_3", false), ("rt_4", false)];
+    for (id, ended) in ended {
+        let by_secret = tx.refresh_token_by_secret(id).await.unwrap().unwrap().token;
+        assert_eq!(by_secret.revoked_at, ended.then_some(at(2)), "{id}");
+        let id = RefreshTokenId::new(id);
+        assert_eq!(tx.refresh_token(&id).await.unwrap().unwrap().revoked_at, by_secret.revoked_at, "{id}");
+        let exchanged = tx.record_exchange(&id, at(3), None, &Device::default()).await.unwrap();
+        assert_eq!(exchanged, !ended, "{id}");
+    }
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::BoundTo(&s4), at(4)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&s4), at(5)).await.unwrap(), 1);
+}
 
-    let s4 = SessionId::new("s4");
-    assert_eq!(tx.revoke_refresh_tokens_of_session(&s4, true, at(4)).await.unwrap(), [rt("rt_3")]);
-    assert_eq!(tx.revoke_refresh_tokens_of_session(&s4, false, at(5)).await.unwrap(), [rt("rt_4")]);
-    tx.revoke_codes_of_session(&s4, at(4)).await.unwrap();
-    assert!(!tx.spend_code("s4", at(5)).await.unwrap());
-    assert!(tx.spend_code("s3", at(5)).await.unwrap());
+pub async fn a_revocation_leaves_the_descendants_where_the_client_wants_it(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let mut client = client();
+    let sid = SessionId::new("s1");
+    for (round, cascades) in [(0, true), (1, false)] {
+        client.session_transfer.as_mut().unwrap().enforce_cascade_revocation = cascades;
+        tx.put_client(&client).await.unwrap();
+        let id = RefreshTokenId::new(format!("rt_{round}"));
+        tx.insert_refresh_token(&refresh_token(id.as_str()), id.as_str()).await.unwrap();
+        let sid = SessionId::new(format!("{sid}{round}"));
+        tx.insert_session(&session(sid.as_str(), Some(id.as_str())), sid.as_str()).await.unwrap();
+        tx.revoke_refresh_tokens(RefreshTokens::OfUser(&user_id()), at(1)).await.unwrap();
+        let ended = tx.session(&sid).await.unwrap().unwrap().revoked_at;
+        assert_eq!(ended, cascades.then_some(at(1)));
+    }
+}
+
+pub async fn refresh_tokens_are_revoked_by_user_client_and_audience(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let (user, client, other) = (user_id(), client_id(), ClientId::new("other"));
+    for (id, client, audience, bound) in [
+        ("rt_a", &client, Some("a"), false),
+        ("rt_none", &client, None, false),
+        ("rt_b", &client, Some("b"), false),
+        ("rt_bound", &other, None, true),
+        ("rt_other", &other, None, false),
+    ] {
+        let mut token = refresh_token(id);
+        token.client_id = client.clone();
+        token.audience = audience.map(str::to_owned);
+        token.bound_to_session = bound;
+        tx.insert_refresh_token(&token, id).await.unwrap();
+    }
+    for (which, count) in [
+        (RefreshTokens::OfGrant(&user, &other, Some("a")), 0),
+        (RefreshTokens::OfGrant(&user, &client, Some("a")), 1),
+        (RefreshTokens::OfGrant(&user, &client, None), 1),
+        (RefreshTokens::OfClient(&user, &client), 1),
+        (RefreshTokens::BoundOfUser(&user), 1),
+        (RefreshTokens::OfUser(&UserId::new("x")), 0),
+        (RefreshTokens::OfUser(&user), 1),
+    ] {
+        assert_eq!(tx.revoke_refresh_tokens(which, at(1)).await.unwrap(), count, "{which:?}");
+    }
+    tx.insert_session(&session("s1", None), "s1").await.unwrap();
+    tx.insert_session(&session("s2", None), "s2").await.unwrap();
+    assert_eq!(tx.revoke_sessions(Sessions::OfUser(&user), at(1)).await.unwrap(), 2);
 }
 
 pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
@@ -324,8 +459,8 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
     let exchanged = tx.refresh_token(&id).await.unwrap().unwrap();
     assert_eq!((exchanged.last_exchanged_at, exchanged.idle_expires_at), (Some(at(50)), Some(at(150))));
     assert!(!tx.record_exchange(&id, at(150), Some(at(500)), &Device::default()).await.unwrap());
-    assert!(tx.revoke_refresh_token(&id, at(51)).await.unwrap());
-    assert!(!tx.revoke_refresh_token(&id, at(52)).await.unwrap());
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(51)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(52)).await.unwrap(), 0);
     assert!(!tx.record_exchange(&id, at(53), None, &Device::default()).await.unwrap());
 }
 
@@ -343,11 +478,12 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
     assert_eq!(tx.count_refresh_tokens(&user, &client, at(4)).await.unwrap(), 3);
     assert_eq!(tx.count_refresh_tokens(&user, &client, at(5)).await.unwrap(), 2);
     assert_eq!(tx.count_refresh_tokens(&UserId::new("x"), &client, at(5)).await.unwrap(), 0);
-    let ended = tx.revoke_oldest_refresh_token(&user, &client, at(5)).await.unwrap();
-    assert_eq!(ended, Some(RefreshTokenId::new("rt_b")));
-    let ended = tx.revoke_oldest_refresh_token(&user, &client, at(5)).await.unwrap();
-    assert_eq!(ended, Some(RefreshTokenId::new("rt_a")));
-    assert_eq!(tx.revoke_oldest_refresh_token(&user, &client, at(5)).await.unwrap(), None);
+    for oldest in ["rt_b", "rt_a"] {
+        let found = tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap().unwrap();
+        assert_eq!(found.as_str(), oldest);
+        tx.revoke_refresh_tokens(RefreshTokens::One(&found), at(5)).await.unwrap();
+    }
+    assert_eq!(tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap(), None);
 }
 
 pub async fn users_are_found_by_address_or_name_and_are_unique(storage: &Storage) {

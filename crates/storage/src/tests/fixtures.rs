@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, ClientGrant, ClientId,
-    Connection, ConnectionId, Device, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
-    PendingAuthorizationId, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
-    ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey,
-    SigningKeyState, Tenant, TenantId, Timestamp, TokenEndpointAuthMethod, User, UserId,
+    AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client,
+    ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, Device, DeviceCode,
+    DeviceDecision, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization, PendingAuthorizationId,
+    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, PushedAuthorizationRequest,
+    RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Session,
+    SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, Tenant,
+    TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -36,6 +38,10 @@ pub fn tenant(id: &TenantId) -> Tenant {
         default_audience: Some("https://api.acme.test/".to_owned()),
         allowed_logout_urls: vec!["https://acme.test/bye".to_owned()],
         sessions: SessionSettings { session_lifetime_secs: 1000, idle_session_lifetime_secs: 100 },
+        flags: TenantFlags {
+            revoke_refresh_token_grant: true,
+            pushed_authorization_requests_supported: true,
+        },
         created_at: now(),
     }
 }
@@ -85,6 +91,23 @@ pub fn client() -> Client {
         refresh_token: RefreshTokenSettings::default(),
         id_token_lifetime_secs: 36_000,
         is_token_endpoint_ip_header_trusted: true,
+        require_pushed_authorization_requests: true,
+        client_authentication_methods: Some(ClientAuthenticationMethods {
+            private_key_jwt: PrivateKeyJwt { credentials: vec![credential()] },
+        }),
+        require_proof_of_possession: true,
+        resource_server_identifier: text("https://api.acme.test/"),
+    }
+}
+
+fn credential() -> PublicKeyCredential {
+    PublicKeyCredential {
+        id: "cred_1".to_owned(),
+        kid: "kid".to_owned(),
+        name: "first".to_owned(),
+        alg: AssertionAlgorithm::PS256,
+        pem: "pem".to_owned(),
+        expires_at: Some(at(1000)),
     }
 }
 
@@ -95,6 +118,12 @@ pub fn resource_server() -> ResourceServer {
         scopes: words(&["read", "write"]),
         allow_offline_access: true,
         token_lifetime_secs: 300,
+        token_dialect: TokenDialect::Rfc9068Profile,
+        proof_of_possession: Some(ProofOfPossession {
+            mechanism: PossessionMechanism::Dpop,
+            required: true,
+            required_for: RequiredFor::PublicClients,
+        }),
     }
 }
 
@@ -176,6 +205,7 @@ pub fn session(id: &str, parent: Option<&str>) -> Session {
 pub fn request() -> AuthorizationRequest {
     AuthorizationRequest {
         client_id: client_id(),
+        device_code_hash: None,
         redirect_uri: "app://callback".to_owned(),
         redirect_uri_was_sent: true,
         audience: text("https://api.acme.test/"),
@@ -184,6 +214,7 @@ pub fn request() -> AuthorizationRequest {
         state: text("state"),
         nonce: text("nonce"),
         code_challenge: text("challenge"),
+        dpop_jkt: text("jkt"),
         prompt: words(&["login"]),
         max_age: Some(60),
         login_hint: text("ann"),
@@ -200,6 +231,24 @@ pub fn pending() -> PendingAuthorization {
         request: request(),
         created_at: now(),
         expires_at: at(600),
+    }
+}
+
+pub fn pushed_request() -> PushedAuthorizationRequest {
+    PushedAuthorizationRequest {
+        client_id: client_id(),
+        parameters: BTreeMap::from([("state".to_owned(), "\"ü".to_owned())]),
+        created_at: now(),
+        expires_at: at(30),
+    }
+}
+
+pub fn device_code() -> DeviceCode {
+    DeviceCode {
+        request: AuthorizationRequest { device_code_hash: text("device"), ..request() },
+        decision: DeviceDecision::Pending,
+        created_at: now(),
+        expires_at: at(900),
     }
 }
 
@@ -236,6 +285,7 @@ pub fn refresh_token(id: &str) -> RefreshToken {
         last_exchanged_at: None,
         revoked_at: None,
         rotating: true,
+        dpop_jkt: text("jkt"),
         device: device(),
         metadata: BTreeMap::from([("device".to_owned(), "phone".to_owned())]),
     }
@@ -270,6 +320,7 @@ pub fn access_token() -> OpaqueAccessToken {
         refresh_token_id: None,
         scope: words(&["openid", "email"]),
         custom_claims: map(json!({"https://acme.test/a": "b"})),
+        dpop_jkt: text("jkt"),
         expires_at: at(300),
     }
 }

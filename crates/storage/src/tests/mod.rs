@@ -3,4 +3,5 @@
 mod contract;
 mod fixtures;
 mod plans;
+mod postgres;
 mod sqlite;

@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::contract::fill;
 use super::fixtures::{acme, at, client_id, connection, connection_id, now, session, user_id, with_tenants};
 use super::sqlite::open;
+use crate::{RefreshTokens, Sessions};
 use model::{Device, RefreshTokenId, SessionId, SigningKeyState};
 use serde_json::Map;
 
@@ -23,23 +24,43 @@ async fn every_statement_uses_an_index() {
     tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), now()).await.unwrap();
     tx.set_password_hash(&user_id(), "hash").await.unwrap();
     tx.update_session(&session("session", None), None, now()).await.unwrap();
-    tx.revoke_session(&sid, now()).await.unwrap();
-    tx.revoke_sessions_made_from(&rt, now()).await.unwrap();
+    let (user, client) = (user_id(), client_id());
+    for which in [Sessions::One(&sid), Sessions::OfUser(&user)] {
+        tx.revoke_sessions(which, now()).await.unwrap();
+    }
+    for which in [
+        RefreshTokens::One(&rt),
+        RefreshTokens::OfUser(&user),
+        RefreshTokens::OfClient(&user, &client),
+        RefreshTokens::OfGrant(&user, &client, None),
+        RefreshTokens::OfSession(&sid),
+        RefreshTokens::BoundTo(&sid),
+        RefreshTokens::BoundOfUser(&user),
+    ] {
+        tx.revoke_refresh_tokens(which, now()).await.unwrap();
+    }
+    tx.hold_session(&sid, now()).await.unwrap();
     tx.spend_pending("handle", "browser", now()).await.unwrap();
+    tx.poll_device_code("device", &client_id(), now(), at(5)).await.unwrap();
+    tx.has_device_code("device", &client_id()).await.unwrap();
+    tx.approve_device_code("device", now()).await.unwrap();
+    tx.deny_device_code("device", "no", now()).await.unwrap();
+    tx.tell_device_expiry("device", now()).await.unwrap();
+    tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap();
     tx.spend_code("code", now()).await.unwrap();
     tx.set_code_refresh_token("code", &rt).await.unwrap();
-    tx.revoke_codes_of_session(&sid, now()).await.unwrap();
+    tx.set_code_access_token("code", "access").await.unwrap();
+    tx.delete_access_token_of_code("code").await.unwrap();
     tx.spend_refresh_secret("refresh-secret", now()).await.unwrap();
     tx.record_exchange(&rt, now(), None, &Device::default()).await.unwrap();
     tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
-    tx.revoke_oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap();
-    tx.revoke_refresh_token(&rt, now()).await.unwrap();
-    tx.revoke_refresh_tokens_made_from(&rt, now()).await.unwrap();
-    tx.revoke_refresh_tokens_of_session(&sid, true, now()).await.unwrap();
+    tx.oldest_refresh_token(&user, &client, now()).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
     tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
     tx.delete_signing_key("kid").await.unwrap();
+    tx.delete_user(&user).await.unwrap();
     tx.clear_rate_limit("login").await.unwrap();
+    tx.spend_jwt_id("jti", at(60)).await.unwrap();
     let mut statements = tx.seen.lock().unwrap().clone();
     tx.commit().await.unwrap();
 

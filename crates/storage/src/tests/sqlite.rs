@@ -19,14 +19,28 @@ async fn open_in(folder: &TempDir) -> Storage {
 }
 
 macro_rules! contract {
-    ($($name:ident),* $(,)?) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-        async fn $name() {
-            let (_folder, storage) = open().await;
-            contract::$name(&storage).await;
-            storage.close().await;
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                let (_folder, storage) = open().await;
+                contract::$name(&storage).await;
+                storage.close().await;
+            }
+        )*
+
+        mod and_on_postgres {
+            use super::super::{contract, postgres};
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    let (storage, _) = postgres::open().await;
+                    contract::$name(&storage).await;
+                    storage.close().await;
+                }
+            )*
         }
-    )*};
+    };
 }
 
 contract! {
@@ -35,8 +49,12 @@ contract! {
     of_64_concurrent_tasks_one_spends_a_single_use_value,
     a_spend_that_is_not_committed_did_not_happen,
     a_login_under_way_is_for_its_browser_and_its_time,
+    a_pushed_request_is_for_its_client_and_its_time,
+    a_device_waits_until_it_has_one_answer,
     a_session_is_updated_while_it_lives_only,
     a_revocation_ends_what_descends_and_nothing_else,
+    a_revocation_leaves_the_descendants_where_the_client_wants_it,
+    refresh_tokens_are_revoked_by_user_client_and_audience,
     a_refresh_token_rotates_and_ends,
     the_oldest_living_refresh_token_gives_way,
     users_are_found_by_address_or_name_and_are_unique,
@@ -69,7 +87,7 @@ async fn reopening_keeps_everything_and_migrating_twice_is_harmless() {
 async fn the_schema_is_behind_then_current_then_ahead() {
     let folder = tempfile::tempdir().unwrap();
     let storage = open_in(&folder).await;
-    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Behind { pending: 1 });
+    assert!(matches!(storage.check_schema().await.unwrap(), SchemaState::Behind { pending: 1.. }));
     storage.migrate().await.unwrap();
     assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Current);
     sqlx::query(
@@ -139,9 +157,9 @@ async fn a_tenant_that_is_not_there_has_no_rows() {
 #[tokio::test]
 async fn other_urls_are_refused() {
     for url in
-        ["", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "postgres://x/y", "sqlite:a.db?mode=memory"]
+        ["", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "mysql://x/y", "sqlite:a.db?mode=memory"]
     {
-        assert!(matches!(Storage::open(url).await, Err(StorageError::Url(_))), "{url}");
+        assert!(matches!(Storage::open(url).await, Err(StorageError::Url)), "{url}");
     }
 }
 

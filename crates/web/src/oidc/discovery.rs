@@ -8,7 +8,9 @@ use crate::extract::Caller;
 
 /// The one document behind both well-known addresses (OpenID Connect Discovery §4, RFC 8414 §3).
 pub(crate) async fn get(caller: Caller) -> Response {
-    let mut response = Json(oauth::metadata(&caller.context.issuer)).into_response();
+    let context = &caller.context;
+    let pushed = context.tenant.flags.pushed_authorization_requests_supported;
+    let mut response = Json(oauth::metadata(&context.issuer, pushed)).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     cors::allow_everyone(&mut response);
     response

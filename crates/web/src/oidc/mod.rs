@@ -1,9 +1,11 @@
 //! The endpoints of OAuth and OpenID Connect.
 
 pub(crate) mod authorize;
+pub(crate) mod device;
 pub(crate) mod discovery;
 pub(crate) mod jwks;
 pub(crate) mod logout;
+pub(crate) mod par;
 pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod userinfo;
@@ -14,7 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use idp::token::TokenInput;
 use idp::{CookieChanges, ServerError};
-use oauth::OAuthError;
+use oauth::{ErrorCode, OAuthError};
 
 use crate::error::{Challenge, bad_request};
 use crate::extract::Caller;
@@ -36,7 +38,7 @@ pub(crate) fn redirect(
     Ok(response)
 }
 
-/// A request of a client to the token or the revocation endpoint.
+/// A request of a client to the token endpoint or one that authenticates it likewise.
 pub(crate) struct ClientCall {
     pub(crate) input: TokenInput,
     /// The client that the request names, before anything is believed: for CORS.
@@ -53,13 +55,26 @@ impl ClientCall {
     ) -> Result<Self, OAuthError> {
         let authorization = one(headers, AUTHORIZATION.as_str())?;
         let forwarded_for = one(headers, "auth0-forwarded-for")?;
+        let dpop = dpop_proof(headers)?;
         let parameters = body::from_api_post(query, headers, body).await?;
         let basic = || oauth::parse_basic(authorization.as_deref()?).ok().map(|basic| basic.client_id);
         Ok(Self {
             named_client: parameters.get("client_id").map(str::to_owned).or_else(basic).unwrap_or_default(),
             challenge: if authorization.is_some() { Challenge::Basic } else { Challenge::None },
-            input: TokenInput { parameters, authorization, forwarded_for },
+            input: TokenInput { parameters, authorization, dpop, forwarded_for },
         })
+    }
+}
+
+/// The one `DPoP` header (RFC 9449 §4.3).
+pub(crate) fn dpop_proof(headers: &HeaderMap) -> Result<Option<String>, OAuthError> {
+    one(headers, "dpop").map_err(|error| OAuthError::new(ErrorCode::InvalidDpopProof, error.description))
+}
+
+/// Gives the client the nonce for its next proof (RFC 9449 §8).
+pub(crate) fn add_dpop_nonce(state: &AppState, caller: &Caller, response: &mut Response) {
+    if let Ok(nonce) = HeaderValue::from_str(&idp::dpop::nonce(&state.idp, &caller.context.tenant.id)) {
+        response.headers_mut().insert("dpop-nonce", nonce);
     }
 }
 

@@ -7,7 +7,7 @@ use idp::token::token;
 
 use crate::error::JsonError;
 use crate::extract::Caller;
-use crate::oidc::ClientCall;
+use crate::oidc::{ClientCall, add_dpop_nonce};
 use crate::{AppState, cors};
 
 /// `POST /oauth/token` (RFC 6749 §3.2).
@@ -22,10 +22,14 @@ pub(crate) async fn post(
         Ok(call) => call,
         Err(error) => return JsonError::from(error).into_response(),
     };
+    let has_proof = call.input.dpop.is_some();
     let mut response = match token(&state.idp, &caller.context, call.input).await {
         Ok(tokens) => Json(tokens).into_response(),
         Err(error) => JsonError::new(error, call.challenge).into_response(),
     };
+    if has_proof {
+        add_dpop_nonce(&state, &caller, &mut response);
+    }
     cors::allow_client(&state, &caller.context.tenant.id, &headers, Some(&call.named_client), &mut response)
         .await;
     response

@@ -7,9 +7,10 @@ use idp::PageError;
 use idp::login::{LoginInput, LoginOutcome, LoginPage, page, submit as submit_login};
 use oauth::{ErrorCode, Parameters};
 
-use crate::error::PageFailure;
+use crate::error::{PageFailure, retry_after};
 use crate::extract::Caller;
 use crate::oidc::redirect;
+use crate::pages::activate;
 use crate::{AppState, body};
 
 #[derive(Template)]
@@ -68,6 +69,7 @@ async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Resu
             redirect(state, caller, &Method::POST, &location, &cookies)
                 .map_err(|error| PageError::from(error).into())
         }
+        LoginOutcome::Device { end, cookies } => activate::ended(state, caller, &end, &cookies),
         LoginOutcome::Again(login) => Ok(render(&login, username.or(login.login_hint.as_deref()))),
     }
 }
@@ -82,5 +84,7 @@ fn render(login: &LoginPage, username: Option<&str>) -> Response {
         username: username.unwrap_or_default(),
         error: login.error.as_deref(),
     };
-    super::page(status, &form, &[&login.redirect_uri])
+    let mut response = super::page(status, &form, &[&login.redirect_uri]);
+    retry_after(&mut response, login.retry_after_secs);
+    response
 }

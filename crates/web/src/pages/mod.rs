@@ -1,5 +1,6 @@
 //! What people see.
 
+pub(crate) mod activate;
 pub(crate) mod error;
 pub(crate) mod login;
 pub(crate) mod logout;

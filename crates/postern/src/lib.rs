@@ -1,0 +1,3 @@
+//! What the program runs Actions with, for others to run them in the same way: the end-to-end tests do.
+
+pub mod executor;

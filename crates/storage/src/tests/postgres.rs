@@ -1,0 +1,123 @@
+//! What is PostgreSQL's own. The contract runs here, too: see `sqlite.rs`.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::AssertSqlSafe;
+
+use super::fixtures::{acme, client, client_id, with_tenants};
+use crate::{SchemaState, Storage};
+
+/// A database that is this test's own, and its URL.
+pub async fn open() -> (Storage, String) {
+    let url = new_database().await;
+    let storage = Storage::open(&url).await.unwrap();
+    storage.migrate().await.unwrap();
+    (storage, url)
+}
+
+async fn new_database() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("TEST_POSTGRES_URL").expect(
+        "TEST_POSTGRES_URL is not set: `cargo xtask test` starts PostgreSQL; `cargo xtask test -- ARGUMENTS` runs \
+         `cargo test ARGUMENTS` with it",
+    );
+    let name = format!("storage_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = Storage::open(&server).await.unwrap();
+    for statement in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
+        sqlx::raw_sql(AssertSqlSafe(format!("{statement} {name}"))).execute(&admin.writer).await.unwrap();
+    }
+    admin.close().await;
+    let (base, parameters) = server.split_once('?').unwrap();
+    format!("{}/{name}?{parameters}", base.rsplit_once('/').unwrap().0)
+}
+
+#[tokio::test]
+async fn the_schema_is_behind_then_current_then_ahead_then_incompatible() {
+    let url = new_database().await;
+    let storage = Storage::open(&url).await.unwrap();
+    assert!(matches!(storage.check_schema().await.unwrap(), SchemaState::Behind { pending: 1.. }));
+    let nodes: Vec<_> = (0..3)
+        .map(|_| {
+            let storage = storage.clone();
+            tokio::spawn(async move { storage.migrate().await.unwrap() })
+        })
+        .collect();
+    for node in nodes {
+        node.await.unwrap();
+    }
+    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Current);
+    for (version, description, expected) in
+        [(9998, "later", SchemaState::Ahead), (9999, "breaking change", SchemaState::Incompatible)]
+    {
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES ($1, $2, TRUE, '', 0)",
+        )
+        .bind(version)
+        .bind(description)
+        .execute(&storage.writer)
+        .await
+        .unwrap();
+        assert_eq!(storage.check_schema().await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    for _ in 0..3 {
+        // Several idle connections, and then none of them alive.
+        let open = several(&storage, 5).await;
+        drop(open);
+        sqlx::query(
+            "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .execute(&storage.writer)
+        .await
+        .unwrap();
+        assert!(storage.tenant(&acme()).await.unwrap().is_some());
+        let mut tx = storage.begin(&acme()).await.unwrap();
+        tx.put_client(&client()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = storage.begin_read(&acme()).await.unwrap();
+        assert_eq!(tx.client(&client_id()).await.unwrap(), Some(client()));
+    }
+}
+
+async fn several(storage: &Storage, count: usize) -> Vec<crate::TenantTx> {
+    let mut open = Vec::new();
+    for _ in 0..count {
+        open.push(storage.begin(&acme()).await.unwrap());
+    }
+    open
+}
+
+#[tokio::test]
+async fn a_transaction_that_loses_its_connection_is_an_error_and_did_not_happen() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.put_client(&client()).await.unwrap();
+    sqlx::query(
+        "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    .execute(&storage.writer)
+    .await
+    .unwrap();
+    assert!(tx.commit().await.is_err());
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    assert_eq!(tx.client(&client_id()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_database_tells_its_version_and_its_clock() {
+    let (storage, _) = open().await;
+    let info = storage.info().await.unwrap();
+    assert_eq!(info.kind, crate::DatabaseKind::Postgres);
+    assert!(info.version.starts_with(|first: char| first.is_ascii_digit()), "{info:?}");
+    assert!(info.clock.unwrap().as_ms() > 1_700_000_000_000);
+    assert!(info.not_durable.is_empty(), "{info:?}");
+}
