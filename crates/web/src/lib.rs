@@ -22,7 +22,7 @@ use idp::Idp;
 use ipnet::IpNet;
 
 pub use hosts::{Hosts, HostsError, Scheme};
-pub use serve::{ServeError, TlsPaths, serve};
+pub use serve::{ServeError, Tls, serve};
 
 /// What every handler works with.
 #[derive(Clone)]

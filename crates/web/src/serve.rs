@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,13 +17,23 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long requests under way may take to end at shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
-/// The files that TLS needs, both PEM.
+/// A certificate and its key, read and found to fit.
 #[derive(Debug, Clone)]
-pub struct TlsPaths {
-    /// The certificate, then those between it and the root.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub private_key: PathBuf,
+pub struct Tls(RustlsConfig);
+
+impl Tls {
+    /// Reads both from PEM files: the certificate, then those between it and the root; the private key.
+    ///
+    /// # Errors
+    /// [`ServeError::Tls`] when a file cannot be read, or they do not fit.
+    pub async fn read(certificate: &Path, private_key: &Path) -> Result<Self, ServeError> {
+        let config = RustlsConfig::from_pem_file(certificate, private_key).await;
+        config.map(Self).map_err(|source| ServeError::Tls {
+            certificate: certificate.display().to_string(),
+            private_key: private_key.display().to_string(),
+            source,
+        })
+    }
 }
 
 /// Why the server does not run.
@@ -47,11 +57,11 @@ pub enum ServeError {
 /// Serves until `shutdown` is ready; then lets requests under way end.
 ///
 /// # Errors
-/// [`ServeError`] when the TLS files cannot be used or the socket fails.
+/// [`ServeError::Socket`] when the socket fails.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    tls: Option<TlsPaths>,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let handle = Handle::new();
@@ -69,14 +79,7 @@ pub async fn serve(
             limit(server.http_builder());
             server.serve(service).await?;
         }
-        Some(paths) => {
-            let config = RustlsConfig::from_pem_file(&paths.certificate, &paths.private_key).await.map_err(
-                |source| ServeError::Tls {
-                    certificate: paths.certificate.display().to_string(),
-                    private_key: paths.private_key.display().to_string(),
-                    source,
-                },
-            )?;
+        Some(Tls(config)) => {
             let mut server = axum_server::from_tcp_rustls(listener, config)?
                 .handle(handle)
                 .first_request_timeout(HEAD_TIMEOUT);

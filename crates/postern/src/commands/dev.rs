@@ -47,7 +47,7 @@ pub async fn run(args: &DevArgs) -> Result<(), Failure> {
     } else {
         print(&output, &demo, &config_file);
     }
-    serve::listen(&config, idp, listener).await
+    serve::listen(&config, idp, listener, None).await
 }
 
 /// Strings are written as JSON, whose strings are TOML strings, too.

@@ -6,7 +6,7 @@ use idp::Idp;
 use model::TenantId;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use web::{AppState, Hosts, TlsPaths};
+use web::{AppState, Hosts, Tls};
 
 use crate::config::{Config, Scheme};
 use crate::exit_code::{ExitCode, Failure, OrExit};
@@ -15,6 +15,8 @@ use crate::wiring::{Schema, open_idp};
 /// Serves all tenants until SIGTERM or ctrl-c.
 pub async fn run(config: Config) -> Result<(), Failure> {
     let (idp, _) = open_idp(&config, Schema::CreateOnly).await?;
+    // Before the port is open: nobody is to connect to a server that then ends.
+    let tls = tls(&config).await?;
     let listener = bind(&config).await?;
     let address = listener.local_addr().or_exit(ExitCode::Failed, "the listener has no address")?;
     tracing::info!(
@@ -24,7 +26,16 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         database = %config.database.shown(),
         "serving"
     );
-    listen(&config, idp, listener).await
+    listen(&config, idp, listener, tls).await
+}
+
+async fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let server = &config.server;
+    let Some((certificate, key)) = server.tls_certificate.as_ref().zip(server.tls_key.as_ref()) else {
+        return Ok(None);
+    };
+    let tls = Tls::read(certificate, key).await;
+    tls.map(Some).or_exit(ExitCode::Configuration, "server.tls_certificate or server.tls_key")
 }
 
 /// Takes the configured address.
@@ -34,7 +45,12 @@ pub async fn bind(config: &Config) -> Result<TcpListener, Failure> {
 }
 
 /// Serves until SIGTERM or ctrl-c, then finishes what is under way.
-pub async fn listen(config: &Config, idp: Arc<Idp>, listener: TcpListener) -> Result<(), Failure> {
+pub async fn listen(
+    config: &Config,
+    idp: Arc<Idp>,
+    listener: TcpListener,
+    tls: Option<Tls>,
+) -> Result<(), Failure> {
     let server = &config.server;
     let scheme = match server.scheme {
         Scheme::Http => web::Scheme::Http,
@@ -44,8 +60,6 @@ pub async fn listen(config: &Config, idp: Arc<Idp>, listener: TcpListener) -> Re
         server.custom_domains.iter().map(|(host, tenant)| (host.clone(), TenantId::new(tenant.as_str())));
     let hosts = Hosts::new(scheme, &server.base_domain, custom)
         .or_exit(ExitCode::Configuration, "server.base_domain or server.custom_domains")?;
-    let tls = server.tls_certificate.clone().zip(server.tls_key.clone());
-    let tls = tls.map(|(certificate, private_key)| TlsPaths { certificate, private_key });
     let state =
         AppState::new(Arc::clone(&idp), hosts, server.trusted_proxies.iter().map(|proxy| proxy.0).collect());
     let mut terminate =
@@ -58,9 +72,5 @@ pub async fn listen(config: &Config, idp: Arc<Idp>, listener: TcpListener) -> Re
     };
     let outcome = web::serve(listener, web::router(state), tls, shutdown).await;
     idp.storage.close().await;
-    let code = match &outcome {
-        Err(web::ServeError::Tls { .. }) => ExitCode::Configuration,
-        _ => ExitCode::Failed,
-    };
-    outcome.or_exit(code, "the server stopped")
+    outcome.or_exit(ExitCode::Failed, "the server stopped")
 }
