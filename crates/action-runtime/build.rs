@@ -28,10 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-env=ENGINE_STACK_BYTES={STACK_BYTES}");
 
     let quickjs = quickjs_sources(&manifest)?;
-    fs::write(
-        out.join("quickjs.c"),
-        with_positions_of_loops(&fs::read_to_string(quickjs.join("quickjs.c"))?)?,
-    )?;
+    fs::write(out.join("quickjs.c"), changed(&fs::read_to_string(quickjs.join("quickjs.c"))?)?)?;
     let engine = out.join("engine.wasm");
     compile(&quickjs, &out, &shim, &engine)?;
     let (code, memory) =
@@ -62,18 +59,30 @@ fn quickjs_sources(manifest: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(Path::new(path).with_file_name("quickjs"))
 }
 
-/// Changes QuickJS in two places, so that the fuel limit names the line of an endless loop: a loop has a position of its
-/// own (`set_eval_ret_undefined` is called at each), and a jump that is interrupted is at its target. Unchanged, the
-/// statement before the loop is named.
-fn with_positions_of_loops(source: &str) -> Result<String, &'static str> {
-    let head = "static void set_eval_ret_undefined(JSParseState *s)\n{\n";
-    let poll = "if (unlikely(js_poll_interrupts(ctx)))";
-    if !source.contains(head) || !source.contains(poll) {
-        return Err("quickjs.c is not as this script expects it");
+/// Changes QuickJS in three places. So that the fuel limit names the line of an endless loop, a loop has a position of
+/// its own (`set_eval_ret_undefined` is called at each), and a jump that is interrupted is at its target; unchanged, the
+/// statement before the loop is named. And a property that is made when it is first read may be one of the shim's.
+fn changed(source: &str) -> Result<String, String> {
+    let mut changed = source.to_owned();
+    for (old, new) in [
+        (
+            "static void set_eval_ret_undefined(JSParseState *s)\n{\n",
+            "static void set_eval_ret_undefined(JSParseState *s)\n{\n    emit_source_loc(s);\n",
+        ),
+        // What is thrown is at the instruction before `pc`.
+        ("if (unlikely(js_poll_interrupts(ctx)))", "if (unlikely(js_poll_interrupts(ctx)) && pc++)"),
+        (
+            "    switch ((uintptr_t)opaque) {\n    default:\n        abort();\n    case JS_BUILTIN_ARRAY_FROMASYNC:",
+            "    JSValue read_unread(JSContext *, void *);\n    switch ((uintptr_t)opaque) {\n    default:\n        \
+             return read_unread(ctx, opaque);\n    case JS_BUILTIN_ARRAY_FROMASYNC:",
+        ),
+    ] {
+        if !changed.contains(old) {
+            return Err(format!("quickjs.c is not as this script expects it: it has no {old:?}"));
+        }
+        changed = changed.replace(old, new);
     }
-    let source = source.replace(head, &format!("{head}    emit_source_loc(s);\n"));
-    // What is thrown is at the instruction before `pc`.
-    Ok(source.replace(poll, "if (unlikely(js_poll_interrupts(ctx)) && pc++)"))
+    Ok(changed)
 }
 
 fn compile(quickjs: &Path, changed: &Path, shim: &Path, output: &Path) -> Result<(), Box<dyn Error>> {

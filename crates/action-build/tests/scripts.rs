@@ -247,3 +247,62 @@ fn console_lines_keep_their_level() {
     assert_eq!(report.console[1].level, ConsoleLevel::Trace);
     assert!(report.console[2].text.starts_with("Error: x\n"));
 }
+
+/// The event's objects are parsed when they are first read. No script can tell.
+#[test]
+fn the_event_is_a_plain_object_in_every_way() {
+    let event = r#" { "a" : {"x":[1,{"}":"]"}],"s":"\"\\{"}, "n": -1.5e3,"t":true ,"z":null, "l":[ ],
+        "__proto__":{"own":1},"é":"ü","0":{"zero":0},"s":"a,}b" } "#;
+    let looks = [
+        "JSON.stringify(e)",
+        "Object.keys(e).join()",
+        "JSON.stringify({ ...e })",
+        "JSON.stringify(Object.entries(e))",
+        "JSON.stringify(Object.getOwnPropertyDescriptors(e))",
+        "JSON.stringify(Object.assign({}, e))",
+        "(() => { const { a, ...rest } = e; return JSON.stringify([a, rest]) })()",
+        "(() => { let names = ''; for (const name in e) names += name + typeof e[name]; return names })()",
+        "(() => { delete e.a; e.l = 5; return [JSON.stringify(e), 'a' in e, e.hasOwnProperty('l')].join() })()",
+        "(() => { Object.freeze(e); e.a = 1; return JSON.stringify(e) + Object.isFrozen(e) })()",
+        "(() => { Object.seal(e); return JSON.stringify(e) + Object.isSealed(e) })()",
+        "(() => { Object.defineProperty(e, 'a', { enumerable: false }); return JSON.stringify(e) + e.a.s })()",
+        "JSON.stringify(Object.create(e).a)",
+        "JSON.stringify(Reflect.ownKeys(e)) + Object.getPrototypeOf(e).own + (e.a === e.a)",
+        "JSON.stringify(new Proxy(e, {}))",
+    ];
+    for look in looks {
+        let code = format!(
+            "const look = (e) => {look};
+             exports.onExecutePostLogin = async (event) => {{
+                 console.log(look(event)); console.log(look(JSON.parse({event:?}))) }};"
+        );
+        let text = printed(&run(&script(&code).expect("it builds"), event));
+        let (first, second) = text.split_once('\n').expect("two lines");
+        assert_eq!(first, second, "{look}");
+    }
+}
+
+#[test]
+fn an_event_of_any_shape_is_what_its_json_says() {
+    let artifact =
+        script("exports.onExecutePostLogin = async (event) => { console.log(JSON.stringify(event)) };")
+            .expect("it builds");
+    for (event, shown) in [
+        ("{}", "{}"),
+        (" [1, {\"a\":2}]", r#"[1,{"a":2}]"#),
+        ("\"x\"", "\"x\""),
+        (r#"{"a":1,"a":{"b":2}}"#, r#"{"a":{"b":2}}"#),
+        (r#"{"a":{"b":2},"a":1}"#, r#"{"a":1}"#),
+        (r#"{"\u0061":{"b":2}}"#, r#"{"a":{"b":2}}"#),
+    ] {
+        assert_eq!(printed(&run(&artifact, event)), shown, "{event}");
+    }
+    for bad in ["", "{", r#"{"a"}"#, r#"{"a":1,}"#, r#"{"a":tru}"#, r#"{"a":1}x"#, r#"{"a":{"#, r#"{"a":"\"#]
+    {
+        let error = run(&artifact, bad).error;
+        assert!(
+            matches!(&error, Some(RunError::Exception { exception }) if exception.name == "SyntaxError"),
+            "{bad}: {error:?}"
+        );
+    }
+}

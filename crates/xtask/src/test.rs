@@ -23,7 +23,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     packages::browser()?;
     let postgres = Postgres::start()?;
     if !arguments.is_empty() {
-        let mut command = cargo(&["test", "--workspace"]);
+        // At the root of a workspace, that is all of it unless the arguments name a package.
+        let mut command = cargo(&["test"]);
         return process::run(command.args(arguments).env(postgres::VARIABLE, postgres.url()));
     }
     note("$ cargo fmt --check");
