@@ -116,7 +116,7 @@ async fn a_device_is_connected_by_a_login_in_a_browser() {
     refresh(&tv, seed::TV, &text(&next, "refresh_token")).await.expect_error(403, "invalid_grant");
     let log = server.log_codes().await;
     assert!(log.contains(&"sede".to_owned()) && log.contains(&"fede".to_owned()), "{log:?}");
-    let database = server.database_bytes();
+    let database = server.database.bytes();
     for secret in [device_code.as_bytes(), user_code.as_bytes(), user_code.replace('-', "").as_bytes()] {
         assert!(!database.windows(secret.len()).any(|window| window == secret));
     }

@@ -79,7 +79,7 @@ async fn a_pushed_request_leads_to_a_code_and_nothing_of_it_is_in_the_browser() 
         assert_eq!(query[absent], json!(null), "{absent}");
     }
     for secret in [request_uri.rsplit(':').next().expect("a handle"), "canary-transfer", seed::WEB_SECRET] {
-        let found = server.database_bytes().windows(secret.len()).any(|window| window == secret.as_bytes());
+        let found = server.database.bytes().windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!found, "{secret} is in the database");
     }
 }

@@ -72,7 +72,7 @@ async fn no_credential_reaches_the_log_or_the_database() {
     }
     let log = String::from_utf8_lossy(&log.0.lock().expect("the log")).into_owned();
     assert!(log.contains("/authorize"), "the log was captured: {log}");
-    let database = server.database_bytes();
+    let database = server.database.bytes();
     for (name, secret) in secrets {
         assert!(!log.contains(&secret), "the {name} is in the log");
         let found = database.windows(secret.len()).any(|window| window == secret.as_bytes());

@@ -16,6 +16,7 @@ pub mod actions;
 pub mod chromium;
 pub mod client;
 pub mod clock;
+pub mod database;
 pub mod dpop;
 pub mod flow;
 pub mod jwt;

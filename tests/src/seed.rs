@@ -2,8 +2,9 @@
 
 use idp::{Idp, device, hash_credential, manage};
 use model::{
-    AppType, Client, ClientGrant, ClientId, RefreshTokenSettings, ResourceServer, SessionSettings,
-    SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
+    AppType, Client, ClientGrant, ClientId, JwtConfiguration, RefreshTokenSettings, ResourceServer,
+    SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod,
+    TransferMethod,
 };
 
 pub const ACME: &str = "acme";
@@ -58,7 +59,7 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         metadata: Default::default(),
         session_transfer: None,
         refresh_token: RefreshTokenSettings::default(),
-        id_token_lifetime_secs: 36_000,
+        jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
         client_authentication_methods: None,
@@ -120,6 +121,8 @@ pub fn api() -> ResourceServer {
         name: "The API".to_owned(),
         scopes: vec!["read:things".into(), "write:things".into()],
         allow_offline_access: true,
+        allow_online_access: true,
+        allow_online_access_with_ephemeral_sessions: false,
         token_lifetime_secs: 3600,
         token_dialect: TokenDialect::default(),
         proof_of_possession: None,

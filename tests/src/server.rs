@@ -7,13 +7,12 @@ use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId};
 use serde_json::Value;
-use storage::Storage;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::Level;
 use web::{AppState, Hosts, Scheme};
 
+use crate::database::Database;
 use crate::{FakeClock, RawClient, actions, seed};
 
 /// How many password hashes may be under way.
@@ -24,7 +23,7 @@ pub struct TestServer {
     pub port: u16,
     pub clock: Arc<FakeClock>,
     pub idp: Arc<Idp>,
-    directory: TempDir,
+    pub database: Database,
     _shutdown: oneshot::Sender<()>,
 }
 
@@ -52,10 +51,8 @@ impl TestServer {
     ) -> Self {
         // What the server logs as an error is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("postern.db");
-        let storage = Storage::open(&format!("sqlite:{}", path.display())).await.expect("a database");
-        storage.migrate().await.expect("a schema");
+        let database = Database::fresh().await;
+        let storage = database.open().await;
         let clock = Arc::new(FakeClock::default());
         let idp = Arc::new(Idp {
             actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
@@ -76,7 +73,7 @@ impl TestServer {
         tokio::spawn(web::serve(listener, router, None, async move {
             let _ = ended.await;
         }));
-        Self { port, clock, idp, directory, _shutdown: shutdown }
+        Self { port, clock, idp, database, _shutdown: shutdown }
     }
 
     /// A fresh browser or app on this machine.
@@ -136,12 +133,6 @@ impl TestServer {
         let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
         let runs = tx.executions(100).await.expect("the runs").into_iter().rev();
         runs.map(|(_, run)| serde_json::from_value(run.report).expect("a report")).collect()
-    }
-
-    /// Everything that the database has on disk, as raw bytes.
-    pub fn database_bytes(&self) -> Vec<u8> {
-        let files = std::fs::read_dir(self.directory.path()).expect("the directory");
-        files.flat_map(|file| std::fs::read(file.expect("a file").path()).expect("its bytes")).collect()
     }
 
     /// The codes of the tenant's log, newest first.

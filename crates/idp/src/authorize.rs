@@ -20,6 +20,10 @@ const PENDING_LIFETIME_SECS: i64 = 30 * 60;
 const BROWSER_COOKIE_SECS: i64 = 24 * 3600;
 /// The scopes of OIDC Core §5.4 that are granted without an API.
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "phone", "address"];
+/// Asks for a refresh token (OIDC Core §11).
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
+/// Asks for a refresh token that lives as long as the session (the dialect).
+pub(crate) const ONLINE_ACCESS: &str = "online_access";
 /// Parameters that carry credentials: they never reach an Action or the database.
 pub(crate) const CREDENTIAL_PARAMETERS: [&str; 3] =
     ["session_transfer_token", "id_token_hint", "client_secret"];
@@ -152,6 +156,11 @@ pub(crate) fn error_redirect(
     oauth::redirect_with(redirect_uri, &parameters)
 }
 
+/// Whether a scope is the same for every API: about the user, or for a refresh token.
+pub(crate) fn is_about_the_user(scope: &str) -> bool {
+    OIDC_SCOPES.contains(&scope) || [OFFLINE_ACCESS, ONLINE_ACCESS].contains(&scope)
+}
+
 /// The session of this browser, when it is alive.
 pub(crate) async fn live_session(
     idp: &Idp,
@@ -188,7 +197,8 @@ pub(crate) async fn begin_login(
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_pending(&pending, &hash_credential(&handle), &hash_credential(&browser)).await?;
     tx.commit().await?;
-    cookies.browser = CookieChange::Set { value: browser, expires_at: now.plus_secs(BROWSER_COOKIE_SECS) };
+    cookies.browser =
+        CookieChange::Set { value: browser, expires_at: Some(now.plus_secs(BROWSER_COOKIE_SECS)) };
     Ok((handle, cookies))
 }
 
@@ -284,6 +294,13 @@ pub(crate) async fn request(
     let prompt = prompt(parameters)?;
     let max_age = max_age(parameters)?;
     let requested_scopes = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;
+    let asks_for = |scope| requested_scopes.iter().any(|known| known == scope);
+    if asks_for(OFFLINE_ACCESS) && asks_for(ONLINE_ACCESS) {
+        return refuse(
+            ErrorCode::InvalidRequest,
+            "Cannot request both online_access and offline_access scopes",
+        );
+    }
     let (audience, scope) = audience_and_scope(idp, ctx, client, parameters, &requested_scopes).await?;
     let words = |name| -> Vec<String> {
         parameters.get(name).map(|text| text.split(' ').map(str::to_owned).collect()).unwrap_or_default()
@@ -378,12 +395,11 @@ pub(crate) async fn audience_and_scope(
             }
         }
     };
-    let may_refresh = client.grant_types.iter().any(|grant| grant == "refresh_token")
-        && api.as_ref().is_none_or(|api| api.allow_offline_access);
-    let granted = |scope: &&String| {
-        OIDC_SCOPES.contains(&scope.as_str())
-            || (may_refresh && scope.as_str() == "offline_access")
-            || api.as_ref().is_some_and(|api| api.scopes.contains(scope))
+    let may_refresh = client.grant_types.iter().any(|grant| grant == "refresh_token");
+    let granted = |scope: &&String| match scope.as_str() {
+        OFFLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.allow_offline_access),
+        ONLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.allow_online_access),
+        name => OIDC_SCOPES.contains(&name) || api.as_ref().is_some_and(|api| api.scopes.contains(scope)),
     };
     Ok((audience, requested.iter().filter(granted).cloned().collect()))
 }

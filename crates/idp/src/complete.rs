@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, Device, LogType, Role,
-    Session, SessionId, SessionTransferToken, Timestamp, User, random_token,
+    AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
+    LogType, Role, Session, SessionId, SessionTransferToken, Timestamp, User, random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -209,7 +209,8 @@ fn new_session(
     now: Timestamp,
 ) -> Session {
     let settings = &ctx.tenant.sessions;
-    let expires_at = now.plus_secs(settings.session_lifetime_secs);
+    let (lifetime_secs, idle_lifetime_secs) = settings.lifetimes(settings.cookie_mode);
+    let expires_at = now.plus_secs(lifetime_secs);
     Session {
         id: SessionId::new(random_token(&*idp.random, 32)),
         user_id: user.user_id.clone(),
@@ -219,7 +220,7 @@ fn new_session(
         authenticated_at: auth_time,
         last_interacted_at: now,
         expires_at,
-        idle_expires_at: now.plus_secs(settings.idle_session_lifetime_secs).min(expires_at),
+        idle_expires_at: now.plus_secs(idle_lifetime_secs).min(expires_at),
         revoked_at: None,
         methods: vec![AuthenticationMethod { name: "pwd".to_owned(), timestamp: auth_time }],
         device: Device {
@@ -232,6 +233,9 @@ fn new_session(
         },
         clients: Vec::new(),
         parent_refresh_token: None,
+        cookie_mode: settings.cookie_mode,
+        idle_lifetime_secs,
+        metadata: BTreeMap::new(),
     }
 }
 
@@ -322,7 +326,10 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
     tx.commit().await?;
 
     let session = match login.new_secret.take() {
-        Some(value) => CookieChange::Set { value, expires_at: login.session.expires_at },
+        Some(value) => {
+            let persistent = login.session.cookie_mode == CookieMode::Persistent;
+            CookieChange::Set { value, expires_at: persistent.then_some(login.session.expires_at) }
+        }
         None => CookieChange::Keep,
     };
     if login.request.device_code_hash.is_some() {
@@ -396,6 +403,9 @@ fn details(login: &Login<'_>, outcome: &Outcome, before: Option<(Timestamp, Time
         "triggered_by_session_transfer_token": login.transfer_token.is_some(),
         "actions": { "executions": outcome.executions_for_log() },
     });
+    if login.ctx.tenant.flags.include_session_metadata_in_tenant_logs {
+        details["session_metadata"] = json!(login.session.metadata);
+    }
     if let Some(before) = before {
         details["session"] = json!({
             "before_actions": ends(before),

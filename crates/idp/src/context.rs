@@ -119,8 +119,8 @@ pub enum CookieChange {
     Set {
         /// The secret.
         value: String,
-        /// When the browser may forget it.
-        expires_at: Timestamp,
+        /// When the browser may forget it; `None`: when it is closed.
+        expires_at: Option<Timestamp>,
     },
     /// Expire it.
     Clear,

@@ -67,11 +67,11 @@ impl Decision {
         settings: &SessionSettings,
         now: Timestamp,
     ) {
-        let absolute_limit =
-            session.expires_at.min(session.created_at.plus_secs(settings.session_lifetime_secs));
+        let (lifetime_secs, _) = settings.lifetimes(session.cookie_mode);
+        let absolute_limit = session.expires_at.min(session.created_at.plus_secs(lifetime_secs));
         session.expires_at =
             self.cut(self.session_expires_at, absolute_limit, "api.session.setExpiresAt", "session lifetime");
-        let idle_limit = now.plus_secs(settings.idle_session_lifetime_secs);
+        let idle_limit = idle_limit(session, settings, now);
         let idle = self.cut(
             self.session_idle_expires_at,
             idle_limit,
@@ -115,6 +115,13 @@ impl Decision {
     }
 }
 
+/// When a session that is used now ends if nobody uses it again: a lower limit of the tenant counts at once, a higher
+/// one for new sessions only.
+pub(crate) fn idle_limit(session: &Session, settings: &SessionSettings, now: Timestamp) -> Timestamp {
+    let (_, idle_secs) = settings.lifetimes(session.cookie_mode);
+    now.plus_secs(idle_secs.min(session.idle_lifetime_secs))
+}
+
 /// Applies changes to stored metadata: `null` removes a key.
 pub(crate) fn merge_metadata(stored: &mut Map<String, Value>, changes: &Map<String, Value>) {
     for (key, value) in changes {
@@ -151,6 +158,8 @@ fn set_claim(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn session(created_ms: i64, expires_ms: i64) -> Session {
@@ -169,11 +178,45 @@ mod tests {
             device: model::Device::default(),
             clients: Vec::new(),
             parent_refresh_token: None,
+            cookie_mode: model::CookieMode::Persistent,
+            idle_lifetime_secs: 100,
+            metadata: BTreeMap::new(),
         }
     }
 
-    const SETTINGS: SessionSettings =
-        SessionSettings { session_lifetime_secs: 1000, idle_session_lifetime_secs: 100 };
+    const SETTINGS: SessionSettings = SessionSettings {
+        session_lifetime_secs: 1000,
+        idle_session_lifetime_secs: 100,
+        ephemeral_session_lifetime_secs: 500,
+        idle_ephemeral_session_lifetime_secs: 50,
+        cookie_mode: model::CookieMode::Persistent,
+    };
+
+    #[test]
+    fn a_lower_limit_counts_at_once_and_a_higher_one_for_new_sessions_only() {
+        let at = Timestamp::from_ms;
+        for (setting, mode, idle_ms) in [
+            (SETTINGS, model::CookieMode::Persistent, 100_000),
+            (SETTINGS, model::CookieMode::NonPersistent, 50_000),
+            (
+                SessionSettings { idle_session_lifetime_secs: 40, ..SETTINGS },
+                model::CookieMode::Persistent,
+                40_000,
+            ),
+            (
+                SessionSettings { idle_session_lifetime_secs: 400, ..SETTINGS },
+                model::CookieMode::Persistent,
+                100_000,
+            ),
+        ] {
+            let mut session = session(0, 1_000_000);
+            session.cookie_mode = mode;
+            Decision::default().limit_session(&mut session, &setting, at(0));
+            assert_eq!(session.idle_expires_at, at(idle_ms), "{setting:?}");
+            let absolute_ms = if mode == model::CookieMode::Persistent { 1_000_000 } else { 500_000 };
+            assert_eq!(session.expires_at, at(absolute_ms));
+        }
+    }
 
     #[test]
     fn earliest_expiry_wins_over_all_actions() {

@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 pub(crate) use user_code::UserCode;
 
-use crate::authorize::{self, live_session};
+use crate::authorize::{self, ONLINE_ACCESS, live_session};
 use crate::complete::{Authenticated, Completed, complete};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
@@ -159,8 +159,10 @@ async fn make(
         ));
     }
     let requested_scopes = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
-    let (audience, scope) =
+    let (audience, mut scope) =
         authorize::audience_and_scope(idp, ctx, client, &input.parameters, &requested_scopes).await?;
+    // The session is the browser's, not the device's.
+    scope.retain(|scope| scope != ONLINE_ACCESS);
     let now = idp.now();
     let device_code = random_token(&*idp.random, CREDENTIAL_LENGTH);
     let hash = hash_credential(&device_code);
@@ -222,7 +224,7 @@ pub fn code_page(idp: &Idp, browser_cookie: Option<&str>) -> CodePage {
         cookies: CookieChanges {
             browser: CookieChange::Set {
                 value: browser,
-                expires_at: idp.now().plus_secs(BROWSER_COOKIE_SECS),
+                expires_at: Some(idp.now().plus_secs(BROWSER_COOKIE_SECS)),
             },
             ..CookieChanges::default()
         },

@@ -156,8 +156,8 @@ fn session(session: &Session, parent_metadata: Option<&BTreeMap<String, String>>
         "idle_expires_at": session.idle_expires_at.to_iso(),
         "clients": session.clients.iter().map(|id| json!({ "client_id": id })).collect::<Vec<_>>(),
         "device": session.device,
-        "cookie": { "mode": "persistent" },
-        "metadata": {},
+        "cookie": { "mode": session.cookie_mode },
+        "metadata": session.metadata,
     });
     if let Some(parent) = &session.parent_refresh_token {
         value["session_transfer"] = json!({
@@ -178,7 +178,7 @@ fn refresh_token(token: &RefreshToken, tenant: &Tenant) -> Value {
     let audience = token.audience.clone().unwrap_or_else(|| format!("urn:{}:userinfo", tenant.id));
     let mut value = json!({
         "id": token.id,
-        "access": "offline",
+        "access": if token.online { "online" } else { "offline" },
         "client_id": token.client_id,
         "user_id": token.user_id,
         "created_at": token.created_at.to_iso(),

@@ -117,7 +117,8 @@ pub async fn oidc_logout(
     let session = live_session(idp, ctx, input.session_cookie, idp.now()).await?;
     if let (Some(session), Some(cookie)) = (&session, input.session_cookie) {
         let hinted = hint.as_ref().and_then(|hint| hint.sid.as_ref().map(|sid| sid.as_str())).or(logout_hint);
-        if hinted != Some(session.id.as_str()) {
+        let asks = ctx.tenant.flags.oidc_logout_prompt_enabled;
+        if asks && hinted != Some(session.id.as_str()) {
             let csrf = hash_credential(&format!("logout\0{cookie}"));
             let Some(confirmed) = confirmed_csrf else {
                 return Ok(LogoutOutcome::Confirm { csrf, parameters: echoed(parameters) });

@@ -1,6 +1,7 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
 mod revoke;
+mod settings;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use storage::StorageError;
 use crate::{Idp, ServerError, keys, password};
 
 pub use revoke::*;
+pub use settings::*;
 
 /// The connection that each tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";

@@ -17,6 +17,11 @@ pub(crate) enum Event<'a> {
     /// One refresh token was revoked: by its client, by id, by an Action, because a spent secret or code of it came
     /// back, or because it made room.
     RefreshTokenRevoked(&'a RefreshTokenId),
+    /// A refresh token that lives as long as this session was: the session ends.
+    OnlineTokenRevoked(&'a SessionId),
+    /// The client's refresh tokens rotate from now on, and this one is the first to do so: those of the same user and API
+    /// that do not are gone.
+    RotationTurnedOn(&'a UserId, &'a ClientId, Option<&'a str>, &'a RefreshTokenId),
     /// All refresh tokens of a user and a client for an API were: the dialect's grant.
     GrantRevoked(&'a UserId, &'a ClientId, Option<&'a str>),
     /// All refresh tokens of a user at a client were.
@@ -85,9 +90,15 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         Event::GrantRevoked(user, client, audience) => {
             (None, Some(RefreshTokens::OfGrant(user, client, audience)))
         }
+        Event::RotationTurnedOn(user, client, audience, but) => {
+            (None, Some(RefreshTokens::NonRotatingOfGrant(user, client, audience, but)))
+        }
         Event::ClientTokensRevoked(user, client) => (None, Some(RefreshTokens::OfClient(user, client))),
         Event::UserTokensRevoked(user) => (None, Some(RefreshTokens::OfUser(user))),
-        Event::Logout(session) | Event::SessionDeleted(session) | Event::SessionReplaced(session) => {
+        Event::Logout(session)
+        | Event::SessionDeleted(session)
+        | Event::SessionReplaced(session)
+        | Event::OnlineTokenRevoked(session) => {
             (Some(Sessions::One(session)), Some(RefreshTokens::BoundTo(session)))
         }
         Event::SessionRevoked { session, preserve_refresh_tokens } => (

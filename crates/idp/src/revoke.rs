@@ -11,8 +11,8 @@ use crate::token::{TokenInput, client_auth};
 use crate::{Idp, IdpError, RequestContext};
 
 /// Revokes the refresh token that has, or had, this secret, with all its rotations and what descends from it; with the
-/// tenant's flag `revoke_refresh_token_grant`, all of the same user, client and audience. A token
-/// that is unknown or revoked already is a success (RFC 7009 §2.2). `token_type_hint` makes no difference.
+/// tenant's flag `revoke_refresh_token_grant`, all of the same user, client and audience. An online one takes its session
+/// along. A token that is unknown or revoked already is a success (RFC 7009 §2.2). `token_type_hint` makes no difference.
 ///
 /// # Errors
 /// As client authentication says; `invalid_request` for another client's token; [`IdpError::Server`] when the
@@ -28,9 +28,10 @@ pub async fn revoke(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Resul
     }
     let token = &found.token;
     tx.lock_user(&token.user_id).await?;
-    let event = match ctx.tenant.flags.revoke_refresh_token_grant {
-        true => Event::GrantRevoked(&token.user_id, &token.client_id, token.audience.as_deref()),
-        false => Event::RefreshTokenRevoked(&token.id),
+    let event = match (&token.session_id, ctx.tenant.flags.revoke_refresh_token_grant) {
+        (Some(session), _) if token.online => Event::OnlineTokenRevoked(session),
+        (_, true) => Event::GrantRevoked(&token.user_id, &token.client_id, token.audience.as_deref()),
+        (_, false) => Event::RefreshTokenRevoked(&token.id),
     };
     if revocation::apply(&mut tx, event, now).await?.any() {
         let mut entry =

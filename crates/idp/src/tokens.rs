@@ -135,7 +135,7 @@ pub(crate) async fn id_token(
     set("sub", json!(grant.user.user_id));
     set("aud", json!(grant.client.client_id));
     set("iat", json!(now.as_secs()));
-    set("exp", json!(now.plus_secs(grant.client.id_token_lifetime_secs).as_secs()));
+    set("exp", json!(now.plus_secs(grant.client.jwt_configuration.lifetime_in_seconds).as_secs()));
     set("auth_time", json!(grant.auth_time.as_secs()));
     if let Some(nonce) = grant.nonce {
         set("nonce", json!(nonce));

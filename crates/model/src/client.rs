@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ClientId, Timestamp};
 
-/// An OAuth client of a tenant ("application" in the dialect). Stored as JSON: field names are those of the
-/// Management API.
+/// An OAuth client of a tenant ("application" in the dialect). As JSON, in the database too, it has the names of the
+/// Management API, and its secrets' hashes besides. A member that this version does not know is passed over: a newer node
+/// on the same database may have stored it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its id.
@@ -27,18 +28,18 @@ pub struct Client {
     pub allowed_logout_urls: Vec<String>,
     /// The grants that it may use, as their wire names.
     pub grant_types: Vec<String>,
-    /// `client_metadata`: at most 10 entries of 255 characters.
-    #[serde(default)]
+    /// At most 10 entries of 255 characters.
+    #[serde(default, rename = "client_metadata")]
     pub metadata: BTreeMap<String, String>,
     /// Native to Web settings; absent means off.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_transfer: Option<SessionTransfer>,
     /// How its refresh tokens live.
     #[serde(default)]
     pub refresh_token: RefreshTokenSettings,
-    /// Lifetime of its ID tokens in seconds.
-    #[serde(default = "default_id_token_lifetime")]
-    pub id_token_lifetime_secs: i64,
+    /// What its ID tokens are like.
+    #[serde(default)]
+    pub jwt_configuration: JwtConfiguration,
     /// Whether the header `auth0-forwarded-for` is believed when this client authenticated with its secret.
     #[serde(default)]
     pub is_token_endpoint_ip_header_trusted: bool,
@@ -56,8 +57,19 @@ pub struct Client {
     pub resource_server_identifier: Option<String>,
 }
 
-fn default_id_token_lifetime() -> i64 {
-    36_000
+/// `jwt_configuration` of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JwtConfiguration {
+    /// Lifetime of its ID tokens in seconds.
+    pub lifetime_in_seconds: i64,
+}
+
+impl Default for JwtConfiguration {
+    /// Ten hours, as the dialect has it.
+    fn default() -> Self {
+        Self { lifetime_in_seconds: 36_000 }
+    }
 }
 
 /// What kind of program a client is.
@@ -87,7 +99,6 @@ pub enum TokenEndpointAuthMethod {
 
 /// `client_authentication_methods` of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClientAuthenticationMethods {
     /// The one method that uses keys.
     pub private_key_jwt: PrivateKeyJwt,
@@ -95,7 +106,6 @@ pub struct ClientAuthenticationMethods {
 
 /// `client_authentication_methods.private_key_jwt`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PrivateKeyJwt {
     /// One or two, so that a key can be changed without a gap.
     pub credentials: Vec<PublicKeyCredential>,
@@ -132,13 +142,14 @@ pub enum AssertionAlgorithm {
 
 /// `session_transfer` of a client (`reference/native-to-web.md` section 2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct SessionTransfer {
     /// On the native client: it may trade its refresh token for a session transfer token.
     pub can_create_session_transfer_token: bool,
     /// On the native client: revoking the refresh token ends the sessions made from it.
     pub enforce_cascade_revocation: bool,
     /// On the web client: the ways in which it accepts a session transfer token.
+    #[serde(deserialize_with = "null_is_empty")]
     pub allowed_authentication_methods: Vec<TransferMethod>,
     /// On the web client: what must be the same at issue and at redemption.
     pub enforce_device_binding: DeviceBinding,
@@ -159,6 +170,11 @@ impl Default for SessionTransfer {
             enforce_online_refresh_tokens: true,
         }
     }
+}
+
+/// Tools send `null` for an empty list.
+fn null_is_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// How a session transfer token reaches `/authorize`.
@@ -183,18 +199,27 @@ pub enum DeviceBinding {
     None,
 }
 
-/// `refresh_token` of a client (`reference/native-to-web.md` section 2.2).
+/// `refresh_token` of a client (`reference/native-to-web.md` section 2.2), with the names of the Management API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct RefreshTokenSettings {
     /// Whether each use gives a new token and spends the old one.
     pub rotation_type: RotationType,
-    /// Absolute lifetime in seconds, fixed at issue; `None`: it does not expire.
-    pub token_lifetime_secs: Option<i64>,
-    /// Idle lifetime in seconds, renewed at each exchange; `None`: it does not expire.
-    pub idle_token_lifetime_secs: Option<i64>,
+    /// Whether the lifetimes below count at all.
+    pub expiration_type: ExpirationType,
     /// Seconds in which the token before the newest may be used again.
-    pub leeway_secs: i64,
+    pub leeway: i64,
+    /// Absolute lifetime in seconds, fixed at issue: rotation does not extend it.
+    pub token_lifetime: i64,
+    /// `token_lifetime` does not count.
+    pub infinite_token_lifetime: bool,
+    /// Idle lifetime in seconds, renewed at each exchange.
+    pub idle_token_lifetime: i64,
+    /// `idle_token_lifetime` does not count.
+    pub infinite_idle_token_lifetime: bool,
+    /// The further APIs that a refresh token may be exchanged for (multi-resource refresh tokens).
+    #[serde(deserialize_with = "null_is_empty")]
+    pub policies: Vec<RefreshTokenPolicy>,
 }
 
 impl Default for RefreshTokenSettings {
@@ -202,11 +227,42 @@ impl Default for RefreshTokenSettings {
     fn default() -> Self {
         Self {
             rotation_type: RotationType::Rotating,
-            token_lifetime_secs: Some(2_592_000),
-            idle_token_lifetime_secs: Some(1_296_000),
-            leeway_secs: 0,
+            expiration_type: ExpirationType::Expiring,
+            leeway: 0,
+            token_lifetime: 2_592_000,
+            infinite_token_lifetime: false,
+            idle_token_lifetime: 1_296_000,
+            infinite_idle_token_lifetime: false,
+            policies: Vec::new(),
         }
     }
+}
+
+impl RefreshTokenSettings {
+    /// Seconds from issue to the absolute end; `None`: there is none.
+    #[must_use]
+    pub fn absolute_lifetime(&self) -> Option<i64> {
+        (self.expires() && !self.infinite_token_lifetime).then_some(self.token_lifetime)
+    }
+
+    /// Seconds from one exchange to the end of an unused token; `None`: there is none.
+    #[must_use]
+    pub fn idle_lifetime(&self) -> Option<i64> {
+        (self.expires() && !self.infinite_idle_token_lifetime).then_some(self.idle_token_lifetime)
+    }
+
+    fn expires(&self) -> bool {
+        self.expiration_type == ExpirationType::Expiring
+    }
+}
+
+/// One of `refresh_token.policies`: an API besides the one that a refresh token was granted for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshTokenPolicy {
+    /// Which API.
+    pub audience: String,
+    /// Which of its scopes.
+    pub scope: Vec<String>,
 }
 
 /// Whether refresh tokens rotate.
@@ -216,6 +272,15 @@ impl Default for RefreshTokenSettings {
 pub enum RotationType {
     Rotating,
     NonRotating,
+}
+
+/// Whether refresh tokens end by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the variants are the values of the Management API")]
+pub enum ExpirationType {
+    Expiring,
+    NonExpiring,
 }
 
 /// An API that access tokens are for ("resource server").
@@ -231,6 +296,12 @@ pub struct ResourceServer {
     /// Whether `offline_access` gives a refresh token.
     #[serde(default)]
     pub allow_offline_access: bool,
+    /// Whether `online_access` gives a refresh token that lives as long as the session.
+    #[serde(default)]
+    pub allow_online_access: bool,
+    /// The same in a session whose cookie is not persistent.
+    #[serde(default)]
+    pub allow_online_access_with_ephemeral_sessions: bool,
     /// Lifetime of its access tokens in seconds.
     #[serde(default = "default_access_token_lifetime")]
     pub token_lifetime_secs: i64,
@@ -256,7 +327,6 @@ pub enum TokenDialect {
 
 /// `proof_of_possession` of an API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ProofOfPossession {
     /// How possession is proved.
     pub mechanism: PossessionMechanism,

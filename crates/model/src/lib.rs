@@ -20,9 +20,9 @@ pub use authorization::{
 };
 pub use client::{
     AppType, AssertionAlgorithm, Client, ClientAuthenticationMethods, ClientGrant, DeviceBinding,
-    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, RefreshTokenSettings,
-    RequiredFor, ResourceServer, RotationType, SessionTransfer, TokenDialect, TokenEndpointAuthMethod,
-    TransferMethod,
+    ExpirationType, JwtConfiguration, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
+    PublicKeyCredential, RefreshTokenPolicy, RefreshTokenSettings, RequiredFor, ResourceServer, RotationType,
+    SessionTransfer, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use id::{
@@ -31,7 +31,7 @@ pub use id::{
 };
 pub use log::{LogEntry, LogType};
 pub use random::{RandomSource, SystemRandom, random_token};
-pub use session::{AuthenticationMethod, Device, Session};
-pub use tenant::{SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
+pub use session::{AuthenticationMethod, Device, Session, check_metadata};
+pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use token::{OpaqueAccessToken, RefreshToken, SessionTransferToken};
 pub use user::{Connection, Identity, Role, User};

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, ConnectionId, RefreshTokenId, SessionId, Timestamp, UserId};
+use crate::{ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, Timestamp, UserId};
 
 /// A browser's session. It is alive when it is not revoked and both ends lie ahead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,12 @@ pub struct Session {
     pub clients: Vec<ClientId>,
     /// The native refresh token that it was made from, by a session transfer token.
     pub parent_refresh_token: Option<RefreshTokenId>,
+    /// Whether its cookie outlives the browser.
+    pub cookie_mode: CookieMode,
+    /// The tenant's idle lifetime in seconds when it was made: to raise the limit later does not concern it.
+    pub idle_lifetime_secs: i64,
+    /// Set by the Management API and Actions; at most 25 entries ([`check_metadata`]).
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl Session {
@@ -41,6 +49,32 @@ impl Session {
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at && now < self.idle_expires_at
     }
+}
+
+/// How many entries the metadata of a session or refresh token may have.
+const MAX_METADATA_ENTRIES: usize = 25;
+/// Characters of a key or value of such metadata.
+const MAX_METADATA_CHARS: usize = 255;
+
+/// Checks the metadata of a session or refresh token: at most 25 entries, keys and values of at most 255 characters,
+/// keys of letters, digits, `_` and `-` (`reference/native-to-web.md` section 3.1).
+///
+/// # Errors
+/// Which rule it breaks, for whoever sent it.
+pub fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), String> {
+    if metadata.len() > MAX_METADATA_ENTRIES {
+        return Err(format!("metadata may have at most {MAX_METADATA_ENTRIES} entries"));
+    }
+    for (key, value) in metadata {
+        let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if key.is_empty() || !key.chars().all(of_key) {
+            return Err(format!("metadata key {key:?} may have letters, digits, _ and - only"));
+        }
+        if key.len() > MAX_METADATA_CHARS || value.chars().count() > MAX_METADATA_CHARS {
+            return Err(format!("metadata keys and values may have at most {MAX_METADATA_CHARS} characters"));
+        }
+    }
+    Ok(())
 }
 
 /// One authentication in a session.

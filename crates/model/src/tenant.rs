@@ -21,30 +21,94 @@ pub struct Tenant {
     pub created_at: Timestamp,
 }
 
-/// `flags` of the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What is on or off in a tenant, by the names of the Management API, where they stand in different places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TenantFlags {
     /// `/oauth/revoke` ends all refresh tokens of the same user, client and audience, not only the one that is sent.
     pub revoke_refresh_token_grant: bool,
-    /// Its clients may push authorization requests (RFC 9126). In the dialect, this one stands beside `flags`.
+    /// Its clients may push authorization requests (RFC 9126).
     pub pushed_authorization_requests_supported: bool,
+    /// `/oidc/logout` asks the user when the request does not prove whose session it ends.
+    pub oidc_logout_prompt_enabled: bool,
+    /// Discovery names the `end_session_endpoint`.
+    pub rp_logout_end_session_endpoint_discovery: bool,
+    /// Log entries of logins have the session's metadata.
+    pub include_session_metadata_in_tenant_logs: bool,
 }
 
-/// The tenant's limits on sessions, in seconds (`reference/native-to-web.md` section 2.3).
+impl Default for TenantFlags {
+    fn default() -> Self {
+        Self {
+            revoke_refresh_token_grant: false,
+            pushed_authorization_requests_supported: false,
+            oidc_logout_prompt_enabled: true,
+            rp_logout_end_session_endpoint_discovery: true,
+            include_session_metadata_in_tenant_logs: false,
+        }
+    }
+}
+
+/// The tenant's limits on sessions (`reference/native-to-web.md` section 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default)]
 pub struct SessionSettings {
-    /// The longest a session lives.
+    /// Seconds that a session lives at most.
     pub session_lifetime_secs: i64,
-    /// The longest it lives without being used.
+    /// Seconds that it lives without being used.
     pub idle_session_lifetime_secs: i64,
+    /// The first, for a session whose cookie is not persistent.
+    pub ephemeral_session_lifetime_secs: i64,
+    /// The second, for a session whose cookie is not persistent.
+    pub idle_ephemeral_session_lifetime_secs: i64,
+    /// The cookies of new sessions.
+    pub cookie_mode: CookieMode,
 }
 
 impl Default for SessionSettings {
-    /// 168 and 72 hours, as the dialect has them.
+    /// As the dialect has them: 168 and 72 hours, 72 and 24 when the cookie is not persistent.
     fn default() -> Self {
-        Self { session_lifetime_secs: 168 * 3600, idle_session_lifetime_secs: 72 * 3600 }
+        Self {
+            session_lifetime_secs: 168 * 3600,
+            idle_session_lifetime_secs: 72 * 3600,
+            ephemeral_session_lifetime_secs: 72 * 3600,
+            idle_ephemeral_session_lifetime_secs: 24 * 3600,
+            cookie_mode: CookieMode::Persistent,
+        }
+    }
+}
+
+impl SessionSettings {
+    /// Seconds that a session with such a cookie lives: at most, and without being used.
+    #[must_use]
+    pub fn lifetimes(&self, mode: CookieMode) -> (i64, i64) {
+        match mode {
+            CookieMode::Persistent => (self.session_lifetime_secs, self.idle_session_lifetime_secs),
+            CookieMode::NonPersistent => {
+                (self.ephemeral_session_lifetime_secs, self.idle_ephemeral_session_lifetime_secs)
+            }
+        }
+    }
+}
+
+/// Whether the browser keeps a session's cookie when it is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the variants are the values of the Management API")]
+pub enum CookieMode {
+    #[default]
+    Persistent,
+    NonPersistent,
+}
+
+impl CookieMode {
+    /// As the Management API and the event write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::NonPersistent => "non-persistent",
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct RefreshToken {
     pub revoked_at: Option<Timestamp>,
     /// Whether it rotates.
     pub rotating: bool,
+    /// It was asked for with `online_access`: it lives as long as its session, and its revocation ends the session.
+    pub online: bool,
     /// Thumbprint of the key that every use must prove possession of (RFC 9449 §5).
     pub dpop_jkt: Option<String>,
     /// Where it was used from.

@@ -11,7 +11,7 @@ mod scope;
 
 pub use basic::{BasicCredentials, parse_basic};
 pub use error::{ErrorCode, OAuthError, sanitize_description};
-pub use metadata::{Metadata, metadata};
+pub use metadata::{Metadata, Offers, metadata};
 pub use parameters::Parameters;
 pub use redirect::{redirect_uri_matches, redirect_with};
 pub use scope::parse_scope;

@@ -11,7 +11,8 @@ pub struct Metadata {
     pub userinfo_endpoint: String,
     pub jwks_uri: String,
     pub revocation_endpoint: String,
-    pub end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_session_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pushed_authorization_request_endpoint: Option<String>,
     pub scopes_supported: Vec<String>,
@@ -32,10 +33,18 @@ pub struct Metadata {
     pub request_uri_parameter_supported: bool,
 }
 
-/// The metadata of this issuer, which ends in a slash, with or without pushed authorization requests (RFC 9126 §5).
-/// Nothing in it comes from the request.
+/// What a tenant may switch off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offers {
+    /// RFC 9126 §5.
+    pub pushed_authorization_requests: bool,
+    /// OpenID Connect RP-Initiated Logout §2.1.
+    pub end_session: bool,
+}
+
+/// The metadata of this issuer, which ends in a slash. Nothing in it comes from the request.
 #[must_use]
-pub fn metadata(issuer: &str, pushed_authorization_requests: bool) -> Metadata {
+pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
     let at = |path: &str| format!("{issuer}{path}");
     let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
     let auth_methods = list(&["none", "client_secret_basic", "client_secret_post"]);
@@ -47,9 +56,17 @@ pub fn metadata(issuer: &str, pushed_authorization_requests: bool) -> Metadata {
         userinfo_endpoint: at("userinfo"),
         jwks_uri: at(".well-known/jwks.json"),
         revocation_endpoint: at("oauth/revoke"),
-        end_session_endpoint: at("oidc/logout"),
-        pushed_authorization_request_endpoint: pushed_authorization_requests.then(|| at("oauth/par")),
-        scopes_supported: list(&["openid", "profile", "email", "phone", "address", "offline_access"]),
+        end_session_endpoint: offers.end_session.then(|| at("oidc/logout")),
+        pushed_authorization_request_endpoint: offers.pushed_authorization_requests.then(|| at("oauth/par")),
+        scopes_supported: list(&[
+            "openid",
+            "profile",
+            "email",
+            "phone",
+            "address",
+            "offline_access",
+            "online_access",
+        ]),
         response_types_supported: list(&["code"]),
         response_modes_supported: list(&["query"]),
         grant_types_supported: list(&[
@@ -99,7 +116,8 @@ mod tests {
 
     #[test]
     fn every_address_is_below_the_issuer() {
-        let document = serde_json::to_value(metadata("https://acme.example:8443/", true)).unwrap();
+        let all = Offers { pushed_authorization_requests: true, end_session: true };
+        let document = serde_json::to_value(metadata("https://acme.example:8443/", all)).unwrap();
         assert_eq!(document["issuer"], "https://acme.example:8443/");
         for (name, value) in document.as_object().unwrap() {
             if name.ends_with("_endpoint") || name == "jwks_uri" {
@@ -107,7 +125,9 @@ mod tests {
                 assert!(!value.as_str().unwrap()[8..].contains("//"), "{name}");
             }
         }
-        assert!(metadata("https://acme.example/", false).pushed_authorization_request_endpoint.is_none());
+        let none = Offers { pushed_authorization_requests: false, end_session: false };
+        let less = metadata("https://acme.example/", none);
+        assert!(less.pushed_authorization_request_endpoint.is_none() && less.end_session_endpoint.is_none());
         assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
     }
 }

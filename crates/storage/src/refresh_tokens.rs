@@ -1,6 +1,8 @@
 //! Refresh tokens by id, and their secrets by hash. A rotation spends one secret and adds another.
 
-use model::{ClientId, ConnectionId, Device, RefreshToken, RefreshTokenId, SessionId, Timestamp, UserId};
+use std::collections::BTreeMap;
+
+use model::{ClientId, ConnectionId, RefreshToken, RefreshTokenId, SessionId, Timestamp, UserId};
 
 use crate::row::{Record, ms, to_json};
 use crate::{StorageError, TenantTx};
@@ -20,7 +22,7 @@ macro_rules! columns {
     () => {
         "t.id, t.client_id, t.user_id, t.session_id, t.bound_to_session, t.parent_refresh_token, t.connection_id,
          t.audience, t.scope, t.auth_time, t.created_at, t.expires_at, t.idle_expires_at, t.last_exchanged_at,
-         COALESCE(t.revoked_at, p.cascaded_at) AS revoked_at, t.rotating, t.dpop_jkt, t.device,
+         COALESCE(t.revoked_at, p.cascaded_at) AS revoked_at, t.rotating, t.online, t.dpop_jkt, t.device,
          t.metadata"
     };
 }
@@ -43,9 +45,10 @@ impl TenantTx {
             .sql(
                 "INSERT INTO refresh_tokens (tenant_id, id, client_id, user_id, session_id, bound_to_session,
                      parent_refresh_token, connection_id, audience, scope, auth_time, created_at, expires_at,
-                     idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata, dpop_jkt)
+                     idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata, dpop_jkt,
+                     online)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                     $20)",
+                     $20, $21)",
             )
             .bind(token.id.as_str())
             .bind(token.client_id.as_str())
@@ -65,7 +68,8 @@ impl TenantTx {
             .bind(i64::from(token.rotating))
             .bind(to_json(&token.device)?)
             .bind(to_json(&token.metadata)?)
-            .bind(token.dpop_jkt.clone());
+            .bind(token.dpop_jkt.clone())
+            .bind(i64::from(token.online));
         self.run(query).await?;
         self.add_refresh_secret(&token.id, secret_hash, token.created_at).await
     }
@@ -140,27 +144,42 @@ impl TenantTx {
         self.run(query).await.map(drop)
     }
 
-    /// Notes an exchange, only if the refresh token is still alive in the database. `false`: it ended meanwhile.
+    /// Notes an exchange: both ends, where it came from, and whether the token rotates from now on; only if the refresh
+    /// token is still alive in the database. `false`: it ended meanwhile.
     pub async fn record_exchange(
         &mut self,
-        id: &RefreshTokenId,
+        token: &RefreshToken,
         now: Timestamp,
-        idle_expires_at: Option<Timestamp>,
-        device: &Device,
     ) -> Result<bool, StorageError> {
         let query = self
             .sql(
-                "UPDATE refresh_tokens SET last_exchanged_at = $3, idle_expires_at = $4, device = $5
+                "UPDATE refresh_tokens SET last_exchanged_at = $3, expires_at = $4, idle_expires_at = $5, device = $6,
+                     rotating = $7
                  WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
                      AND (expires_at IS NULL OR expires_at > $3)
                      AND (idle_expires_at IS NULL OR idle_expires_at > $3)
                      AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
                          AND p.id = refresh_tokens.parent_refresh_token AND p.cascaded_at IS NOT NULL)",
             )
-            .bind(id.as_str())
+            .bind(token.id.as_str())
             .bind(now.as_ms())
-            .bind(ms(idle_expires_at))
-            .bind(to_json(device)?);
+            .bind(ms(token.expires_at))
+            .bind(ms(token.idle_expires_at))
+            .bind(to_json(&token.device)?)
+            .bind(i64::from(token.rotating));
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// Replaces the refresh token's metadata. `false`: there is no such token.
+    pub async fn set_refresh_token_metadata(
+        &mut self,
+        id: &RefreshTokenId,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql("UPDATE refresh_tokens SET metadata = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind(id.as_str())
+            .bind(to_json(metadata)?);
         Ok(self.run(query).await? > 0)
     }
 
@@ -225,6 +244,7 @@ fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
         last_exchanged_at: row.opt_time("last_exchanged_at")?,
         revoked_at: row.opt_time("revoked_at")?,
         rotating: row.flag("rotating")?,
+        online: row.flag("online")?,
         dpop_jkt: row.opt_text("dpop_jkt")?,
         device: row.json("device")?,
         metadata: row.json("metadata")?,

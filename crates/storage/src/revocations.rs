@@ -27,6 +27,8 @@ pub enum RefreshTokens<'a> {
     OfClient(&'a UserId, &'a ClientId),
     /// All of a user at a client for one API; `None`: those for none.
     OfGrant(&'a UserId, &'a ClientId, Option<&'a str>),
+    /// All of a user at a client for one API that do not rotate, but for one.
+    NonRotatingOfGrant(&'a UserId, &'a ClientId, Option<&'a str>, &'a RefreshTokenId),
     /// All that were issued in a session.
     OfSession(&'a SessionId),
     /// Those that are bound to a session.
@@ -85,6 +87,10 @@ impl TenantTx {
             RefreshTokens::OfGrant(..) => {
                 end_refresh_tokens!("user_id = $3 AND client_id = $4 AND COALESCE(audience, '') = $5")
             }
+            RefreshTokens::NonRotatingOfGrant(..) => end_refresh_tokens!(
+                "user_id = $3 AND client_id = $4 AND COALESCE(audience, '') = $5 AND id <> $6 AND rotating = 0
+                 AND online = 0"
+            ),
             RefreshTokens::OfSession(_) => end_refresh_tokens!("session_id = $3"),
             RefreshTokens::BoundTo(_) => end_refresh_tokens!("session_id = $3 AND bound_to_session = 1"),
             RefreshTokens::BoundOfUser(_) => end_refresh_tokens!("user_id = $3 AND bound_to_session = 1"),
@@ -107,6 +113,11 @@ impl RefreshTokens<'_> {
                 .bind(user.as_str().to_owned())
                 .bind(client.as_str().to_owned())
                 .bind(audience.unwrap_or_default().to_owned()),
+            Self::NonRotatingOfGrant(user, client, audience, but) => query
+                .bind(user.as_str().to_owned())
+                .bind(client.as_str().to_owned())
+                .bind(audience.unwrap_or_default().to_owned())
+                .bind(but.as_str().to_owned()),
             Self::OfSession(session) | Self::BoundTo(session) => query.bind(session.as_str().to_owned()),
         }
     }

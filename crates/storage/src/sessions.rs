@@ -1,7 +1,9 @@
 //! Browser sessions. Each is found by its id or by the hash of its cookie's secret. A session is over, too, when the
 //! refresh token that it was made from was revoked with all that came from it: `cascaded_at`, read with every session.
 
-use model::{ClientId, ConnectionId, RefreshTokenId, Session, SessionId, Timestamp, UserId};
+use std::collections::BTreeMap;
+
+use model::{ClientId, ConnectionId, CookieMode, RefreshTokenId, Session, SessionId, Timestamp, UserId};
 
 use crate::row::{Record, ms, to_json};
 use crate::{StorageError, TenantTx};
@@ -10,7 +12,7 @@ macro_rules! columns {
     () => {
         "s.id, s.user_id, s.connection_id, s.created_at, s.updated_at, s.authenticated_at, s.last_interacted_at,
          s.expires_at, s.idle_expires_at, COALESCE(s.revoked_at, p.cascaded_at) AS revoked_at, s.methods, s.device,
-         s.parent_refresh_token
+         s.parent_refresh_token, s.cookie_mode, s.idle_lifetime, s.metadata
          FROM sessions s LEFT JOIN refresh_tokens p ON p.tenant_id = s.tenant_id AND p.id = s.parent_refresh_token"
     };
 }
@@ -22,8 +24,8 @@ impl TenantTx {
             .sql(
                 "INSERT INTO sessions (tenant_id, id, secret_hash, user_id, connection_id, created_at, updated_at,
                      authenticated_at, last_interacted_at, expires_at, idle_expires_at, revoked_at, methods, device,
-                     parent_refresh_token)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                     parent_refresh_token, cookie_mode, idle_lifetime, metadata)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
             )
             .bind(session.id.as_str())
             .bind(secret_hash)
@@ -38,7 +40,10 @@ impl TenantTx {
             .bind(ms(session.revoked_at))
             .bind(to_json(&session.methods)?)
             .bind(to_json(&session.device)?)
-            .bind(session.parent_refresh_token.as_ref().map(|id| id.as_str().to_owned()));
+            .bind(session.parent_refresh_token.as_ref().map(|id| id.as_str().to_owned()))
+            .bind(session.cookie_mode.as_str())
+            .bind(session.idle_lifetime_secs)
+            .bind(to_json(&session.metadata)?);
         self.run(query).await?;
         self.add_clients(session).await
     }
@@ -73,7 +78,7 @@ impl TenantTx {
             .sql(
                 "UPDATE sessions SET authenticated_at = $3, last_interacted_at = $4, updated_at = $5,
                      expires_at = $6, idle_expires_at = $7, connection_id = $8, device = $9, methods = $10,
-                     secret_hash = COALESCE($11, secret_hash)
+                     secret_hash = COALESCE($11, secret_hash), cookie_mode = $13, idle_lifetime = $14
                  WHERE tenant_id = $1 AND id = $2
                      AND revoked_at IS NULL AND expires_at > $12 AND idle_expires_at > $12
                      AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
@@ -89,7 +94,9 @@ impl TenantTx {
             .bind(to_json(&session.device)?)
             .bind(to_json(&session.methods)?)
             .bind(new_secret_hash.map(str::to_owned))
-            .bind(now.as_ms());
+            .bind(now.as_ms())
+            .bind(session.cookie_mode.as_str())
+            .bind(session.idle_lifetime_secs);
         if self.run(query).await? == 0 {
             return Ok(false);
         }
@@ -111,6 +118,67 @@ impl TenantTx {
             .bind(id.as_str())
             .bind(now.as_ms());
         Ok(self.run(query).await? > 0)
+    }
+
+    /// Notes that a living session was used, which moves its idle end. `false`: it has ended.
+    pub async fn touch_session(
+        &mut self,
+        id: &SessionId,
+        now: Timestamp,
+        idle_expires_at: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "UPDATE sessions SET last_interacted_at = $3, updated_at = $3, idle_expires_at = $4
+                 WHERE tenant_id = $1 AND id = $2
+                     AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
+                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
+                         AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)",
+            )
+            .bind(id.as_str())
+            .bind(now.as_ms())
+            .bind(idle_expires_at.as_ms());
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// Replaces the session's metadata. `false`: there is no such session.
+    pub async fn set_session_metadata(
+        &mut self,
+        id: &SessionId,
+        metadata: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql("UPDATE sessions SET metadata = $3, updated_at = $4 WHERE tenant_id = $1 AND id = $2")
+            .bind(id.as_str())
+            .bind(to_json(metadata)?)
+            .bind(now.as_ms());
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// The user's living sessions, newest first.
+    pub async fn sessions_of(
+        &mut self,
+        user: &UserId,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Session>, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT ",
+                columns!(),
+                " WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3
+                      AND s.idle_expires_at > $3 AND p.cascaded_at IS NULL
+                  ORDER BY s.created_at DESC, s.id LIMIT $4"
+            ))
+            .bind(user.as_str())
+            .bind(now.as_ms())
+            .bind(limit);
+        let mut sessions = Vec::new();
+        for row in self.rows("sessions", "id", query).await? {
+            sessions.extend(self.with_clients(Some(row)).await?);
+        }
+        Ok(sessions)
     }
 
     async fn add_clients(&mut self, session: &Session) -> Result<(), StorageError> {
@@ -157,6 +225,13 @@ impl TenantTx {
                 .map(|client| client.text("client_id").map(ClientId::new))
                 .collect::<Result<_, _>>()?,
             parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
+            cookie_mode: match row.text("cookie_mode")?.as_str() {
+                "persistent" => CookieMode::Persistent,
+                "non-persistent" => CookieMode::NonPersistent,
+                other => return Err(row.wrong("cookie_mode", format!("unknown mode {other:?}"))),
+            },
+            idle_lifetime_secs: row.int("idle_lifetime")?,
+            metadata: row.json("metadata")?,
         }))
     }
 }

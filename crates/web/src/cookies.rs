@@ -110,15 +110,14 @@ impl CookieWriter<'_> {
         let (value, max_age) = match change {
             CookieChange::Keep => return Ok(()),
             CookieChange::Set { value, expires_at } => {
-                (value.as_str(), expires_at.ms_since(self.now).max(0) / 1000)
+                (value.as_str(), expires_at.map(|end| end.ms_since(self.now).max(0) / 1000))
             }
-            CookieChange::Clear => ("", 0),
+            CookieChange::Clear => ("", Some(0)),
         };
+        // Without it, the browser forgets the cookie when it is closed.
+        let max_age = max_age.map(|secs| format!("; Max-Age={secs}")).unwrap_or_default();
         let secure = if self.secure { "; Secure" } else { "" };
-        append(
-            headers,
-            &format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite={same_site}{secure}"),
-        )
+        append(headers, &format!("{name}={value}; Path=/{max_age}; HttpOnly; SameSite={same_site}{secure}"))
     }
 }
 
@@ -165,7 +164,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let now = Timestamp::from_ms(1_000_000);
         let changes = CookieChanges {
-            session: CookieChange::Set { value: "S".into(), expires_at: now.plus_secs(60) },
+            session: CookieChange::Set { value: "S".into(), expires_at: Some(now.plus_secs(60)) },
             browser: CookieChange::Clear,
             clear_session_transfer_token: false,
         };

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use model::{Client, DeviceBinding, ResourceServer, TokenEndpointAuthMethod};
+use model::{
+    AppType, Client, CookieMode, DeviceBinding, ExpirationType, ResourceServer, RotationType, Tenant,
+    TokenEndpointAuthMethod,
+};
 use url::Url;
 
 use super::ManageError;
 use crate::device;
 use crate::keys::MAX_TOKEN_LIFETIME_SECS;
+
+/// Five years.
+const MAX_REFRESH_TOKEN_LIFETIME_SECS: i64 = 157_788_000;
+const MAX_LEEWAY_SECS: i64 = 86_400;
 
 /// The grants that this server knows.
 const GRANT_TYPES: [&str; 4] =
@@ -47,15 +54,9 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
                 .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
         "client_metadata has at most 10 entries of 255 characters",
     )?;
-    let token = &client.refresh_token;
+    refresh_token(client)?;
     rule(
-        token.token_lifetime_secs.is_none_or(|secs| secs > 0)
-            && token.idle_token_lifetime_secs.is_none_or(|secs| secs > 0),
-        "refresh token lifetimes must be positive",
-    )?;
-    rule((0..=300).contains(&token.leeway_secs), "leeway must be 0 to 300 seconds")?;
-    rule(
-        (1..=MAX_TOKEN_LIFETIME_SECS).contains(&client.id_token_lifetime_secs),
+        (1..=MAX_TOKEN_LIFETIME_SECS).contains(&client.jwt_configuration.lifetime_in_seconds),
         "an ID token lives 1 second to 30 days",
     )?;
     if let Some(transfer) = &client.session_transfer {
@@ -63,6 +64,44 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
             transfer.enforce_device_binding != DeviceBinding::Asn || has_asn,
             "device binding `asn` needs ASN data, which this server does not have",
         )?;
+    }
+    Ok(())
+}
+
+fn refresh_token(client: &Client) -> Result<(), ManageError> {
+    let settings = &client.refresh_token;
+    rule(
+        (0..=MAX_LEEWAY_SECS).contains(&settings.leeway),
+        "refresh_token.leeway must be 0 to 86400 seconds",
+    )?;
+    rule(
+        (1..=MAX_REFRESH_TOKEN_LIFETIME_SECS).contains(&settings.token_lifetime),
+        "refresh_token.token_lifetime must be 1 to 157788000 seconds",
+    )?;
+    rule(settings.idle_token_lifetime >= 1, "refresh_token.idle_token_lifetime must be at least 1 second")?;
+    if let (Some(absolute), Some(idle)) = (settings.absolute_lifetime(), settings.idle_lifetime()) {
+        rule(idle <= absolute, "refresh_token.idle_token_lifetime may not exceed token_lifetime")?;
+    }
+    let expires = settings.expiration_type == ExpirationType::Expiring;
+    rule(
+        expires || settings.rotation_type == RotationType::NonRotating,
+        "refresh tokens that rotate must expire",
+    )?;
+    rule(
+        expires || client.app_type != AppType::Spa,
+        "refresh tokens of a single-page application must expire",
+    )?;
+    for policy in &settings.policies {
+        rule(
+            (1..=600).contains(&policy.audience.len()) && !policy.scope.is_empty(),
+            "a refresh token policy needs an audience of 1 to 600 bytes and at least one scope",
+        )?;
+        rule(
+            policy.scope.iter().all(|scope| (1..=280).contains(&scope.len())),
+            "a scope of a refresh token policy has 1 to 280 bytes",
+        )?;
+        let same = settings.policies.iter().filter(|other| other.audience == policy.audience);
+        rule(same.count() == 1, format!("two refresh token policies are for {}", policy.audience))?;
     }
     Ok(())
 }
@@ -94,6 +133,30 @@ fn absolute_uri(uri: &str) -> Result<(), ManageError> {
     }
     if matches!(parsed.scheme(), "http" | "https") && !parsed.has_host() {
         return refuse("has no host");
+    }
+    Ok(())
+}
+
+/// The longest that the dialect's largest plan lets a session live, and live unused.
+const MAX_SESSION_LIFETIME_SECS: i64 = 365 * 24 * 3600;
+const MAX_IDLE_SESSION_LIFETIME_SECS: i64 = 100 * 24 * 3600;
+
+pub(super) fn tenant(tenant: &Tenant) -> Result<(), ManageError> {
+    rule((1..=255).contains(&tenant.friendly_name.trim().len()), "friendly_name must have 1 to 255 bytes")?;
+    for uri in &tenant.allowed_logout_urls {
+        absolute_uri(uri)?;
+    }
+    let sessions = &tenant.sessions;
+    for mode in [CookieMode::Persistent, CookieMode::NonPersistent] {
+        let (lifetime_secs, idle_secs) = sessions.lifetimes(mode);
+        rule(
+            (1..=MAX_SESSION_LIFETIME_SECS).contains(&lifetime_secs),
+            "a session lives at most 365 days (8760 hours)",
+        )?;
+        rule(
+            (1..=MAX_IDLE_SESSION_LIFETIME_SECS).contains(&idle_secs),
+            "a session lives unused at most 100 days (2400 hours)",
+        )?;
     }
     Ok(())
 }
@@ -160,7 +223,7 @@ pub(super) fn action(name: &str, secrets: &BTreeMap<String, String>) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use model::{AppType, ClientId, RefreshTokenSettings, SessionTransfer};
+    use model::{ClientId, JwtConfiguration, RefreshTokenSettings, SessionTransfer};
 
     use super::*;
 
@@ -177,7 +240,7 @@ mod tests {
             metadata: BTreeMap::new(),
             session_transfer: None,
             refresh_token: RefreshTokenSettings::default(),
-            id_token_lifetime_secs: 36_000,
+            jwt_configuration: JwtConfiguration::default(),
             is_token_endpoint_ip_header_trusted: false,
             require_pushed_authorization_requests: false,
             client_authentication_methods: None,

@@ -1,14 +1,15 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use model::{
-    AuthorizationCode, Client, LogType, RefreshToken, RefreshTokenId, RotationType, Session, Timestamp,
-    TokenEndpointAuthMethod, User, random_token,
+    AuthorizationCode, Client, CookieMode, LogType, RefreshToken, RefreshTokenId, RotationType, Session,
+    Timestamp, TokenEndpointAuthMethod, User, random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
 use storage::TenantTx;
 
 use super::{TokenInput, TokenResponse, new_device};
+use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
@@ -18,13 +19,25 @@ use crate::{Idp, IdpError, RequestContext, dpop};
 /// How many refresh tokens a user may have at one client; the oldest gives way.
 const REFRESH_TOKENS_PER_USER_AND_CLIENT: i64 = 200;
 
+/// How the secret of an online refresh token begins.
+const ONLINE_PREFIX: &str = "ORT";
+
 /// What a code that may be exchanged rests on.
 struct Ready {
     code: AuthorizationCode,
     session: Session,
     user: User,
-    /// A refresh token is due.
-    refresh: bool,
+    /// Which refresh token is due.
+    refresh: Option<Access>,
+}
+
+/// What a refresh token lives with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The client's settings.
+    Offline,
+    /// The session.
+    Online,
 }
 
 /// Why a code may not be exchanged.
@@ -65,11 +78,23 @@ pub(super) async fn exchange_approved(
         Err(Refused::Replay) => return replay(idp, ctx, client, hash).await,
     };
     let Ready { code, session, user, refresh } = ready;
-    let scope: Vec<String> =
-        code.request.scope.iter().filter(|scope| refresh || *scope != "offline_access").cloned().collect();
-    let refresh = refresh.then(|| {
-        let token = new_refresh_token(idp, ctx, client, &code, &session, &scope, jkt, now);
-        (token, random_token(&*idp.random, CREDENTIAL_LENGTH))
+    let granted = |scope: &&String| match scope.as_str() {
+        OFFLINE_ACCESS => refresh == Some(Access::Offline),
+        ONLINE_ACCESS => refresh == Some(Access::Online),
+        _ => true,
+    };
+    let scope: Vec<String> = code.request.scope.iter().filter(granted).cloned().collect();
+    let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
+    if refresh == Some(Access::Online) && public && jkt.is_none() {
+        return Err(IdpError::oauth(
+            ErrorCode::InvalidRequest,
+            "online_access requires proof of possession (DPoP) from a public client.",
+        ));
+    }
+    let refresh = refresh.map(|access| {
+        let token = new_refresh_token(idp, ctx, client, &code, &session, access, &scope, jkt, now);
+        let prefix = if access == Access::Online { ONLINE_PREFIX } else { "" };
+        (token, format!("{prefix}{}", random_token(&*idp.random, CREDENTIAL_LENGTH)))
     });
     let grant = Grant {
         client,
@@ -203,25 +228,42 @@ fn check_verifier(code: &AuthorizationCode, parameters: &Parameters) -> Result<(
     }
 }
 
-/// A refresh token needs `offline_access`, a client and an API that allow it, and, in a transferred session, a client
-/// that wants it there.
+/// A refresh token needs `offline_access` or `online_access`, a client and an API that allow it, and, in a transferred
+/// session, a client that wants it there.
 async fn wants_refresh_token(
     tx: &mut TenantTx,
     client: &Client,
     code: &AuthorizationCode,
     session: &Session,
-) -> Result<bool, IdpError> {
-    let asked = code.request.scope.iter().any(|scope| scope == "offline_access");
+) -> Result<Option<Access>, IdpError> {
+    let asked = |name: &str| code.request.scope.iter().any(|scope| scope == name);
+    let access = match (asked(OFFLINE_ACCESS), asked(ONLINE_ACCESS)) {
+        (true, _) => Access::Offline,
+        (false, true) => Access::Online,
+        (false, false) => return Ok(None),
+    };
     let may = client.grant_types.iter().any(|grant| grant == "refresh_token");
     let transferred = session.parent_refresh_token.is_some();
     let settings = client.session_transfer.clone().unwrap_or_default();
-    if !asked || !may || (transferred && !settings.allow_refresh_token) {
-        return Ok(false);
+    if !may || (transferred && !settings.allow_refresh_token) {
+        return Ok(None);
     }
-    Ok(match &code.request.audience {
-        None => true,
-        Some(audience) => tx.resource_server(audience).await?.is_some_and(|api| api.allow_offline_access),
-    })
+    let api = match &code.request.audience {
+        None => None,
+        Some(audience) => match tx.resource_server(audience).await? {
+            None => return Ok(None),
+            api => api,
+        },
+    };
+    let ephemeral = session.cookie_mode == CookieMode::NonPersistent;
+    let allowed = match (access, &api) {
+        (Access::Offline, api) => api.as_ref().is_none_or(|api| api.allow_offline_access),
+        (Access::Online, None) => !ephemeral,
+        (Access::Online, Some(api)) => {
+            api.allow_online_access && (!ephemeral || api.allow_online_access_with_ephemeral_sessions)
+        }
+    };
+    Ok(allowed.then_some(access))
 }
 
 /// A public client's refresh token is bound to the key of the proof (RFC 9449 §5); any other's to the client's
@@ -233,6 +275,7 @@ fn new_refresh_token(
     client: &Client,
     code: &AuthorizationCode,
     session: &Session,
+    access: Access,
     scope: &[String],
     jkt: Option<&str>,
     now: Timestamp,
@@ -240,25 +283,27 @@ fn new_refresh_token(
     let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
     let settings = &client.refresh_token;
     let transferred = session.parent_refresh_token.is_some();
-    let online = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
-    let expires_at = settings.token_lifetime_secs.map(|secs| now.plus_secs(secs));
+    let tied = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
+    let online = access == Access::Online;
+    let end = |secs: Option<i64>| secs.filter(|_| !online).map(|secs| now.plus_secs(secs));
     RefreshToken {
         id: RefreshTokenId::new(format!("rt_{}", random_token(&*idp.random, 24))),
         client_id: client.client_id.clone(),
         user_id: code.user_id.clone(),
         session_id: Some(session.id.clone()),
-        bound_to_session: transferred && online,
+        bound_to_session: online || (transferred && tied),
         parent_refresh_token: session.parent_refresh_token.clone(),
         connection_id: session.connection_id.clone(),
         audience: code.request.audience.clone(),
         scope: scope.to_vec(),
         auth_time: code.auth_time,
         created_at: now,
-        expires_at,
-        idle_expires_at: settings.idle_token_lifetime_secs.map(|secs| now.plus_secs(secs)),
+        expires_at: end(settings.absolute_lifetime()),
+        idle_expires_at: end(settings.idle_lifetime()),
         last_exchanged_at: None,
         revoked_at: None,
-        rotating: settings.rotation_type == RotationType::Rotating,
+        rotating: !online && settings.rotation_type == RotationType::Rotating,
+        online,
         dpop_jkt: jkt.filter(|_| public).map(str::to_owned),
         device: new_device(&ctx.origin),
         metadata: std::collections::BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! `grant_type=refresh_token` (RFC 6749 §6): rotation, reuse detection (RFC 9700 §4.14.2), Actions, and the way to a
 //! session transfer token.
 
-use model::{Client, LogType, RefreshToken, Timestamp, User, UserId, random_token};
+use model::{Client, LogType, RefreshToken, RotationType, Timestamp, User, UserId, random_token};
 use oauth::ErrorCode;
 use serde_json::{Value, json};
 use storage::{RefreshTokenUse, TenantTx};
@@ -9,10 +9,11 @@ use storage::{RefreshTokenUse, TenantTx};
 use super::session_transfer::{self, SessionTransferRequest};
 use super::{TokenInput, TokenResponse, seen_at};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::decision::idle_limit;
 use crate::post_login::{self, Outcome, log_entry};
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
-use crate::{Idp, IdpError, RequestContext, dpop};
+use crate::{Idp, IdpError, RequestContext, authorize, dpop};
 
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["refresh_token", "client_secret", "client_assertion"];
@@ -46,7 +47,7 @@ enum Target {
 
 /// What the answer holds, made before the transaction.
 enum Made {
-    Tokens(Issued, Vec<String>),
+    Tokens { issued: Issued, audience: Option<String>, scope: Vec<String> },
     Transfer(session_transfer::Made),
 }
 
@@ -75,14 +76,16 @@ pub(super) async fn exchange(
     }
     dpop::check_bound(token.dpop_jkt.as_deref(), jkt)?;
     let valid = Valid { user: usable(user)?, token, again, jkt };
-    let target = target(ctx, client, input, &valid.token, requested)?;
+    let target = target(idp, ctx, client, input, &valid.token, requested).await?;
     let outcome = run_actions(idp, ctx, client, input, &valid, &target).await?;
     if let Some(reason) = outcome.decision.denied.clone() {
         return denied(idp, ctx, client, &valid, &outcome, &reason).await;
     }
     // Signing comes before the transaction that spends the secret.
     let made = make(idp, ctx, client, &valid, &target, &outcome).await?;
-    let new_secret = valid.token.rotating.then(|| next_secret(idp, client, secret));
+    // Also where rotation was turned off since: what the last rotation gave must not go on as it is.
+    let renewed = valid.token.rotating || rotates(client, &valid.token);
+    let new_secret = renewed.then(|| next_secret(idp, client, secret));
     commit(idp, ctx, client, &hash, valid, &outcome, made, new_secret).await
 }
 
@@ -112,7 +115,7 @@ async fn look_up(
     let Some(found) = found.filter(|found| found.token.client_id == client.client_id) else {
         return Ok((None, State::Dead));
     };
-    let mut state = state(&found, client.refresh_token.leeway_secs, now);
+    let mut state = state(&found, client.refresh_token.leeway, now);
     if found.token.bound_to_session && matches!(state, State::Fresh | State::Again) {
         let session = match &found.token.session_id {
             Some(id) => tx.session(id).await?,
@@ -139,40 +142,73 @@ fn state(found: &RefreshTokenUse, leeway_secs: i64, now: Timestamp) -> State {
 /// The secret after this one. With a leeway it is computed from this one, so that a replay gets the same successor and
 /// the family never has two newest secrets.
 fn next_secret(idp: &Idp, client: &Client, secret: &str) -> String {
-    if client.refresh_token.leeway_secs > 0 {
+    if client.refresh_token.leeway > 0 {
         idp.vault.derive("refresh token rotation", secret)
     } else {
         random_token(&*idp.random, CREDENTIAL_LENGTH)
     }
 }
 
-fn target(
+/// Whether this token rotates from now on.
+fn rotates(client: &Client, token: &RefreshToken) -> bool {
+    !token.online && client.refresh_token.rotation_type == RotationType::Rotating
+}
+
+async fn target(
+    idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
     token: &RefreshToken,
     requested: Vec<String>,
 ) -> Result<Target, IdpError> {
-    if let Some(audience) = input.parameters.get("audience") {
-        if session_transfer::is_audience(audience) {
-            return Ok(Target::Transfer(session_transfer::request(ctx, client, token, audience, requested)?));
-        }
-        let granted = token.audience.clone().unwrap_or_else(|| tokens::userinfo_audience(ctx));
-        if audience != granted {
-            return Err(IdpError::oauth(
-                ErrorCode::InvalidRequest,
-                "The refresh token was not granted for this audience.",
-            ));
-        }
+    let asked_for = input.parameters.get("audience");
+    if let Some(audience) = asked_for.filter(|audience| session_transfer::is_audience(audience)) {
+        return Ok(Target::Transfer(session_transfer::request(ctx, client, token, audience, requested)?));
     }
+    let (audience, available) = available(idp, ctx, client, token, asked_for).await?;
     // What was not granted is left out, not refused: SDKs always ask for all they know (RFC 6749 §6).
     let all = requested.is_empty();
-    let scope: Vec<String> =
-        token.scope.iter().filter(|scope| all || requested.contains(scope)).cloned().collect();
+    let scope: Vec<String> = available.into_iter().filter(|scope| all || requested.contains(scope)).collect();
     if scope.is_empty() && !all {
         return Err(IdpError::oauth(ErrorCode::InvalidScope, "None of the requested scopes was granted"));
     }
-    Ok(Target::Tokens { audience: token.audience.clone(), scope })
+    Ok(Target::Tokens { audience, scope })
+}
+
+/// The API that the access token is for, and all that the client may have there: what the user granted, and what the
+/// client's policies add (multi-resource refresh tokens). With policies, an API that neither names is passed over.
+async fn available(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    token: &RefreshToken,
+    asked_for: Option<&str>,
+) -> Result<(Option<String>, Vec<String>), IdpError> {
+    let granted = token.audience.clone().unwrap_or_else(|| tokens::userinfo_audience(ctx));
+    let policies = &client.refresh_token.policies;
+    let asked_for = asked_for.unwrap_or(&granted);
+    if asked_for != granted && policies.is_empty() {
+        return Err(IdpError::oauth(
+            ErrorCode::InvalidRequest,
+            "The refresh token was not granted for this audience.",
+        ));
+    }
+    let policy = policies.iter().find(|policy| policy.audience == asked_for);
+    let api = match policy {
+        Some(policy) => {
+            idp.storage.begin_read(&ctx.tenant.id).await?.resource_server(&policy.audience).await?
+        }
+        None => None,
+    };
+    let (Some(policy), Some(api)) = (policy, api) else {
+        return Ok((token.audience.clone(), token.scope.clone()));
+    };
+    let of_user = |scope: &&String| asked_for == granted || authorize::is_about_the_user(scope);
+    let mut available: Vec<String> = token.scope.iter().filter(of_user).cloned().collect();
+    let more = policy.scope.iter().filter(|scope| api.scopes.contains(scope) && !token.scope.contains(scope));
+    available.extend(more.cloned());
+    Ok((Some(api.identifier), available))
 }
 
 async fn run_actions(
@@ -251,9 +287,11 @@ async fn make(
         jkt: valid.jkt,
     };
     Ok(match target {
-        Target::Tokens { scope, .. } => {
-            Made::Tokens(tokens::issue(idp, ctx, &grant, now).await?, scope.clone())
-        }
+        Target::Tokens { audience, scope } => Made::Tokens {
+            issued: tokens::issue(idp, ctx, &grant, now).await?,
+            audience: audience.clone(),
+            scope: scope.clone(),
+        },
         Target::Transfer(request) => {
             let id_token = tokens::id_token(idp, ctx, &grant, None, now).await?;
             Made::Transfer(session_transfer::make(idp, ctx, token, request, id_token, now))
@@ -304,9 +342,7 @@ async fn commit(
         State::Dead => return Err(unknown()),
     }
     usable(tx.user(&token.user_id).await?)?;
-    seen_at(&mut token.device, &ctx.origin);
-    let idle = client.refresh_token.idle_token_lifetime_secs.map(|secs| now.plus_secs(secs));
-    if !tx.record_exchange(&token.id, now, idle, &token.device).await? {
+    if !renew(&mut tx, ctx, client, &mut token, now).await? {
         return Err(unknown());
     }
     let mut entry =
@@ -314,7 +350,7 @@ async fn commit(
     entry.description = "Refresh token for access token".to_owned();
     entry.details = details(&token, outcome, &made, valid.again);
     let response = match made {
-        Made::Tokens(issued, scope) => {
+        Made::Tokens { issued, scope, .. } => {
             if let Some((hash, row)) = &issued.opaque {
                 tx.insert_access_token(hash, row).await?;
             }
@@ -340,12 +376,52 @@ async fn commit(
     Ok(response)
 }
 
+/// What an exchange changes of the token: its ends, by the settings of this moment, and whether it rotates. An online
+/// one keeps its session in use instead. `false`: it ended meanwhile.
+async fn renew(
+    tx: &mut TenantTx,
+    ctx: &RequestContext,
+    client: &Client,
+    token: &mut RefreshToken,
+    now: Timestamp,
+) -> Result<bool, IdpError> {
+    if let (true, Some(id)) = (token.online, &token.session_id) {
+        let Some(session) = tx.session(id).await? else { return Ok(false) };
+        let idle = idle_limit(&session, &ctx.tenant.sessions, now).min(session.expires_at);
+        if !tx.touch_session(id, now, idle).await? {
+            return Ok(false);
+        }
+    } else {
+        let settings = &client.refresh_token;
+        // A token without an end gets one when the client's setting wants it, and keeps it.
+        let absolute = settings.absolute_lifetime().map(|secs| now.plus_secs(secs));
+        token.expires_at = token.expires_at.or(absolute);
+        token.idle_expires_at = settings.idle_lifetime().map(|secs| now.plus_secs(secs));
+    }
+    let turned_on = rotates(client, token) && !token.rotating;
+    token.rotating = rotates(client, token);
+    if token.online || token.expires_at.or(token.idle_expires_at).is_some() {
+        seen_at(&mut token.device, &ctx.origin);
+    }
+    if !tx.record_exchange(token, now).await? {
+        return Ok(false);
+    }
+    if turned_on {
+        let audience = token.audience.as_deref();
+        let event = Event::RotationTurnedOn(&token.user_id, &token.client_id, audience, &token.id);
+        revocation::apply(tx, event, now).await?;
+    }
+    Ok(true)
+}
+
 fn details(token: &RefreshToken, outcome: &Outcome, made: &Made, again: bool) -> Value {
     let (audience, scope) = match made {
-        Made::Tokens(_, scope) => (token.audience.as_deref(), scope),
+        Made::Tokens { audience, scope, .. } => (audience.as_deref(), scope),
         Made::Transfer(made) => (Some(made.audience.as_str()), &made.row.scope),
     };
+    let by_policy = matches!(made, Made::Tokens { audience, .. } if *audience != token.audience);
     json!({
+        "policy_used": if by_policy { "mrrt" } else { "refresh_token_user_grant" },
         "audience": audience,
         "requested_scope": scope.join(" "),
         "familyId": token.id,

@@ -54,6 +54,9 @@ pub(super) fn request(
     if token.parent_refresh_token.is_some() {
         return refuse("A refresh token of a transferred session cannot create a session transfer token.");
     }
+    if token.online {
+        return refuse("An online refresh token cannot create a session transfer token.");
+    }
     let host = audience.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).unwrap_or_default();
     if !names_tenant(&ctx.tenant_issuers, host) {
         return refuse("The audience does not name a domain of this tenant.");

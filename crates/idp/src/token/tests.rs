@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use action_api::{Limits, RunReport};
 use model::{
-    AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, Device, RefreshTokenId,
-    RefreshTokenSettings, RequestOrigin, ResourceServer, Session, SessionId, SessionSettings,
-    SessionTransfer, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
-    TokenEndpointAuthMethod, User, random_token,
+    AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
+    JwtConfiguration, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer, Session,
+    SessionId, SessionSettings, SessionTransfer, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp,
+    TokenDialect, TokenEndpointAuthMethod, User, random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -111,6 +111,8 @@ impl World {
             name: "API".to_owned(),
             scopes: vec!["read:x".to_owned()],
             allow_offline_access: true,
+            allow_online_access: false,
+            allow_online_access_with_ephemeral_sessions: false,
             token_lifetime_secs: 600,
             token_dialect: TokenDialect::default(),
             proof_of_possession: None,
@@ -147,6 +149,9 @@ impl World {
             device: Device::default(),
             clients: Vec::new(),
             parent_refresh_token: parent.map(RefreshTokenId::new),
+            cookie_mode: CookieMode::Persistent,
+            idle_lifetime_secs: 100_000,
+            metadata: BTreeMap::new(),
         };
         let mut tx = self.idp.storage.begin(&self.ctx.tenant.id).await.unwrap();
         tx.insert_session(&session, session.id.as_str()).await.unwrap();
@@ -259,7 +264,7 @@ fn client(id: &str, secret: Option<&str>) -> Client {
             ..SessionTransfer::default()
         }),
         refresh_token: RefreshTokenSettings::default(),
-        id_token_lifetime_secs: 36_000,
+        jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
         client_authentication_methods: None,
@@ -385,7 +390,7 @@ async fn parallel_uses_of_one_secret_give_one_success() {
 #[tokio::test(flavor = "multi_thread")]
 async fn leeway_lets_the_previous_secret_through_without_forking_the_family() {
     let world = World::new().await;
-    let leeway = RefreshTokenSettings { leeway_secs: 10, ..RefreshTokenSettings::default() };
+    let leeway = RefreshTokenSettings { leeway: 10, ..RefreshTokenSettings::default() };
     world.put(&Client { refresh_token: leeway, ..client("native", None) }).await;
     let first = world.native_login().await.refresh_token.unwrap();
     let second = world.refresh(&first).await.unwrap().refresh_token.unwrap();

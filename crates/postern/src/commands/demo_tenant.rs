@@ -9,9 +9,9 @@ use action_runtime::Runtime;
 use idp::manage::{self, NewUser};
 use idp::{Idp, hash_credential};
 use model::{
-    AppType, Client, ClientId, DeviceBinding, RefreshTokenSettings, ResourceServer, SessionSettings,
-    SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
-    random_token,
+    AppType, Client, ClientId, DeviceBinding, JwtConfiguration, RefreshTokenSettings, ResourceServer,
+    SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod,
+    TransferMethod, random_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +105,8 @@ pub async fn seed(
         name: "Demo API".to_owned(),
         scopes: vec!["read:notes".to_owned(), "write:notes".to_owned()],
         allow_offline_access: true,
+        allow_online_access: true,
+        allow_online_access_with_ephemeral_sessions: true,
         token_lifetime_secs: 3_600,
         token_dialect: TokenDialect::default(),
         proof_of_possession: None,
@@ -179,7 +181,7 @@ fn native_client(demo: &Demo) -> Client {
             ..SessionTransfer::default()
         }),
         refresh_token: RefreshTokenSettings::default(),
-        id_token_lifetime_secs: 36_000,
+        jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
         client_authentication_methods: None,
@@ -206,7 +208,7 @@ fn web_client(demo: &Demo) -> Client {
             ..SessionTransfer::default()
         }),
         refresh_token: RefreshTokenSettings::default(),
-        id_token_lifetime_secs: 36_000,
+        jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
         client_authentication_methods: None,

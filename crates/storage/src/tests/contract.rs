@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use model::{
-    ActionId, ClientId, Device, DeviceDecision, Execution, RefreshTokenId, Role, RoleId, SessionId,
-    SigningKeyState, Tenant, TenantId, UserId,
+    ActionId, ClientId, DeviceDecision, Execution, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState,
+    Tenant, TenantId, UserId,
 };
 use serde_json::{Map, json};
 
@@ -141,7 +143,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.refresh_token(&rt).await.unwrap(), None);
     assert_eq!(tx.refresh_token_by_secret("refresh-secret").await.unwrap(), None);
     assert!(!tx.spend_refresh_secret("refresh-secret", now()).await.unwrap());
-    assert!(!tx.record_exchange(&rt, now(), None, &Device::default()).await.unwrap());
+    assert!(!tx.record_exchange(&refresh_token("rt_1"), now()).await.unwrap());
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), now()).await.unwrap(), 0);
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), now()).await.unwrap(), 0);
     assert_eq!(tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap(), 0);
@@ -321,11 +323,28 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     changed.device.last_ip = Some("198.51.100.9".to_owned());
     changed.methods.push(model::AuthenticationMethod { name: "pwd".to_owned(), timestamp: at(10) });
     changed.clients.push(client_id());
+    changed.cookie_mode = model::CookieMode::Persistent;
+    changed.idle_lifetime_secs = 90;
     assert!(tx.update_session(&changed, None, at(10)).await.unwrap());
     assert_eq!(tx.session_by_secret("live-secret").await.unwrap(), Some(changed.clone()));
     assert!(tx.update_session(&changed, Some("new-secret"), at(10)).await.unwrap());
     assert_eq!(tx.session_by_secret("live-secret").await.unwrap(), None);
-    assert_eq!(tx.session_by_secret("new-secret").await.unwrap(), Some(changed));
+    assert_eq!(tx.session_by_secret("new-secret").await.unwrap(), Some(changed.clone()));
+    changed.metadata = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    changed.updated_at = at(11);
+    assert!(tx.set_session_metadata(&changed.id, &changed.metadata, at(11)).await.unwrap());
+    assert_eq!(tx.session_by_secret("new-secret").await.unwrap(), Some(changed.clone()));
+    assert!(tx.touch_session(&changed.id, at(12), at(120)).await.unwrap());
+    let touched = tx.session(&changed.id).await.unwrap().unwrap();
+    assert_eq!((touched.last_interacted_at, touched.idle_expires_at), (at(12), at(120)));
+    let of_user = tx.sessions_of(&user_id(), at(12), 10).await.unwrap();
+    assert_eq!(
+        of_user.iter().map(|session| session.id.as_str()).collect::<Vec<_>>(),
+        ["idle", "live", "revoked"]
+    );
+    assert_eq!(tx.sessions_of(&user_id(), at(12), 1).await.unwrap().len(), 1);
+    let of_user = tx.sessions_of(&user_id(), at(100), 10).await.unwrap();
+    assert_eq!(of_user, [touched]);
 
     let revoked = SessionId::new("revoked");
     assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(1)).await.unwrap(), 1);
@@ -338,6 +357,7 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
         longer.clients.push(client_id());
         assert!(!tx.update_session(&longer, Some("x"), moment).await.unwrap(), "{id}");
         assert!(!tx.hold_session(&SessionId::new(id), moment).await.unwrap(), "{id}");
+        assert!(!tx.touch_session(&SessionId::new(id), moment, at(5000)).await.unwrap(), "{id}");
         assert_eq!(tx.session(&SessionId::new(id)).await.unwrap(), before, "{id}");
     }
     assert_eq!(tx.session(&SessionId::new("revoked")).await.unwrap().unwrap().revoked_at, Some(at(1)));
@@ -384,7 +404,7 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
         assert_eq!(by_secret.revoked_at, ended.then_some(at(2)), "{id}");
         let id = RefreshTokenId::new(id);
         assert_eq!(tx.refresh_token(&id).await.unwrap().unwrap().revoked_at, by_secret.revoked_at, "{id}");
-        let exchanged = tx.record_exchange(&id, at(3), None, &Device::default()).await.unwrap();
+        let exchanged = tx.record_exchange(&refresh_token(id.as_str()), at(3)).await.unwrap();
         assert_eq!(exchanged, !ended, "{id}");
     }
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::BoundTo(&s4), at(4)).await.unwrap(), 1);
@@ -455,13 +475,22 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
         let found = tx.refresh_token_by_secret(secret).await.unwrap().unwrap();
         assert_eq!((found.spent_at, found.newer_secrets), (spent_at, newer), "{secret}");
     }
-    assert!(tx.record_exchange(&id, at(50), Some(at(150)), &Device::default()).await.unwrap());
-    let exchanged = tx.refresh_token(&id).await.unwrap().unwrap();
-    assert_eq!((exchanged.last_exchanged_at, exchanged.idle_expires_at), (Some(at(50)), Some(at(150))));
-    assert!(!tx.record_exchange(&id, at(150), Some(at(500)), &Device::default()).await.unwrap());
+    let mut exchanged = refresh_token("rt_1");
+    exchanged.expires_at = Some(at(600));
+    exchanged.idle_expires_at = Some(at(150));
+    exchanged.rotating = false;
+    exchanged.device.last_ip = Some("198.51.100.9".to_owned());
+    assert!(tx.record_exchange(&exchanged, at(50)).await.unwrap());
+    exchanged.last_exchanged_at = Some(at(50));
+    assert_eq!(tx.refresh_token(&id).await.unwrap(), Some(exchanged.clone()));
+    let metadata = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    assert!(tx.set_refresh_token_metadata(&id, &metadata).await.unwrap());
+    assert_eq!(tx.refresh_token(&id).await.unwrap().unwrap().metadata, metadata);
+    exchanged.idle_expires_at = Some(at(500));
+    assert!(!tx.record_exchange(&exchanged, at(150)).await.unwrap());
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(51)).await.unwrap(), 1);
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(52)).await.unwrap(), 0);
-    assert!(!tx.record_exchange(&id, at(53), None, &Device::default()).await.unwrap());
+    assert!(!tx.record_exchange(&exchanged, at(53)).await.unwrap());
 }
 
 pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use model::{
     AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client,
-    ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, Device, DeviceCode,
-    DeviceDecision, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization, PendingAuthorizationId,
-    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, PushedAuthorizationRequest,
-    RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Session,
-    SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, Tenant,
-    TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
+    ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
+    DeviceCode, DeviceDecision, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
+    PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
+    PushedAuthorizationRequest, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
+    RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
+    SigningKey, SigningKeyState, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
+    TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -37,10 +38,17 @@ pub fn tenant(id: &TenantId) -> Tenant {
         friendly_name: "Acme, Inc.".to_owned(),
         default_audience: Some("https://api.acme.test/".to_owned()),
         allowed_logout_urls: vec!["https://acme.test/bye".to_owned()],
-        sessions: SessionSettings { session_lifetime_secs: 1000, idle_session_lifetime_secs: 100 },
+        sessions: SessionSettings {
+            session_lifetime_secs: 1000,
+            idle_session_lifetime_secs: 100,
+            cookie_mode: CookieMode::NonPersistent,
+            ..SessionSettings::default()
+        },
         flags: TenantFlags {
             revoke_refresh_token_grant: true,
             pushed_authorization_requests_supported: true,
+            oidc_logout_prompt_enabled: false,
+            ..TenantFlags::default()
         },
         created_at: now(),
     }
@@ -89,7 +97,7 @@ pub fn client() -> Client {
         metadata: BTreeMap::from([("colour".to_owned(), "blue".to_owned())]),
         session_transfer: Some(SessionTransfer::default()),
         refresh_token: RefreshTokenSettings::default(),
-        id_token_lifetime_secs: 36_000,
+        jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: true,
         require_pushed_authorization_requests: true,
         client_authentication_methods: Some(ClientAuthenticationMethods {
@@ -117,6 +125,8 @@ pub fn resource_server() -> ResourceServer {
         name: "API".to_owned(),
         scopes: words(&["read", "write"]),
         allow_offline_access: true,
+        allow_online_access: true,
+        allow_online_access_with_ephemeral_sessions: true,
         token_lifetime_secs: 300,
         token_dialect: TokenDialect::Rfc9068Profile,
         proof_of_possession: Some(ProofOfPossession {
@@ -199,6 +209,9 @@ pub fn session(id: &str, parent: Option<&str>) -> Session {
         device: device(),
         clients: vec![ClientId::new("z-first"), ClientId::new("a-second")],
         parent_refresh_token: parent.map(RefreshTokenId::new),
+        cookie_mode: CookieMode::NonPersistent,
+        idle_lifetime_secs: 100,
+        metadata: BTreeMap::from([("plan".to_owned(), "pro".to_owned())]),
     }
 }
 
@@ -285,6 +298,7 @@ pub fn refresh_token(id: &str) -> RefreshToken {
         last_exchanged_at: None,
         revoked_at: None,
         rotating: true,
+        online: false,
         dpop_jkt: text("jkt"),
         device: device(),
         metadata: BTreeMap::from([("device".to_owned(), "phone".to_owned())]),

@@ -1,12 +1,16 @@
 //! No statement reads more of a table than it must: SQLite plans no SCAN for any of them.
 
+use std::collections::BTreeMap;
+
 use sqlx::{AssertSqlSafe, Row};
 
 use super::contract::fill;
-use super::fixtures::{acme, at, client_id, connection, connection_id, now, session, user_id, with_tenants};
+use super::fixtures::{
+    acme, at, client_id, connection, connection_id, now, refresh_token, session, user_id, with_tenants,
+};
 use super::sqlite::open;
 use crate::{RefreshTokens, Sessions};
-use model::{Device, RefreshTokenId, SessionId, SigningKeyState};
+use model::{RefreshTokenId, SessionId, SigningKeyState};
 use serde_json::Map;
 
 #[tokio::test]
@@ -33,6 +37,7 @@ async fn every_statement_uses_an_index() {
         RefreshTokens::OfUser(&user),
         RefreshTokens::OfClient(&user, &client),
         RefreshTokens::OfGrant(&user, &client, None),
+        RefreshTokens::NonRotatingOfGrant(&user, &client, None, &rt),
         RefreshTokens::OfSession(&sid),
         RefreshTokens::BoundTo(&sid),
         RefreshTokens::BoundOfUser(&user),
@@ -52,7 +57,11 @@ async fn every_statement_uses_an_index() {
     tx.set_code_access_token("code", "access").await.unwrap();
     tx.delete_access_token_of_code("code").await.unwrap();
     tx.spend_refresh_secret("refresh-secret", now()).await.unwrap();
-    tx.record_exchange(&rt, now(), None, &Device::default()).await.unwrap();
+    tx.record_exchange(&refresh_token("rt_1"), now()).await.unwrap();
+    tx.set_refresh_token_metadata(&rt, &BTreeMap::new()).await.unwrap();
+    tx.touch_session(&sid, now(), at(1)).await.unwrap();
+    tx.set_session_metadata(&sid, &BTreeMap::new(), now()).await.unwrap();
+    tx.sessions_of(&user, now(), 10).await.unwrap();
     tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
     tx.oldest_refresh_token(&user, &client, now()).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
