@@ -13,6 +13,7 @@ mod discovery;
 mod dpop;
 mod login;
 mod logout;
+mod online;
 mod par;
 mod process;
 mod refresh;

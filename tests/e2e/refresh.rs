@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use end_to_end::flow::{native_tokens, refresh, text};
-use end_to_end::{Login, TestServer, flow, jwt, race, seed};
+use end_to_end::{Login, RawClient, Response, TestServer, flow, jwt, race, seed};
+use idp::manage;
+use model::{Client, ExpirationType, RefreshTokenPolicy, ResourceServer, RotationType};
 
 const UNKNOWN: &str = "Unknown or invalid refresh token.";
 
@@ -164,4 +166,103 @@ async fn a_token_has_no_slack_in_its_format() {
         refresh(&browser, seed::NATIVE, wrong).await.expect_error(403, "invalid_grant");
     }
     refresh(&browser, seed::NATIVE, &token).await.expect(200);
+}
+
+/// The tokens of a native login for the API, and a form that refreshes them for another.
+async fn refresh_for(app: &RawClient, token: &str, audience: &str, scope: &str) -> Response {
+    let mut form = vec![
+        ("grant_type", "refresh_token"),
+        ("client_id", seed::NATIVE),
+        ("refresh_token", token),
+        ("audience", audience),
+    ];
+    form.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
+    app.post_form("/oauth/token", &form).await
+}
+
+// RT7
+#[tokio::test]
+async fn policies_of_the_client_open_further_apis_to_a_refresh_token() {
+    const BILLING: &str = "https://billing.acme.example/";
+    let server = TestServer::start().await;
+    let billing = ResourceServer {
+        identifier: BILLING.to_owned(),
+        scopes: vec!["read:bills".into(), "pay:bills".into()],
+        ..seed::api()
+    };
+    manage::put_resource_server(&server.idp, &server.acme(), &billing).await.unwrap();
+    let policy = |audience: &str, scope: &[&str]| RefreshTokenPolicy {
+        audience: audience.to_owned(),
+        scope: scope.iter().map(|scope| (*scope).to_owned()).collect(),
+    };
+    server
+        .change_client(seed::NATIVE, |client| {
+            client.refresh_token.policies =
+                vec![policy(BILLING, &["read:bills", "no:such"]), policy(seed::API, &["write:things"])];
+        })
+        .await;
+    let app = server.client();
+    let login =
+        Login::native().with("audience", seed::API).with("scope", "openid offline_access read:things");
+    let code = login.code(&app, seed::ADA).await;
+    let mut token = text(&flow::exchange_native(&app, &code).await.expect(200).json(), "refresh_token");
+    for (audience, asked, aud, granted) in [
+        (BILLING, "", BILLING, "openid offline_access read:bills"),
+        (BILLING, "openid read:bills pay:bills read:things", BILLING, "openid read:bills"),
+        (seed::API, "", seed::API, "openid offline_access read:things write:things"),
+        // What neither the user nor a policy named is passed over.
+        ("https://unknown.example/", "", seed::API, "openid offline_access read:things"),
+    ] {
+        let answer = refresh_for(&app, &token, audience, asked).await.expect(200).json();
+        let claims = jwt::claims(&text(&answer, "access_token"));
+        assert_eq!(claims["aud"][0], aud, "{claims}");
+        assert_eq!(
+            (&claims["scope"], &answer["scope"]),
+            (&granted.into(), &granted.into()),
+            "{audience} {asked}"
+        );
+        token = text(&answer, "refresh_token");
+    }
+    let refused = refresh_for(&app, &token, BILLING, "pay:bills").await;
+    refused.expect_error(400, "invalid_scope");
+    // Without policies, another API is a mistake that the client should learn of.
+    server.change_client(seed::NATIVE, |_| {}).await;
+    refresh_for(&app, &token, BILLING, "").await.expect_error(400, "invalid_request");
+}
+
+// RT2 RT8
+#[tokio::test]
+async fn a_token_follows_the_settings_of_the_moment() {
+    const YEAR: i64 = 365 * 86_400;
+    let server = TestServer::start().await;
+    let without_end = |client: &mut Client| {
+        client.refresh_token.rotation_type = RotationType::NonRotating;
+        client.refresh_token.expiration_type = ExpirationType::NonExpiring;
+    };
+    server.change_client(seed::NATIVE, without_end).await;
+    let app = server.client();
+    let token = text(&native_tokens(&app, seed::ADA).await, "refresh_token");
+    let sibling = text(&native_tokens(&server.client(), seed::ADA).await, "refresh_token");
+    server.clock.advance_secs(3 * YEAR);
+    for token in [&token, &token, &sibling] {
+        let answer = refresh(&app, seed::NATIVE, token).await.expect(200).json();
+        assert!(answer.get("refresh_token").is_none(), "{answer}");
+    }
+
+    // Rotation is turned on: the first token to be used rotates from now on, and its siblings are gone.
+    server.change_client(seed::NATIVE, |_| {}).await;
+    let answer = refresh(&app, seed::NATIVE, &token).await.expect(200).json();
+    let second = text(&answer, "refresh_token");
+    refresh(&app, seed::NATIVE, &sibling).await.expect_error(403, "invalid_grant");
+    let third = text(&refresh(&app, seed::NATIVE, &second).await.expect(200).json(), "refresh_token");
+
+    // And off again: the rotated secret is exchanged for one that stays. The end that it got meanwhile stays as well.
+    server.change_client(seed::NATIVE, without_end).await;
+    let fourth = text(&refresh(&app, seed::NATIVE, &third).await.expect(200).json(), "refresh_token");
+    for _ in 0..2 {
+        let answer = refresh(&app, seed::NATIVE, &fourth).await.expect(200).json();
+        assert!(answer.get("refresh_token").is_none(), "{answer}");
+    }
+    server.clock.advance_secs(31 * 86_400);
+    refresh(&app, seed::NATIVE, &fourth).await.expect_error(403, "invalid_grant");
 }

@@ -1,5 +1,7 @@
 use end_to_end::flow::{asks_to_log_in, code_of, log_in};
 use end_to_end::{Login, TestServer, seed};
+use idp::manage;
+use serde_json::json;
 
 const HOUR: i64 = 3600;
 
@@ -85,4 +87,32 @@ async fn a_logout_ends_the_session_on_the_server_and_its_codes() {
     thief.set_cookie("auth0", &cookie);
     assert!(asks_to_log_in(&Login::web().begin(&thief).await));
     end_to_end::flow::exchange_web(&browser, &code).await.expect_error(403, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_non_persistent_session_has_a_cookie_without_an_end_and_limits_of_its_own() {
+    let server = TestServer::start().await;
+    let patch =
+        json!({ "session_cookie": { "mode": "non-persistent" }, "idle_ephemeral_session_lifetime": 10 });
+    manage::update_tenant(&server.idp, &server.acme(), patch.as_object().unwrap()).await.unwrap();
+    let browser = server.client();
+    let done = Login::web().finish(&browser, seed::ADA).await;
+    let cookies = done.set_cookies();
+    let cookie = cookies.iter().find(|cookie| cookie.starts_with("auth0=")).expect("a session cookie");
+    assert!(!cookie.contains("Max-Age") && !cookie.contains("Expires"), "{cookie}");
+    // To raise the limit later does not concern it, to lower it does.
+    for (raised_to, unused, alive) in [(20, 9, true), (20, 11, false), (5, 4, true), (5, 6, false)] {
+        let change = async |hours: i32| {
+            let patch = json!({ "idle_ephemeral_session_lifetime": hours });
+            manage::update_tenant(&server.idp, &server.acme(), patch.as_object().unwrap()).await.unwrap();
+        };
+        change(10).await;
+        let browser = server.client();
+        Login::web().code(&browser, seed::ADA).await;
+        change(raised_to).await;
+        // Used once under the new limit.
+        Login::web().code_of_session(&browser).await;
+        server.clock.advance_secs(unused * HOUR);
+        assert_eq!(asks_to_log_in(&Login::web().begin(&browser).await), !alive, "{raised_to} {unused}");
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{
     AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client,
     ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
-    DeviceCode, DeviceDecision, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
+    DeviceCode, DeviceDecision, JwtConfiguration, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
     PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
     PushedAuthorizationRequest, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
     RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
