@@ -8,6 +8,7 @@ mod browser;
 mod chromium;
 mod client_authentication;
 mod client_credentials;
+mod command_line;
 mod device;
 mod discovery;
 mod dpop;

@@ -48,6 +48,9 @@ pub enum Command {
     /// Tenants.
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// A tenant's clients ("applications").
+    #[command(subcommand)]
+    Client(ClientCommand),
     /// Browser sessions.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -166,6 +169,59 @@ pub enum TenantCommand {
     },
     /// List the tenants.
     List,
+    /// Print a tenant's settings as one JSON object, with the names of the Management API.
+    Show {
+        /// Which tenant.
+        name: String,
+    },
+    /// Change a tenant's settings by a partial object. What it does not name stays; null puts the default back.
+    #[command(after_help = "\
+Examples:
+  postern tenant update acme '{\"session_lifetime\": 24, \"idle_session_lifetime_in_minutes\": 30}'
+  postern tenant update acme @settings.json")]
+    Update {
+        /// Which tenant.
+        name: String,
+        /// A JSON object; @FILE reads it from a file, - from standard input.
+        #[arg(value_name = "JSON")]
+        patch: String,
+    },
+}
+
+/// `client ...`
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// List the tenant's clients.
+    List {
+        /// Whose clients.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Print a client as one JSON object, with the names of the Management API.
+    Show {
+        /// Which client.
+        #[arg(allow_hyphen_values = true)]
+        client_id: String,
+        /// Whose client.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Change a client by a partial object. What it does not name stays; null puts the default back.
+    #[command(after_help = "\
+Examples:
+  postern client update my-app --tenant acme '{\"session_transfer\": {\"can_create_session_transfer_token\": true}}'
+  postern client update my-site --tenant acme '{\"session_transfer\": {\"allowed_authentication_methods\": [\"cookie\"]}}'")]
+    Update {
+        /// Which client.
+        #[arg(allow_hyphen_values = true)]
+        client_id: String,
+        /// Whose client.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// A JSON object; @FILE reads it from a file, - from standard input.
+        #[arg(value_name = "JSON")]
+        patch: String,
+    },
 }
 
 /// `session ...`
@@ -182,6 +238,34 @@ pub enum SessionCommand {
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
+    },
+    /// List a user's living sessions, newest first.
+    List {
+        /// As `auth0|...`: the `sub` of tokens.
+        #[arg(long, value_name = "USER_ID")]
+        user: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// End a session, or all of a user, with the refresh tokens that were issued in them and what was made from those.
+    #[command(after_help = "\
+Examples:
+  postern session revoke 3WlU2eV0 --tenant acme
+  postern session revoke --user 'auth0|5f7c8ec7c33c6c004bbafe82' --tenant acme --preserve-refresh-tokens")]
+    Revoke {
+        /// The `sid` of an ID token. It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true, required_unless_present = "user", conflicts_with = "user")]
+        id: Option<String>,
+        /// All sessions of this user, and all of their refresh tokens.
+        #[arg(long, value_name = "USER_ID")]
+        user: Option<String>,
+        /// Whose session.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// Refresh tokens live on, but for those that are bound to a session.
+        #[arg(long)]
+        preserve_refresh_tokens: bool,
     },
 }
 

@@ -2,12 +2,14 @@
 
 mod action_deploy;
 mod action_run;
+mod client;
 mod demo_tenant;
 mod dev;
 mod doctor;
 mod keys;
 mod logs;
 mod migrate;
+mod patch;
 mod serve;
 mod session;
 mod tenant;
@@ -27,6 +29,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Action(ActionCommand::Deploy(args)) => action_deploy::run(&config()?, &args).await,
         Command::Keys(command) => keys::run(&config()?, &command).await,
         Command::Tenant(command) => tenant::run(&config()?, command).await,
+        Command::Client(command) => client::run(&config()?, &command).await,
         Command::Session(command) => session::run(&config()?, &command).await,
         Command::Logs(args) => logs::run(&config()?, &args).await,
         Command::Migrate => migrate::run(&config()?).await,

@@ -1,22 +1,82 @@
 //! `postern session`
 
-use model::SessionId;
+use idp::manage::{delete_session, revoke_access, revoke_session};
+use model::{Clock, SessionId, SystemClock, UserId};
 use serde_json::json;
 
 use crate::cli::SessionCommand;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::Output;
-use crate::wiring::{Schema, existing_tenant, open_storage};
+use crate::wiring::{Schema, existing_tenant, open_idp, open_storage};
 
-/// Shows a session.
+/// How many sessions are listed.
+const LISTED: i64 = 100;
+
+/// Shows, lists or ends sessions.
 pub async fn run(config: &Config, command: &SessionCommand) -> Result<(), Failure> {
-    let SessionCommand::Show { id, tenant, json } = command;
+    match command {
+        SessionCommand::Show { id, tenant, json } => show(config, id, tenant, *json).await,
+        SessionCommand::List { user, tenant } => list(config, user, tenant).await,
+        SessionCommand::Revoke { id, user, tenant, preserve_refresh_tokens } => {
+            revoke(config, id.as_deref(), user.as_deref(), tenant, *preserve_refresh_tokens).await
+        }
+    }
+}
+
+async fn list(config: &Config, user: &str, tenant: &str) -> Result<(), Failure> {
+    let database = ExitCode::Database;
+    let storage = open_storage(config, Schema::MustExist).await?;
+    let tenant = existing_tenant(&storage, tenant).await?;
+    let mut tx = storage.begin_read(&tenant).await.or_exit(database, "cannot read")?;
+    let sessions = tx.sessions_of(&UserId::new(user), SystemClock.now(), LISTED).await;
+    let sessions = sessions.or_exit(database, "cannot read the sessions")?;
+    let mut rows = vec![
+        ["session", "created", "ends at the latest", "if not used", "address"].map(str::to_owned).to_vec(),
+    ];
+    rows.extend(sessions.iter().map(|session| {
+        vec![
+            session.id.to_string(),
+            session.created_at.to_iso(),
+            session.expires_at.to_iso(),
+            session.idle_expires_at.to_iso(),
+            session.device.last_ip.clone().unwrap_or_default(),
+        ]
+    }));
+    Output::stdout().table(&rows);
+    Ok(())
+}
+
+async fn revoke(
+    config: &Config,
+    id: Option<&str>,
+    user: Option<&str>,
+    tenant: &str,
+    preserve_refresh_tokens: bool,
+) -> Result<(), Failure> {
+    let (idp, _) = open_idp(config, Schema::MustExist).await?;
+    let tenant = existing_tenant(&idp.storage, tenant).await?;
+    let ended = match (id.map(SessionId::new), user.map(UserId::new)) {
+        (_, Some(user)) => revoke_access(&idp, &tenant, &user, None, preserve_refresh_tokens).await,
+        (Some(id), None) if preserve_refresh_tokens => delete_session(&idp, &tenant, &id).await,
+        (Some(id), None) => revoke_session(&idp, &tenant, &id).await,
+        (None, None) => return Err(Failure::new(ExitCode::Usage, "which session, or whose?")),
+    };
+    let ended = ended.or_exit(ExitCode::Failed, "nothing was revoked")?;
+    idp.storage.close().await;
+    Output::stdout().line(format!(
+        "{} sessions and {} refresh tokens ended, with what was made from them",
+        ended.sessions, ended.refresh_tokens
+    ));
+    if ended.any() { Ok(()) } else { Err(Failure::shown(ExitCode::Failed)) }
+}
+
+async fn show(config: &Config, id: &str, tenant: &str, json: bool) -> Result<(), Failure> {
     let storage = open_storage(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&storage, tenant).await?;
     let mut tx = storage.begin_read(&tenant).await.or_exit(ExitCode::Database, "cannot read")?;
     let session = tx
-        .session(&SessionId::new(id.as_str()))
+        .session(&SessionId::new(id))
         .await
         .or_exit(ExitCode::Database, "cannot read the session")?
         .ok_or_else(|| Failure::new(ExitCode::Failed, format!("there is no session {id:?}")))?;
@@ -24,7 +84,7 @@ pub async fn run(config: &Config, command: &SessionCommand) -> Result<(), Failur
     let clients: Vec<_> = session.clients.iter().map(ToString::to_string).collect();
     let parent = session.parent_refresh_token.as_ref().map(ToString::to_string);
     let output = Output::stdout();
-    if *json {
+    if json {
         output.json(&json!({
             "id": session.id,
             "user_id": session.user_id,

@@ -1,18 +1,23 @@
 //! `postern tenant`
 
+use idp::manage::{tenant_as_json, update_tenant};
 use model::{SessionSettings, Tenant, TenantFlags, TenantId};
+use serde_json::Value;
 
 use crate::cli::TenantCommand;
+use crate::commands::patch;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::{Output, escape};
-use crate::wiring::{Schema, open_idp, open_storage};
+use crate::wiring::{Schema, existing_tenant, open_idp, open_storage};
 
 /// Creates or lists tenants.
 pub async fn run(config: &Config, command: TenantCommand) -> Result<(), Failure> {
     match command {
         TenantCommand::Create { name, friendly_name } => create(config, name, friendly_name).await,
         TenantCommand::List => list(config).await,
+        TenantCommand::Show { name } => show(config, &name).await,
+        TenantCommand::Update { name, patch } => update(config, &name, &patch).await,
     }
 }
 
@@ -58,6 +63,27 @@ async fn list(config: &Config) -> Result<(), Failure> {
         })
         .collect();
     Output::stdout().table(&rows);
+    Ok(())
+}
+
+async fn show(config: &Config, name: &str) -> Result<(), Failure> {
+    let storage = open_storage(config, Schema::MustExist).await?;
+    let id = existing_tenant(&storage, name).await?;
+    let tenant = storage.tenant(&id).await.or_exit(ExitCode::Database, "cannot read the tenant")?;
+    if let Some(tenant) = tenant {
+        Output::stdout().json(&Value::Object(tenant_as_json(&tenant)));
+    }
+    Ok(())
+}
+
+async fn update(config: &Config, name: &str, patch: &str) -> Result<(), Failure> {
+    let patch = patch::read(patch)?;
+    let (idp, _) = open_idp(config, Schema::MustExist).await?;
+    let id = existing_tenant(&idp.storage, name).await?;
+    let tenant =
+        update_tenant(&idp, &id, &patch).await.or_exit(ExitCode::Failed, "the tenant was not changed")?;
+    idp.storage.close().await;
+    Output::stdout().json(&Value::Object(tenant_as_json(&tenant)));
     Ok(())
 }
 
