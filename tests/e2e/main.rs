@@ -18,6 +18,7 @@ mod online;
 mod par;
 mod process;
 mod refresh;
+mod revocation;
 mod secrets;
 mod sessions;
 mod tls;

@@ -21,10 +21,12 @@ pub mod dpop;
 pub mod flow;
 pub mod jwt;
 pub mod key;
+pub mod node;
 pub mod process;
 pub mod race;
 pub mod seed;
 pub mod server;
+pub mod wire;
 
 pub use client::{RawClient, Response};
 pub use clock::FakeClock;

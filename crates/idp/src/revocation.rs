@@ -24,9 +24,9 @@ pub(crate) enum Event<'a> {
     RotationTurnedOn(&'a UserId, &'a ClientId, Option<&'a str>, &'a RefreshTokenId),
     /// All refresh tokens of a user and a client for an API were: the dialect's grant.
     GrantRevoked(&'a UserId, &'a ClientId, Option<&'a str>),
-    /// All refresh tokens of a user at a client were.
+    /// All refresh tokens of a user at a client were, but for the online ones, which are their sessions'.
     ClientTokensRevoked(&'a UserId, &'a ClientId),
-    /// All refresh tokens of a user were.
+    /// All refresh tokens of a user were, but for the online ones.
     UserTokensRevoked(&'a UserId),
     /// The user logged out.
     Logout(&'a SessionId),
@@ -93,8 +93,10 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         Event::RotationTurnedOn(user, client, audience, but) => {
             (None, Some(RefreshTokens::NonRotatingOfGrant(user, client, audience, but)))
         }
-        Event::ClientTokensRevoked(user, client) => (None, Some(RefreshTokens::OfClient(user, client))),
-        Event::UserTokensRevoked(user) => (None, Some(RefreshTokens::OfUser(user))),
+        Event::ClientTokensRevoked(user, client) => {
+            (None, Some(RefreshTokens::OfflineOfClient(user, client)))
+        }
+        Event::UserTokensRevoked(user) => (None, Some(RefreshTokens::OfflineOfUser(user))),
         Event::Logout(session)
         | Event::SessionDeleted(session)
         | Event::SessionReplaced(session)

@@ -23,8 +23,10 @@ pub enum RefreshTokens<'a> {
     One(&'a RefreshTokenId),
     /// All of a user.
     OfUser(&'a UserId),
-    /// All of a user at a client.
-    OfClient(&'a UserId, &'a ClientId),
+    /// All of a user but the online ones, which are their sessions'.
+    OfflineOfUser(&'a UserId),
+    /// All of a user at a client but the online ones.
+    OfflineOfClient(&'a UserId, &'a ClientId),
     /// All of a user at a client for one API; `None`: those for none.
     OfGrant(&'a UserId, &'a ClientId, Option<&'a str>),
     /// All of a user at a client for one API that do not rotate, but for one.
@@ -83,7 +85,10 @@ impl TenantTx {
         let sql = match which {
             RefreshTokens::One(_) => end_refresh_tokens!("id = $3"),
             RefreshTokens::OfUser(_) => end_refresh_tokens!("user_id = $3"),
-            RefreshTokens::OfClient(..) => end_refresh_tokens!("user_id = $3 AND client_id = $4"),
+            RefreshTokens::OfflineOfUser(_) => end_refresh_tokens!("user_id = $3 AND online = 0"),
+            RefreshTokens::OfflineOfClient(..) => {
+                end_refresh_tokens!("user_id = $3 AND client_id = $4 AND online = 0")
+            }
             RefreshTokens::OfGrant(..) => {
                 end_refresh_tokens!("user_id = $3 AND client_id = $4 AND COALESCE(audience, '') = $5")
             }
@@ -105,8 +110,10 @@ impl RefreshTokens<'_> {
     fn bind(self, query: Statement) -> Statement {
         match self {
             Self::One(id) => query.bind(id.as_str().to_owned()),
-            Self::OfUser(user) | Self::BoundOfUser(user) => query.bind(user.as_str().to_owned()),
-            Self::OfClient(user, client) => {
+            Self::OfUser(user) | Self::OfflineOfUser(user) | Self::BoundOfUser(user) => {
+                query.bind(user.as_str().to_owned())
+            }
+            Self::OfflineOfClient(user, client) => {
                 query.bind(user.as_str().to_owned()).bind(client.as_str().to_owned())
             }
             Self::OfGrant(user, client, audience) => query

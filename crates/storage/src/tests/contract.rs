@@ -450,7 +450,7 @@ pub async fn refresh_tokens_are_revoked_by_user_client_and_audience(storage: &St
         (RefreshTokens::OfGrant(&user, &other, Some("a")), 0),
         (RefreshTokens::OfGrant(&user, &client, Some("a")), 1),
         (RefreshTokens::OfGrant(&user, &client, None), 1),
-        (RefreshTokens::OfClient(&user, &client), 1),
+        (RefreshTokens::OfflineOfClient(&user, &client), 1),
         (RefreshTokens::BoundOfUser(&user), 1),
         (RefreshTokens::OfUser(&UserId::new("x")), 0),
         (RefreshTokens::OfUser(&user), 1),

@@ -35,7 +35,8 @@ async fn every_statement_uses_an_index() {
     for which in [
         RefreshTokens::One(&rt),
         RefreshTokens::OfUser(&user),
-        RefreshTokens::OfClient(&user, &client),
+        RefreshTokens::OfflineOfUser(&user),
+        RefreshTokens::OfflineOfClient(&user, &client),
         RefreshTokens::OfGrant(&user, &client, None),
         RefreshTokens::NonRotatingOfGrant(&user, &client, None, &rt),
         RefreshTokens::OfSession(&sid),

@@ -1,0 +1,87 @@
+//! One node of an installation: `postern serve` as a process, on a database that others may share.
+
+use std::sync::Arc;
+
+use idp::{Idp, NoNetworkData, PasswordQueue, Vault, manage};
+use model::{SystemClock, SystemRandom, TenantId};
+use tempfile::TempDir;
+
+use crate::database::Database;
+use crate::process::{Serve, free_port};
+use crate::{Login, RawClient, actions, seed};
+
+/// The installation's key. Each node has it in a file.
+const KEY: [u8; 32] = [7; 32];
+
+/// A running node. It is killed with the value.
+pub struct Node {
+    pub port: u16,
+    idp: Arc<Idp>,
+    _server: Serve,
+    _folder: TempDir,
+}
+
+impl Node {
+    /// Starts a node on the database and waits until it listens.
+    pub async fn start(database: &Database) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let config = folder.path().join("postern.toml");
+        std::fs::write(&config, "").unwrap();
+        let key_file = folder.path().join("key");
+        write_private(&key_file, &KEY);
+        let listen = format!("127.0.0.1:{port}");
+        let base_domain = format!("localhost:{port}");
+        let settings = [
+            ("POSTERN_DATABASE__URL", database.url.as_str()),
+            ("POSTERN_ENCRYPTION__KEY_FILE", key_file.to_str().unwrap()),
+            ("POSTERN_SERVER__LISTEN", &listen),
+            ("POSTERN_SERVER__BASE_DOMAIN", &base_domain),
+        ];
+        let server = Serve::start(config.to_str().unwrap(), &settings, port).await;
+        let storage = database.open().await;
+        let idp = Arc::new(Idp {
+            actions: actions::executor(storage.clone()),
+            storage,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            vault: Vault::new(KEY),
+            passwords: PasswordQueue::new(2, 64),
+            network: Arc::new(NoNetworkData),
+            limits: actions::LIMITS,
+        });
+        Self { port, idp, _server: server.unwrap_or_else(|ended| panic!("{ended:?}")), _folder: folder }
+    }
+
+    /// The two tenants, and these users besides, at `acme`.
+    pub async fn seed(&self, users: &[String]) {
+        seed::seed(&self.idp).await;
+        for email in users {
+            let user = manage::NewUser {
+                email: email.clone(),
+                password: seed::PASSWORD.to_owned(),
+                ..manage::NewUser::default()
+            };
+            manage::create_user(&self.idp, &TenantId::new(seed::ACME), user).await.unwrap();
+        }
+    }
+
+    pub fn host(&self) -> String {
+        format!("{}.localhost:{}", seed::ACME, self.port)
+    }
+
+    /// Logs the user in; the session's cookie, as a `Cookie` header has it.
+    pub async fn session_cookie(&self, user: &str) -> String {
+        let browser = RawClient::new(self.port, std::net::Ipv4Addr::LOCALHOST);
+        let code = Login::native().code(&browser, user).await;
+        assert!(!code.is_empty());
+        format!("auth0={}", browser.cookie("auth0").unwrap())
+    }
+}
+
+fn write_private(path: &std::path::Path, bytes: &[u8]) {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
