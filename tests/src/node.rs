@@ -53,9 +53,13 @@ impl Node {
         Self { port, idp, _server: server.unwrap_or_else(|ended| panic!("{ended:?}")), _folder: folder }
     }
 
-    /// The two tenants, and these users besides, at `acme`.
-    pub async fn seed(&self, users: &[String]) {
+    /// The two tenants.
+    pub async fn seed(&self) {
         seed::seed(&self.idp).await;
+    }
+
+    /// Further users of `acme`.
+    pub async fn add_users(&self, users: &[String]) {
         for email in users {
             let user = manage::NewUser {
                 email: email.clone(),

@@ -42,10 +42,12 @@ impl Answer {
 
 impl Wire {
     pub async fn connect(port: u16, host: &str) -> Self {
-        let stream =
-            TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.expect("it listens");
-        stream.set_nodelay(true).expect("a socket");
-        Self { stream, host: host.to_owned(), buffer: Vec::with_capacity(16 << 10) }
+        Self { stream: open(port).await, port, host: host.to_owned(), buffer: Vec::with_capacity(16 << 10) }
+    }
+
+    /// Connects anew.
+    pub async fn renew(&mut self) {
+        self.stream = open(self.port).await;
     }
 
     /// `POST` with a form that is encoded already.
