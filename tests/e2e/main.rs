@@ -14,6 +14,7 @@ mod dpop;
 mod login;
 mod logout;
 mod par;
+mod private_key_jwt;
 mod process;
 mod refresh;
 mod secrets;

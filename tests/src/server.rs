@@ -7,7 +7,7 @@ use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId};
 use serde_json::Value;
-use storage::Storage;
+use storage::{Storage, StoredLog};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -144,9 +144,14 @@ impl TestServer {
         files.flat_map(|file| std::fs::read(file.expect("a file").path()).expect("its bytes")).collect()
     }
 
+    /// The tenant's log, newest first.
+    pub async fn logs(&self) -> Vec<StoredLog> {
+        let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
+        tx.logs(100).await.expect("the log")
+    }
+
     /// The codes of the tenant's log, newest first.
     pub async fn log_codes(&self) -> Vec<String> {
-        let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
-        tx.logs(100).await.expect("the log").into_iter().map(|entry| entry.code).collect()
+        self.logs().await.into_iter().map(|entry| entry.code).collect()
     }
 }

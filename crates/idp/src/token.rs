@@ -2,10 +2,11 @@
 //! credentials.
 
 mod authorization_code;
+mod client_assertion;
 pub(crate) mod client_auth;
 mod client_credentials;
 mod device_code;
-mod refresh_token;
+pub(crate) mod refresh_token;
 mod session_transfer;
 #[cfg(test)]
 mod tests;
