@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure is a panic")]
 
+mod access_tokens;
 mod actions;
 mod authorize;
 mod browser;
@@ -11,6 +12,7 @@ mod client_credentials;
 mod device;
 mod discovery;
 mod dpop;
+mod introspection;
 mod login;
 mod logout;
 mod par;
