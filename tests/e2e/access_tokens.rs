@@ -217,6 +217,8 @@ async fn no_token_is_taken_for_one_of_another_kind() {
     server.change_api(|api| api.token_dialect = TokenDialect::Rfc9068Profile).await;
     let profile = for_api("openid").code_of_session(&browser).await;
     let profile = exchange_web(&browser, &profile).await.expect(200).json();
+    let plain = for_api("read:things").code_of_session(&browser).await;
+    let plain = exchange_web(&browser, &plain).await.expect(200).json();
     server.change_api(|_| ()).await;
     let own = Login::web().with("scope", "openid").code_of_session(&browser).await;
     let own = exchange_web(&browser, &own).await.expect(200).json();
@@ -231,6 +233,7 @@ async fn no_token_is_taken_for_one_of_another_kind() {
         ("ID token", text(&dialect, "id_token"), &[IdTokenHint][..]),
         ("access token of the dialect", text(&dialect, "access_token"), &[Userinfo, IntrospectionOfTheApi]),
         ("access token of RFC 9068", text(&profile, "access_token"), &[Userinfo, IntrospectionOfTheApi]),
+        ("access token without openid", text(&plain, "access_token"), &[IntrospectionOfTheApi]),
         ("access token for /userinfo", text(&own, "access_token"), &[Userinfo, IntrospectionOfTheClient]),
         ("refresh token", text(&dialect, "refresh_token"), &[IntrospectionOfTheClient, RefreshToken]),
         ("code", Login::web().code_of_session(&browser).await, &[Code]),

@@ -475,7 +475,8 @@ async fn one_method_at_a_time_and_all_of_it() {
         answer.expect_error(400, "invalid_request").json()["error_description"],
         "client_assertion must be in the body, not in the URL"
     );
-    // A client that is named must be the one of the assertion.
+    // A client that is named must be the one of the assertion, even where both have one key.
+    server.register_key(seed::WEB, &key, AssertionAlgorithm::ES256).await;
     for client_id in [seed::WEB, "nobody"] {
         let named = [("grant_type", "client_credentials"), ("client_id", client_id), kind, signed];
         expect_refused(&app.post_form("/oauth/token", &named).await);

@@ -21,7 +21,7 @@ struct Presented<'a> {
 enum Credential<'a> {
     None,
     Secret { secret: String, method: TokenEndpointAuthMethod },
-    Assertion(Result<Assertion<'a>, Reason>),
+    Assertion(Result<Box<Assertion<'a>>, Reason>),
 }
 
 /// Finds out which client is asking. An unknown client, a wrong secret or assertion, and a method that is not the
@@ -101,7 +101,7 @@ fn presented<'a>(
             Ok(Presented { client_id, credential: Credential::Secret { secret: secret.to_owned(), method } })
         }
         (None, None, Some(assertion)) => {
-            let assertion = Assertion::read(assertion, &ctx.issuer, now);
+            let assertion = Assertion::read(assertion, &ctx.issuer, now).map(Box::new);
             // It must be from the client that the request names, if it names one (RFC 7521 §4.2).
             let client_id = match (named, &assertion) {
                 (Some(named), _) => ClientId::new(named),
