@@ -196,10 +196,7 @@ async fn takes(server: &TestServer, app: &RawClient, place: Place, token: &str) 
 // JW5 NW7
 #[tokio::test]
 async fn no_token_is_taken_for_one_of_another_kind() {
-    use Place::{
-        ClientAssertion, ClientSecret, Code, DeviceCode, DpopProof, IdTokenHint, IntrospectionOfTheApi,
-        IntrospectionOfTheClient, RefreshToken, RequestUri, SessionTransferToken, Userinfo,
-    };
+    use Place::*;
     let server = TestServer::start().await;
     let web = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::WEB).unwrap();
     let back_end = Client {

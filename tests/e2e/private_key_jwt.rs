@@ -37,6 +37,14 @@ fn expect_refused(answer: &Response) {
     assert_eq!(answer.header("www-authenticate"), None, "{answer:?}");
 }
 
+/// Names its client beside the assertion, so that the reason for the refusal is found in that client's log.
+async fn expect_reason(server: &TestServer, app: &RawClient, assertion: &str, why: &str) {
+    let [one, two] = form(assertion);
+    let named = [("grant_type", "client_credentials"), ("client_id", seed::MACHINE), one, two];
+    expect_refused(&app.post_form("/oauth/token", &named).await);
+    assert_eq!(reason(server).await, why, "{assertion}");
+}
+
 /// What the tenant's people find in the log.
 async fn reason(server: &TestServer) -> String {
     let entry = server.logs().await.remove(0);
@@ -163,19 +171,14 @@ async fn every_claim_must_be_there_and_right() {
     let mut app = server.client();
     for (index, (name, value, why)) in cases.into_iter().enumerate() {
         let mut claims = claims(&server, seed::MACHINE);
-        let case = format!("{name} = {value:?}");
         match value {
             Some(value) => claims[name] = value,
             None => drop(claims.as_object_mut().unwrap().remove(name)),
         }
-        let assertion = key.sign(&header(&key), &claims);
-        let [one, two] = form(&assertion);
-        let named = [("grant_type", "client_credentials"), ("client_id", seed::MACHINE), one, two];
         if index % 15 == 0 {
             app = from(&server, index);
         }
-        expect_refused(&app.post_form("/oauth/token", &named).await);
-        assert_eq!(reason(&server).await, why, "{case}");
+        expect_reason(&server, &app, &key.sign(&header(&key), &claims), why).await;
     }
     // What may be missing may be missing.
     for name in ["iat", "nbf"] {
@@ -296,13 +299,10 @@ async fn an_assertion_that_plays_games_is_refused() {
     }
     let mut app = server.client();
     for (index, (assertion, why)) in cases.into_iter().enumerate() {
-        let [one, two] = form(&assertion);
-        let named = [("grant_type", "client_credentials"), ("client_id", seed::MACHINE), one, two];
         if index % 15 == 0 {
             app = from(&server, index);
         }
-        expect_refused(&app.post_form("/oauth/token", &named).await);
-        assert_eq!(reason(&server).await, why, "{assertion}");
+        expect_reason(&server, &app, &assertion, why).await;
     }
     // After all that, the untouched one works.
     ask(&app, &whole).await.expect(200);
@@ -420,10 +420,7 @@ async fn clocks_may_be_a_minute_apart_and_an_assertion_lives_for_minutes() {
     ask(&app, &assertion).await.expect(200);
     for (secs, why) in [(119, "was used before"), (1, "has expired")] {
         server.clock.advance_secs(secs);
-        let [one, two] = form(&assertion);
-        let named = [("grant_type", "client_credentials"), ("client_id", seed::MACHINE), one, two];
-        expect_refused(&app.post_form("/oauth/token", &named).await);
-        assert_eq!(reason(&server).await, why);
+        expect_reason(&server, &app, &assertion, why).await;
     }
 }
 

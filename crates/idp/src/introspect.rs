@@ -3,7 +3,8 @@
 //! The back end of an API asks about the API's access tokens. They are JWTs that could be checked without asking, but
 //! for what happened since they were issued: where an API has a back end that may ask, its users' access tokens are
 //! stored by their hash when they are issued, with the session and the refresh token that they came from, and end with
-//! those. One that was issued before the API had a back end counts as ended.
+//! those. The hash is of the whole token, so that nothing of the link is in it but a `jti`. One that was issued before
+//! the API had a back end counts as ended.
 
 use model::{Client, StoredAccessToken, Timestamp, TokenEndpointAuthMethod, UserId};
 use oauth::ErrorCode;

@@ -108,6 +108,7 @@ pub(crate) async fn issue(
                 gty: grant.gty,
                 scope: grant.scope,
                 jkt,
+                is_stored: is_introspected,
             };
             let custom = custom_claims(grant.access_token_claims, grant.scope);
             let token = jwt_access_token(idp, ctx, &api, &holder, custom, now).await?;
@@ -183,6 +184,7 @@ pub(crate) async fn machine_token(
         gty: Some("client-credentials"),
         scope,
         jkt,
+        is_stored: false,
     };
     let token = jwt_access_token(idp, ctx, api, &holder, Map::new(), now).await?;
     Ok((token, token_type(jkt)))
@@ -256,9 +258,11 @@ struct Holder<'a> {
     gty: Option<&'static str>,
     scope: &'a [String],
     jkt: Option<&'a str>,
+    is_stored: bool,
 }
 
-/// An access token in the profile that the API asks for: the dialect's, or that of RFC 9068 §2.
+/// An access token in the profile that the API asks for: the dialect's, or that of RFC 9068 §2. A stored one always has
+/// a `jti`: without, two logins in one second may yield one token, which could not end with both.
 async fn jwt_access_token(
     idp: &Idp,
     ctx: &RequestContext,
@@ -283,6 +287,9 @@ async fn jwt_access_token(
     if let Some(jkt) = holder.jkt {
         set("cnf", json!({ "jkt": jkt }));
     }
+    if holder.is_stored || api.token_dialect == TokenDialect::Rfc9068Profile {
+        set("jti", json!(random_token(&*idp.random, JTI_LENGTH)));
+    }
     let typ = match api.token_dialect {
         TokenDialect::AccessToken => {
             set("azp", json!(holder.client.client_id));
@@ -293,7 +300,6 @@ async fn jwt_access_token(
         }
         TokenDialect::Rfc9068Profile => {
             set("client_id", json!(holder.client.client_id));
-            set("jti", json!(random_token(&*idp.random, JTI_LENGTH)));
             if let Some(auth_time) = holder.auth_time {
                 set("auth_time", json!(auth_time.as_secs()));
             }

@@ -1,7 +1,7 @@
 //! Client authentication (RFC 6749 §2.3): one method, the registered one.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use model::{Client, ClientId, LogType, Timestamp, TokenEndpointAuthMethod};
+use model::{Client, ClientId, LogEntry, LogType, Timestamp, TokenEndpointAuthMethod};
 use oauth::{ErrorCode, OAuthError};
 
 use super::TokenInput;
@@ -9,7 +9,7 @@ use super::client_assertion::{ASSERTION_TYPE, Assertion, Reason};
 use crate::credential::hash_credential;
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
-use crate::{Idp, IdpError, RequestContext, ServerError};
+use crate::{Idp, IdpError, RequestContext};
 
 /// What the client sent.
 struct Presented<'a> {
@@ -57,14 +57,17 @@ pub(crate) async fn authenticate(
         other => other,
     };
     if !matches!(credential, Credential::None) {
-        if let Attempt::TooMany { retry_after_secs } = rate_limit::client_failed(idp, ctx, &client_id).await?
+        // The client is told nothing more; its people find the reason in the tenant's log.
+        let entry = client.zip(reason).map(|(client, reason)| LogEntry {
+            description: format!("A client assertion was refused: it {reason}."),
+            ..log_entry(LogType::Warning, Some(&client), None, &ctx.origin, now)
+        });
+        if let Attempt::TooMany { retry_after_secs } =
+            rate_limit::client_failed(idp, ctx, &client_id, entry.as_ref()).await?
         {
             let description = "Too many failed client authentications";
             let error = OAuthError::new(ErrorCode::TooManyRequests, description);
             return Err(OAuthError { retry_after_secs: Some(retry_after_secs), ..error }.into());
-        }
-        if let (Some(client), Some(reason)) = (&client, reason) {
-            log_refused_assertion(idp, ctx, client, reason, now).await?;
         }
     }
     Err(IdpError::oauth(ErrorCode::InvalidClient, "Client authentication failed"))
@@ -137,19 +140,4 @@ fn fits(client: Option<&Client>, secret: &str) -> bool {
         right |= same && at < known.len() && !secret.is_empty();
     }
     right
-}
-
-/// The client is told nothing; its people find the reason in the tenant's log, as often as guesses are answered.
-async fn log_refused_assertion(
-    idp: &Idp,
-    ctx: &RequestContext,
-    client: &Client,
-    reason: Reason,
-    now: Timestamp,
-) -> Result<(), ServerError> {
-    let mut entry = log_entry(LogType::Warning, Some(client), None, &ctx.origin, now);
-    entry.description = format!("A client assertion was refused: it {reason}.");
-    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    tx.insert_log(&entry).await?;
-    Ok(tx.commit().await?)
 }
