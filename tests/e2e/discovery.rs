@@ -43,6 +43,14 @@ async fn everything_advertised_is_there() {
     assert_eq!(lists("response_types_supported"), ["code"]);
     assert_eq!(lists("code_challenge_methods_supported"), ["S256"]);
     assert_eq!(lists("response_modes_supported"), ["query"]);
+    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    for (endpoint, public) in [("token", true), ("revocation", true), ("introspection", false)] {
+        let methods = lists(&format!("{endpoint}_endpoint_auth_methods_supported"));
+        let public = ["none"].iter().filter(|_| public);
+        assert_eq!(methods, public.chain(&confidential).copied().collect::<Vec<_>>(), "{endpoint}");
+        let algs = lists(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"));
+        assert_eq!(algs, ["RS256", "RS384", "PS256", "ES256"], "{endpoint}");
+    }
     assert_eq!(document["request_parameter_supported"], false);
     assert_eq!(document["request_uri_parameter_supported"], false);
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure is a panic")]
 
+mod access_tokens;
 mod actions;
 mod authorize;
 mod browser;
@@ -12,10 +13,12 @@ mod command_line;
 mod device;
 mod discovery;
 mod dpop;
+mod introspection;
 mod login;
 mod logout;
 mod online;
 mod par;
+mod private_key_jwt;
 mod process;
 mod refresh;
 mod revocation;

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use end_to_end::flow::{arrive_by_query, code_of, exchange_web, log_in, refresh, text, transfer_token};
-use end_to_end::{Login, TestServer, flow, seed};
+use end_to_end::key::Key;
+use end_to_end::{Login, TestServer, assertion, flow, seed};
+use model::AssertionAlgorithm;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -51,7 +53,24 @@ async fn no_credential_reaches_the_log_or_the_database() {
     refresh(&app, seed::NATIVE, &refresh_token).await.expect(200);
     arrive_by_query(&browser, "canary-refused-transfer-token").await;
 
+    let key = Key::ec();
+    server.register_key(seed::MACHINE, &key, AssertionAlgorithm::ES256).await;
+    let assertion = assertion::sign(&server, seed::MACHINE, &key);
+    for _ in ["right", "replayed"] {
+        app.post_form("/oauth/revoke", &[&assertion::form(&assertion)[..], &[("token", "x")]].concat()).await;
+    }
+    // An API with a back end that introspects: its access tokens are stored.
+    server
+        .change_client(seed::COOKIE_WEB, |client| client.resource_server_identifier = Some(seed::API.into()))
+        .await;
+    let stored = Login::web().with("audience", seed::API).code_of_session(&browser).await;
+    let stored = text(&exchange_web(&browser, &stored).await.expect(200).json(), "access_token");
+    let form = [("client_id", seed::COOKIE_WEB), ("client_secret", seed::WEB_SECRET), ("token", &stored)];
+    assert_eq!(app.post_form("/oauth/introspect", &form).await.expect(200).json()["active"], true);
+
     let mut secrets = vec![
+        ("client assertion", assertion),
+        ("introspected access token", stored),
         ("handle", handle),
         ("csrf", csrf),
         ("right password", seed::PASSWORD.to_owned()),

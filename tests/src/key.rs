@@ -54,12 +54,16 @@ impl Key {
 
     /// The header's `alg` says how, where the key can do that at all.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let input = format!("{}.{}", encode(header), encode(claims));
+        self.sign_text(header, &header.to_string(), &claims.to_string())
+    }
+
+    /// Of texts that need not be JSON, in the way of the `alg` of the first header.
+    pub fn sign_text(&self, how: &Value, header: &str, claims: &str) -> String {
+        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = match self {
             Self::Ec(key) => key.sign(&SystemRandom::new(), input.as_bytes()).unwrap().as_ref().to_vec(),
             Self::Rsa(key) => {
-                let encoding: &dyn RsaEncoding = match header["alg"].as_str() {
+                let encoding: &dyn RsaEncoding = match how["alg"].as_str() {
                     Some("RS384") => &RSA_PKCS1_SHA384,
                     Some("PS256") => &RSA_PSS_SHA256,
                     _ => &RSA_PKCS1_SHA256,

@@ -13,6 +13,7 @@
 )]
 
 pub mod actions;
+pub mod assertion;
 pub mod chromium;
 pub mod client;
 pub mod clock;

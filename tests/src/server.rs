@@ -7,6 +7,7 @@ use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId};
 use serde_json::Value;
+use storage::StoredLog;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::Level;
@@ -135,9 +136,14 @@ impl TestServer {
         runs.map(|(_, run)| serde_json::from_value(run.report).expect("a report")).collect()
     }
 
+    /// The tenant's log, newest first.
+    pub async fn logs(&self) -> Vec<StoredLog> {
+        let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
+        tx.logs(100).await.expect("the log")
+    }
+
     /// The codes of the tenant's log, newest first.
     pub async fn log_codes(&self) -> Vec<String> {
-        let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
-        tx.logs(100).await.expect("the log").into_iter().map(|entry| entry.code).collect()
+        self.logs().await.into_iter().map(|entry| entry.code).collect()
     }
 }

@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
+use serde::{Deserialize, Serialize};
 
 /// What a proof or an assertion may measure.
 const MAX_BYTES: usize = 8 * 1024;
@@ -40,4 +41,37 @@ impl<'a, H: DeserializeOwned> Jws<'a, H> {
     pub fn claims<C: DeserializeOwned>(&self) -> Option<C> {
         serde_json::from_slice(&self.payload).ok()
     }
+}
+
+/// `aud` (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether this is one of the audiences.
+    pub fn contains(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+
+    /// Whether this is the only audience.
+    pub fn is_only(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.as_slice() == [audience],
+        }
+    }
+}
+
+/// For an optional member: one that is there must be of its type, and `null` is of none.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

@@ -1,4 +1,4 @@
-//! The use cases: authorize, login, transfer, post-login, token, userinfo, revoke, logout, manage.
+//! The use cases: authorize, login, transfer, post-login, token, introspect, userinfo, revoke, logout, manage.
 //!
 //! Each takes parsed input, opens and commits its own transactions, and yields an outcome. No HTTP, no SQL, no Wasm. No
 //! transaction is open while an Action, a password hash or a request to elsewhere runs.
@@ -12,6 +12,7 @@ pub mod device;
 pub mod dpop;
 mod error;
 mod event;
+pub mod introspect;
 mod jws;
 pub mod keys;
 pub mod login;
@@ -20,6 +21,7 @@ pub mod manage;
 pub mod par;
 mod password;
 mod post_login;
+mod public_key;
 mod rate_limit;
 mod revocation;
 pub mod revoke;

@@ -1,5 +1,6 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
+mod credentials;
 mod revoke;
 mod settings;
 mod validate;
@@ -17,6 +18,7 @@ use storage::StorageError;
 
 use crate::{Idp, ServerError, keys, password};
 
+pub use credentials::*;
 pub use revoke::*;
 pub use settings::*;
 
@@ -96,6 +98,11 @@ pub async fn put_client(idp: &Idp, tenant: &TenantId, client: &Client) -> Result
     tx.lock_settings().await?;
     if tx.resource_server(client.client_id.as_str()).await?.is_some() {
         return Err(ManageError::invalid("client_id is the identifier of an API"));
+    }
+    if let Some(api) = &client.resource_server_identifier
+        && tx.resource_server(api).await?.is_none()
+    {
+        return Err(ManageError::invalid(format!("unknown API: {api}")));
     }
     tx.put_client(client).await?;
     let mut connection = tx

@@ -148,7 +148,7 @@ fn kept(client: &Client, parameters: &Parameters) -> Result<BTreeMap<String, Str
         .filter(|(name, _)| KNOWN.contains(name) || is_extension(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // With HTTP Basic, the body need not name the client.
+    // With HTTP Basic or an assertion, the body need not name the client.
     kept.insert("client_id".to_owned(), client.client_id.to_string());
     Ok(kept)
 }

@@ -1,7 +1,7 @@
 //! Limits on guessing (RFC 6749 §10.10). Each count is one atomic statement in a transaction of its own, made before
 //! the guess is checked: parallel guesses cannot exceed a limit.
 
-use model::{ClientId, Connection, Timestamp};
+use model::{ClientId, Connection, LogEntry, Timestamp};
 
 use crate::credential::hash_credential;
 use crate::{Idp, RequestContext, ServerError};
@@ -14,7 +14,7 @@ const LOGINS_PER_ADDRESS: i64 = 100;
 /// User codes of devices from one address in a window, right or wrong: with 20^8 of them, one address finds one of 100
 /// waiting devices once in 240 years.
 const USER_CODES_PER_ADDRESS: i64 = 30;
-/// Wrong secrets for one client from one address in a window.
+/// Wrong secrets and assertions for one client from one address in a window.
 const FAILURES_PER_CLIENT: i64 = 20;
 
 /// Whether a guess may be made.
@@ -69,19 +69,24 @@ pub(crate) async fn user_code_attempt(idp: &Idp, ctx: &RequestContext) -> Result
     Ok(within(hits <= USER_CODES_PER_ADDRESS, now))
 }
 
-/// Counts a wrong client secret. A right one is never counted nor refused, so that nobody can lock a client out.
+/// Counts a wrong client secret or assertion, and makes the entry in the log unless there were too many. A right one is
+/// never counted nor refused, so that nobody can lock a client out.
 pub(crate) async fn client_failed(
     idp: &Idp,
     ctx: &RequestContext,
     client_id: &ClientId,
+    entry: Option<&LogEntry>,
 ) -> Result<Attempt, ServerError> {
     // Hashed: the id is whatever was sent.
     let key = format!("client/{}/{}", ctx.origin.ip, hash_credential(client_id.as_str()));
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     let now = idp.now();
-    let hits = tx.hit_rate_limit(&key, WINDOW_SECS, now).await?;
+    let allowed = tx.hit_rate_limit(&key, WINDOW_SECS, now).await? <= FAILURES_PER_CLIENT;
+    if let Some(entry) = entry.filter(|_| allowed) {
+        tx.insert_log(entry).await?;
+    }
     tx.commit().await?;
-    Ok(within(hits <= FAILURES_PER_CLIENT, now))
+    Ok(within(allowed, now))
 }
 
 fn within(allowed: bool, now: Timestamp) -> Attempt {

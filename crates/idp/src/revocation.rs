@@ -6,7 +6,7 @@
 //! token reads that mark of its parent. So revoking a token with a thousand sessions changes one row, and a session
 //! that another node makes from the token at this very moment is over as well, whichever of the two commits first.
 //! Session transfer tokens, codes and opaque access tokens need no entry: each asks for what it came from when it is
-//! used. Access tokens in JWT form end by expiry alone.
+//! used. So does an access token in JWT form that a back end introspects; any other one ends by expiry alone.
 
 use model::{ClientId, RefreshTokenId, SessionId, Timestamp, UserId};
 use storage::{RefreshTokens, Sessions, StorageError, TenantTx};

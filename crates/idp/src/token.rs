@@ -2,10 +2,11 @@
 //! credentials.
 
 mod authorization_code;
+mod client_assertion;
 pub(crate) mod client_auth;
 mod client_credentials;
 mod device_code;
-mod refresh_token;
+pub(crate) mod refresh_token;
 mod session_transfer;
 #[cfg(test)]
 mod tests;
@@ -161,8 +162,8 @@ async fn log_failure(
     Ok(tx.commit().await?)
 }
 
-/// Where the request came from: from `auth0-forwarded-for`, when the client is trusted with it and has authenticated
-/// with its secret; else from its connection.
+/// Where the request came from: from `auth0-forwarded-for`, when the client is trusted with it and has authenticated;
+/// else from its connection.
 fn origin(idp: &Idp, ctx: &RequestContext, client: &Client, input: &TokenInput) -> RequestOrigin {
     let trusted = client.is_token_endpoint_ip_header_trusted
         && client.token_endpoint_auth_method != TokenEndpointAuthMethod::None;

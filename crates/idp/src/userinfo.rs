@@ -1,9 +1,8 @@
 //! `/userinfo` (OIDC Core §5.3).
 
-use model::{OpaqueAccessToken, Timestamp, UserId};
+use model::{Timestamp, UserId};
 use oauth::ErrorCode;
 use serde_json::{Map, Value, json};
-use storage::TenantTx;
 
 use crate::credential::hash_credential;
 use crate::dpop::{self, Nonce, Target};
@@ -79,18 +78,19 @@ async fn read(
     presented: &str,
     now: Timestamp,
 ) -> Result<Option<Shown>, ServerError> {
-    if presented.contains('.') {
+    if tokens::is_jwt(presented) {
         let token = tokens::verify_access_token(idp, ctx, presented, now).await?;
+        let token = token.filter(|token| token.audience.contains(&tokens::userinfo_audience(ctx)));
         return Ok(token.map(|token| Shown {
-            user_id: token.user_id,
-            scope: token.scope,
+            user_id: UserId::new(token.subject),
+            scope: token.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
             custom_claims: Map::new(),
             dpop_jkt: token.dpop_jkt,
         }));
     }
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let Some(token) = tx.access_token(&hash_credential(presented)).await? else { return Ok(None) };
-    if now >= token.expires_at || !origin_lives(&mut tx, &token, now).await? {
+    if now >= token.expires_at || !tokens::origin_lives(&mut tx, &token, now).await? {
         return Ok(None);
     }
     Ok(Some(Shown {
@@ -99,22 +99,4 @@ async fn read(
         custom_claims: token.custom_claims,
         dpop_jkt: token.dpop_jkt,
     }))
-}
-
-async fn origin_lives(
-    tx: &mut TenantTx,
-    token: &OpaqueAccessToken,
-    now: Timestamp,
-) -> Result<bool, ServerError> {
-    if let Some(id) = &token.session_id
-        && !tx.session(id).await?.is_some_and(|session| session.is_alive(now))
-    {
-        return Ok(false);
-    }
-    if let Some(id) = &token.refresh_token_id
-        && tx.refresh_token(id).await?.is_none_or(|token| token.revoked_at.is_some())
-    {
-        return Ok(false);
-    }
-    Ok(true)
 }

@@ -33,5 +33,5 @@ pub use log::{LogEntry, LogType};
 pub use random::{RandomSource, SystemRandom, random_token};
 pub use session::{AuthenticationMethod, Device, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
-pub use token::{OpaqueAccessToken, RefreshToken, SessionTransferToken};
+pub use token::{RefreshToken, SessionTransferToken, StoredAccessToken};
 pub use user::{Connection, Identity, Role, User};

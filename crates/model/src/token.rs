@@ -82,20 +82,21 @@ pub struct SessionTransferToken {
     pub expires_at: Timestamp,
 }
 
-/// An access token for `/userinfo` only: a random handle.
+/// An access token that is kept, by its hash: one for `/userinfo` only, which is a random handle, or a JWT for an API
+/// whose back end introspects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpaqueAccessToken {
+pub struct StoredAccessToken {
     /// The client it was issued to.
     pub client_id: ClientId,
-    /// Whose claims it shows.
+    /// Whose it is.
     pub user_id: UserId,
     /// The session or refresh token that it came from: it ends with it.
     pub session_id: Option<SessionId>,
     /// The refresh token that it came from.
     pub refresh_token_id: Option<RefreshTokenId>,
-    /// Which claims.
+    /// What was granted.
     pub scope: Vec<String>,
-    /// What an Action added to the ID token.
+    /// What an Action added to the ID token, for `/userinfo`.
     pub custom_claims: Map<String, Value>,
     /// Thumbprint of the key that it is bound to (RFC 9449 §6).
     pub dpop_jkt: Option<String>,

@@ -11,6 +11,7 @@ pub struct Metadata {
     pub userinfo_endpoint: String,
     pub jwks_uri: String,
     pub revocation_endpoint: String,
+    pub introspection_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_session_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,7 +24,11 @@ pub struct Metadata {
     pub subject_types_supported: Vec<String>,
     pub id_token_signing_alg_values_supported: Vec<String>,
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     pub dpop_signing_alg_values_supported: Vec<String>,
     pub claim_types_supported: Vec<String>,
     pub claims_supported: Vec<String>,
@@ -47,7 +52,9 @@ pub struct Offers {
 pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
     let at = |path: &str| format!("{issuer}{path}");
     let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
-    let auth_methods = list(&["none", "client_secret_basic", "client_secret_post"]);
+    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let all = [["none"].as_slice(), &confidential].concat();
+    let assertion_algs = list(&["RS256", "RS384", "PS256", "ES256"]);
     Metadata {
         issuer: issuer.to_owned(),
         authorization_endpoint: at("authorize"),
@@ -56,6 +63,7 @@ pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
         userinfo_endpoint: at("userinfo"),
         jwks_uri: at(".well-known/jwks.json"),
         revocation_endpoint: at("oauth/revoke"),
+        introspection_endpoint: at("oauth/introspect"),
         end_session_endpoint: offers.end_session.then(|| at("oidc/logout")),
         pushed_authorization_request_endpoint: offers.pushed_authorization_requests.then(|| at("oauth/par")),
         scopes_supported: list(&[
@@ -78,8 +86,12 @@ pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
         code_challenge_methods_supported: list(&["S256"]),
         subject_types_supported: list(&["public"]),
         id_token_signing_alg_values_supported: list(&["RS256"]),
-        token_endpoint_auth_methods_supported: auth_methods.clone(),
-        revocation_endpoint_auth_methods_supported: auth_methods,
+        token_endpoint_auth_methods_supported: list(&all),
+        token_endpoint_auth_signing_alg_values_supported: assertion_algs.clone(),
+        revocation_endpoint_auth_methods_supported: list(&all),
+        revocation_endpoint_auth_signing_alg_values_supported: assertion_algs.clone(),
+        introspection_endpoint_auth_methods_supported: list(&confidential),
+        introspection_endpoint_auth_signing_alg_values_supported: assertion_algs,
         dpop_signing_alg_values_supported: list(&["ES256", "RS256"]),
         claim_types_supported: list(&["normal"]),
         claims_supported: list(&[

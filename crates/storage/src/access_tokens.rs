@@ -1,6 +1,6 @@
-//! Opaque access tokens, by their hash.
+//! Access tokens that are kept, by their hash: opaque ones, and those in JWT form that are introspected.
 
-use model::{ClientId, OpaqueAccessToken, RefreshTokenId, SessionId, UserId};
+use model::{ClientId, RefreshTokenId, SessionId, StoredAccessToken, UserId};
 
 use crate::row::to_json;
 use crate::{StorageError, TenantTx};
@@ -10,7 +10,7 @@ impl TenantTx {
     pub async fn insert_access_token(
         &mut self,
         hash: &str,
-        token: &OpaqueAccessToken,
+        token: &StoredAccessToken,
     ) -> Result<(), StorageError> {
         let query = self
             .sql(
@@ -41,7 +41,7 @@ impl TenantTx {
     }
 
     /// The access token of that hash, expired or not.
-    pub async fn access_token(&mut self, hash: &str) -> Result<Option<OpaqueAccessToken>, StorageError> {
+    pub async fn access_token(&mut self, hash: &str) -> Result<Option<StoredAccessToken>, StorageError> {
         let query = self
             .sql(
                 "SELECT hash, client_id, user_id, session_id, refresh_token_id, scope, custom_claims, expires_at,
@@ -49,7 +49,7 @@ impl TenantTx {
             )
             .bind(hash);
         let Some(row) = self.row("access_tokens", "hash", query).await? else { return Ok(None) };
-        Ok(Some(OpaqueAccessToken {
+        Ok(Some(StoredAccessToken {
             client_id: ClientId::new(row.text("client_id")?),
             user_id: UserId::new(row.text("user_id")?),
             session_id: row.opt_text("session_id")?.map(SessionId::new),

@@ -25,12 +25,15 @@ impl TenantTx {
             client.session_transfer.as_ref().is_none_or(|settings| settings.enforce_cascade_revocation);
         let query = self
             .sql(
-                "INSERT INTO clients (tenant_id, id, data, cascades) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data, cascades = excluded.cascades",
+                "INSERT INTO clients (tenant_id, id, data, cascades, resource_server_identifier)
+                 VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data, cascades = excluded.cascades,
+                     resource_server_identifier = excluded.resource_server_identifier",
             )
             .bind(client.client_id.as_str())
             .bind(to_json(client)?)
-            .bind(i64::from(cascades));
+            .bind(i64::from(cascades))
+            .bind(client.resource_server_identifier.clone());
         self.run(query).await.map(drop)
     }
 
@@ -43,6 +46,14 @@ impl TenantTx {
             .sql("SELECT identifier, data FROM resource_servers WHERE tenant_id = $1 AND identifier = $2")
             .bind(identifier);
         self.row("resource_servers", "identifier", query).await?.map(|row| row.json("data")).transpose()
+    }
+
+    /// Whether a client is the back end of this API, and so introspects its access tokens.
+    pub async fn has_introspecting_client(&mut self, identifier: &str) -> Result<bool, StorageError> {
+        let query = self
+            .sql("SELECT id FROM clients WHERE tenant_id = $1 AND resource_server_identifier = $2 LIMIT 1")
+            .bind(identifier);
+        Ok(self.row("clients", "id", query).await?.is_some())
     }
 
     /// Makes or replaces the API.

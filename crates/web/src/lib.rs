@@ -56,6 +56,7 @@ pub fn router(state: AppState) -> Router {
         .route("/activate/connected", get(pages::activate::connected))
         .route("/oauth/token", post(oidc::token::post).options(cors::preflight))
         .route("/oauth/revoke", post(oidc::revoke::post).options(cors::preflight))
+        .route("/oauth/introspect", post(oidc::introspect::post))
         .route("/oauth/device/code", post(oidc::device::post).options(cors::preflight))
         .route("/oauth/par", post(oidc::par::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post).options(cors::preflight))

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, Client, CookieMode, DeviceBinding, ExpirationType, ResourceServer, RotationType, Tenant,
-    TokenEndpointAuthMethod,
+    AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, PublicKeyCredential,
+    ResourceServer, RotationType, Tenant, TokenEndpointAuthMethod,
 };
 use url::Url;
 
 use super::ManageError;
 use crate::device;
 use crate::keys::MAX_TOKEN_LIFETIME_SECS;
+use crate::public_key::PublicKey;
 
 /// Five years.
 const MAX_REFRESH_TOKEN_LIFETIME_SECS: i64 = 157_788_000;
@@ -22,6 +23,8 @@ const GRANT_TYPES: [&str; 4] =
 /// Schemes that a browser runs or reads by itself.
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];
+/// A public RSA key of 8192 bits takes 1.5 kB.
+const MAX_PEM_BYTES: usize = 8192;
 
 fn rule(holds: bool, broken: impl Into<String>) -> Result<(), ManageError> {
     if holds { Ok(()) } else { Err(ManageError::invalid(broken)) }
@@ -36,16 +39,13 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
     for grant in &client.grant_types {
         rule(GRANT_TYPES.contains(&grant.as_str()), format!("unknown grant type: {grant}"))?;
     }
+    authentication(client)?;
     let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
-    rule(
-        client.client_secret_hashes.is_empty() == public,
-        "a public client has no secret, and any other has one",
-    )?;
-    rule(client.client_secret_hashes.len() <= 2, "at most two secrets are valid at a time")?;
     rule(
         !(public && client.grant_types.iter().any(|grant| grant == "client_credentials")),
         "a public client cannot use client_credentials",
     )?;
+    rule(!(public && client.resource_server_identifier.is_some()), "a public client cannot introspect")?;
     rule(
         client.metadata.len() <= 10
             && client
@@ -104,6 +104,64 @@ fn refresh_token(client: &Client) -> Result<(), ManageError> {
         rule(same.count() == 1, format!("two refresh token policies are for {}", policy.audience))?;
     }
     Ok(())
+}
+
+/// Exactly what the client's one method needs: secrets, keys, or nothing.
+fn authentication(client: &Client) -> Result<(), ManageError> {
+    let method = client.token_endpoint_auth_method;
+    let has_secrets = !client.client_secret_hashes.is_empty();
+    match method {
+        TokenEndpointAuthMethod::None => rule(!has_secrets, "a public client has no secret")?,
+        TokenEndpointAuthMethod::PrivateKeyJwt => {
+            rule(!has_secrets, "a client with private_key_jwt has no secret")?;
+        }
+        TokenEndpointAuthMethod::ClientSecretPost | TokenEndpointAuthMethod::ClientSecretBasic => {
+            rule(has_secrets, "a client that authenticates with a secret has one")?;
+        }
+    }
+    rule(client.client_secret_hashes.len() <= 2, "at most two secrets are valid at a time")?;
+    let by_key = method == TokenEndpointAuthMethod::PrivateKeyJwt;
+    let Some(methods) = &client.client_authentication_methods else {
+        return rule(!by_key, "a client with private_key_jwt has client_authentication_methods");
+    };
+    rule(by_key, "only a client with private_key_jwt has client_authentication_methods")?;
+    let credentials = &methods.private_key_jwt.credentials;
+    rule((1..=2).contains(&credentials.len()), "private_key_jwt has one or two credentials")?;
+    for (at, known) in credentials.iter().enumerate() {
+        credential(known)?;
+        let others = &credentials[..at];
+        rule(
+            !others.iter().any(|other| other.id == known.id || other.kid == known.kid),
+            "the credentials must differ in id and key",
+        )?;
+    }
+    Ok(())
+}
+
+fn credential(credential: &PublicKeyCredential) -> Result<(), ManageError> {
+    rule(
+        credential.id.strip_prefix("cred_").is_some_and(|rest| (1..=64).contains(&rest.len())),
+        "a credential's id is cred_ and 1 to 64 bytes",
+    )?;
+    rule(
+        credential.name.len() <= 128 && !credential.name.chars().any(char::is_control),
+        "a credential's name has at most 128 bytes",
+    )?;
+    let key = public_key(&credential.pem, credential.alg)?;
+    rule(credential.kid == key.thumbprint(), "a credential's kid is the thumbprint of its key (RFC 7638)")
+}
+
+/// The key of a credential, when it fits the algorithm.
+pub(super) fn public_key(pem: &str, alg: AssertionAlgorithm) -> Result<PublicKey, ManageError> {
+    let key = (pem.len() <= MAX_PEM_BYTES).then(|| PublicKey::from_pem(pem)).flatten().ok_or_else(|| {
+        ManageError::invalid("pem must be a PUBLIC KEY of at most 8192 bytes: RSA, or EC on the curve P-256")
+    })?;
+    let is_ec = matches!(key, PublicKey::P256 { .. });
+    rule(is_ec == (alg == AssertionAlgorithm::ES256), "the key does not fit its alg")?;
+    // What signatures are checked with takes no other sizes.
+    let fits = key.rsa_bits().is_none_or(|bits| (2048..=8192).contains(&bits));
+    rule(fits, "an RSA key must have 2048 to 8192 bits")?;
+    Ok(key)
 }
 
 /// No client id may look like the `sub` of a user or of a machine token.
@@ -223,7 +281,10 @@ pub(super) fn action(name: &str, secrets: &BTreeMap<String, String>) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use model::{ClientId, JwtConfiguration, RefreshTokenSettings, SessionTransfer};
+    use model::{
+        ClientAuthenticationMethods, ClientId, JwtConfiguration, PrivateKeyJwt as PrivateKeyJwtSettings,
+        RefreshTokenSettings, SessionTransfer,
+    };
 
     use super::*;
 
@@ -288,7 +349,113 @@ mod tests {
         assert!(client(&asn, true).is_ok());
         let machine = Client { grant_types: vec!["client_credentials".to_owned()], ..native() };
         assert!(client(&machine, false).is_err());
-        let secret = Client { client_secret_hashes: vec!["x".to_owned()], ..native() };
-        assert!(client(&secret, false).is_err());
+    }
+
+    const RSA: &str = "-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqNCEOz99dryNvj3i4QnM
+UNEKCA5OoUgxBPN2rSkBLuxCUhcL18+givFo0dOVelUrrRCyPIIqCn2Ejc+ygmzf
+TaUb38klluHukNdzjT0r0eirT8nga/+bH5xEYkoMNReF4UpsxhSipFJK7BzgECTX
+53WU1jvgzNsBGOeycP+4AsKk2u7+5igll3mY7G3Fq7np7wisFRXFnTYFsM4dvOVY
+XD5i5jEXHOUGpcZvhLpopWKhTzZYtbi/jg0cXULl5+rzATzqUQQG59SToGlD+PQj
+wH69gdl7EzUBGpIB7gcfbyZiw6boMrXrg3SpVkXMAEz3rscvHqXXOZ9km80ir1/9
+2wIDAQAB
+-----END PUBLIC KEY-----";
+    const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDR1lBSaK8r4ryFnN71bOmQly5B
+jaXsx/yxOTchZxYizkseUb3q60H6CHVqXeT/uoTq57BztPJou/mA3O0tAUeyLa7S
+4etCz84m0E6DAiLLs2IqzhLRXtX1Nq03laeykL4G7gBbJuqha/DAthdtNlQOqk5U
+8DiRhlnCM4HYX+5VpQIDAQAB
+-----END PUBLIC KEY-----";
+    const EC: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZiewMsC9JniKM3Cys+ZagHnWQboo
+IvS9xnhvld1M4kBUQcEFXzfZ/MTfl+Grbbjqh9iGIe+z+8RnoQ0J9crORw==
+-----END PUBLIC KEY-----";
+    const P384: &str = "-----BEGIN PUBLIC KEY-----
+MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAECIhITMfEZHizdqqDN6AThZA+swzFQSaq
+8whh69hQlhS/0LRQxmWXHpy9DcBGMHnTzKz/dmQ3TdbQOYSwjjSFeAlgVO2JvL9V
+Z4NM3LKWS89Tw4W0ubo7aZrw7MQo+jpo
+-----END PUBLIC KEY-----";
+
+    fn key(id: &str, alg: AssertionAlgorithm, pem: &str) -> PublicKeyCredential {
+        PublicKeyCredential {
+            id: format!("cred_{id}"),
+            kid: PublicKey::from_pem(pem).map(|key| key.thumbprint()).unwrap_or_default(),
+            name: String::new(),
+            alg,
+            pem: pem.to_owned(),
+            expires_at: None,
+        }
+    }
+
+    // CA1 CA3
+    #[test]
+    fn a_client_has_exactly_what_its_method_needs() {
+        use AssertionAlgorithm::{ES256, PS256, RS256, RS384};
+        use TokenEndpointAuthMethod::{ClientSecretBasic, ClientSecretPost, None, PrivateKeyJwt};
+        let with = |method, secrets: usize, keys: Option<Vec<PublicKeyCredential>>| {
+            let checked = Client {
+                token_endpoint_auth_method: method,
+                client_secret_hashes: vec!["x".to_owned(); secrets],
+                client_authentication_methods: keys.map(|credentials| ClientAuthenticationMethods {
+                    private_key_jwt: PrivateKeyJwtSettings { credentials },
+                }),
+                ..native()
+            };
+            client(&checked, false).map_err(|error| error.to_string())
+        };
+        let (rsa, ec) = (key("a", RS256, RSA), key("b", ES256, EC));
+        assert_eq!(with(None, 0, Option::None), Ok(()));
+        for method in [ClientSecretPost, ClientSecretBasic] {
+            assert_eq!(with(method, 1, Option::None), Ok(()));
+            assert_eq!(with(method, 2, Option::None), Ok(()));
+        }
+        for keys in [
+            vec![rsa.clone()],
+            vec![ec.clone(), rsa.clone()],
+            vec![key("a", PS256, RSA)],
+            vec![key("a", RS384, RSA)],
+        ] {
+            assert_eq!(with(PrivateKeyJwt, 0, Some(keys)), Ok(()));
+        }
+        let no_secret = "a client that authenticates with a secret has one";
+        let one_or_two = "private_key_jwt has one or two credentials";
+        let differ = "the credentials must differ in id and key";
+        let only = "only a client with private_key_jwt has client_authentication_methods";
+        let thumbprint = "a credential's kid is the thumbprint of its key (RFC 7638)";
+        let pem = "pem must be a PUBLIC KEY of at most 8192 bytes: RSA, or EC on the curve P-256";
+        let bad_id = "a credential's id is cred_ and 1 to 64 bytes";
+        let one = |key: PublicKeyCredential| Some(vec![key]);
+        for (method, secrets, keys, broken) in [
+            (None, 1, Option::None, "a public client has no secret"),
+            (ClientSecretPost, 0, Option::None, no_secret),
+            (ClientSecretBasic, 0, Option::None, no_secret),
+            (ClientSecretBasic, 3, Option::None, "at most two secrets are valid at a time"),
+            (PrivateKeyJwt, 1, one(rsa.clone()), "a client with private_key_jwt has no secret"),
+            (
+                PrivateKeyJwt,
+                0,
+                Option::None,
+                "a client with private_key_jwt has client_authentication_methods",
+            ),
+            (None, 0, one(rsa.clone()), only),
+            (ClientSecretPost, 1, one(rsa.clone()), only),
+            (PrivateKeyJwt, 0, Some(vec![]), one_or_two),
+            (PrivateKeyJwt, 0, Some(vec![rsa.clone(), ec.clone(), rsa.clone()]), one_or_two),
+            (PrivateKeyJwt, 0, Some(vec![rsa.clone(), key("b", RS384, RSA)]), differ),
+            (PrivateKeyJwt, 0, Some(vec![rsa.clone(), key("a", ES256, EC)]), differ),
+            (PrivateKeyJwt, 0, one(key("a", ES256, RSA)), "the key does not fit its alg"),
+            (PrivateKeyJwt, 0, one(key("a", RS256, EC)), "the key does not fit its alg"),
+            (PrivateKeyJwt, 0, one(key("a", RS256, RSA_1024)), "an RSA key must have 2048 to 8192 bits"),
+            (PrivateKeyJwt, 0, one(key("a", ES256, P384)), pem),
+            (PrivateKeyJwt, 0, one(key("a", ES256, "")), pem),
+            (PrivateKeyJwt, 0, one(key("a", ES256, &format!("{EC}{}", " ".repeat(8192)))), pem),
+            (PrivateKeyJwt, 0, one(PublicKeyCredential { kid: "a".to_owned(), ..rsa.clone() }), thumbprint),
+            (PrivateKeyJwt, 0, one(PublicKeyCredential { id: "a".to_owned(), ..rsa.clone() }), bad_id),
+            (PrivateKeyJwt, 0, one(PublicKeyCredential { id: "cred_".to_owned(), ..rsa.clone() }), bad_id),
+        ] {
+            assert_eq!(with(method, secrets, keys), Err(broken.to_owned()));
+        }
+        let api = Client { resource_server_identifier: Some("https://api.example/".to_owned()), ..native() };
+        assert_eq!(client(&api, false).unwrap_err().to_string(), "a public client cannot introspect");
     }
 }

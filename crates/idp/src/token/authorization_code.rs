@@ -128,7 +128,7 @@ pub(super) async fn exchange_approved(
         tx.insert_refresh_token(token, &hash_credential(secret)).await?;
         tx.set_code_refresh_token(hash, &token.id).await?;
     }
-    if let Some((access_hash, row)) = &issued.opaque {
+    if let Some((access_hash, row)) = &issued.stored {
         tx.insert_access_token(access_hash, row).await?;
         tx.set_code_access_token(hash, access_hash).await?;
     }

@@ -25,9 +25,10 @@ pub(super) async fn exchange(
     }
     let audience = input.parameters.require("audience")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
-    let api = tokens::resource_server(idp, ctx, audience).await?;
-    let grant =
-        idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let api = tokens::resource_server(&mut tx, audience).await?;
+    let grant = tx.client_grant(&client.client_id, audience).await?;
+    drop(tx);
     let Some(grant) = grant else {
         return Err(IdpError::oauth(
             ErrorCode::UnauthorizedClient,

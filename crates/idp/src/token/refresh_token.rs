@@ -139,6 +139,17 @@ fn state(found: &RefreshTokenUse, leeway_secs: i64, now: Timestamp) -> State {
     }
 }
 
+/// The refresh token of this client that could be exchanged now for this secret; nothing is spent.
+pub(crate) async fn usable_at(
+    tx: &mut TenantTx,
+    client: &Client,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<RefreshToken>, IdpError> {
+    let (found, state) = look_up(tx, client, hash, now).await?;
+    Ok(found.filter(|_| matches!(state, State::Fresh | State::Again)))
+}
+
 /// The secret after this one. With a leeway it is computed from this one, so that a replay gets the same successor and
 /// the family never has two newest secrets.
 fn next_secret(idp: &Idp, client: &Client, secret: &str) -> String {
@@ -351,7 +362,7 @@ async fn commit(
     entry.details = details(&token, outcome, &made, valid.again);
     let response = match made {
         Made::Tokens { issued, scope, .. } => {
-            if let Some((hash, row)) = &issued.opaque {
+            if let Some((hash, row)) = &issued.stored {
                 tx.insert_access_token(hash, row).await?;
             }
             TokenResponse {

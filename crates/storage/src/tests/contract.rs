@@ -68,6 +68,8 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert_eq!(tx.client(&client_id()).await.unwrap(), Some(client()));
     assert_eq!(tx.clients().await.unwrap(), [client()]);
     assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), Some(resource_server()));
+    assert!(tx.has_introspecting_client("https://api.acme.test/").await.unwrap());
+    assert!(!tx.has_introspecting_client("https://api.acme.test").await.unwrap());
     assert_eq!(tx.client_grant(&client_id(), "https://api.acme.test/").await.unwrap(), Some(client_grant()));
     assert_eq!(tx.connection(&connection_id()).await.unwrap(), Some(connection()));
     assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), Some(connection()));
@@ -112,6 +114,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.client(&client_id()).await.unwrap(), None);
     assert!(tx.clients().await.unwrap().is_empty());
     assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), None);
+    assert!(!tx.has_introspecting_client("https://api.acme.test/").await.unwrap());
     assert_eq!(tx.client_grant(&client_id(), "https://api.acme.test/").await.unwrap(), None);
     assert_eq!(tx.connection(&connection_id()).await.unwrap(), None);
     assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), None);

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use model::{
     AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client,
     ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
-    DeviceCode, DeviceDecision, JwtConfiguration, LogEntry, LogType, OpaqueAccessToken, PendingAuthorization,
+    DeviceCode, DeviceDecision, JwtConfiguration, LogEntry, LogType, PendingAuthorization,
     PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
     PushedAuthorizationRequest, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
     RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
-    SigningKey, SigningKeyState, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
+    SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
     TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
@@ -326,8 +326,8 @@ pub fn session_transfer_token() -> SessionTransferToken {
     }
 }
 
-pub fn access_token() -> OpaqueAccessToken {
-    OpaqueAccessToken {
+pub fn access_token() -> StoredAccessToken {
+    StoredAccessToken {
         client_id: client_id(),
         user_id: user_id(),
         session_id: Some(SessionId::new("session")),

@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 pub(crate) mod device;
 pub(crate) mod discovery;
+pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod logout;
 pub(crate) mod par;
