@@ -18,6 +18,7 @@ use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use end_to_end::database::Database;
 use end_to_end::flow::{CHALLENGE, VERIFIER, text};
 use end_to_end::node::Node;
+use end_to_end::process::processor_time;
 use end_to_end::seed;
 use end_to_end::wire::Wire;
 use serde_json::{Value, json};
@@ -71,6 +72,7 @@ fn signatures_per_second() -> f64 {
 async fn measure(database: Database) -> Value {
     let node = Node::start(&database).await;
     let (mut signs, mut refreshes, mut exchanges) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut refresh_us, mut exchange_us) = (Vec::new(), Vec::new());
     node.seed().await;
     for round in 0..ROUNDS {
         let users: Vec<String> =
@@ -85,7 +87,9 @@ async fn measure(database: Database) -> Value {
             app.refresh().await;
             app
         };
+        let before = (node.server.processor_time(), processor_time("self"));
         refreshes.push(at_once(&mut apps, part).await);
+        refresh_us.push(used(&node, before));
         let part = |mut app: App| async {
             app.collect_codes().await;
             app
@@ -95,7 +99,9 @@ async fn measure(database: Database) -> Value {
             app.exchange().await;
             app
         };
+        let before = (node.server.processor_time(), processor_time("self"));
         exchanges.push(at_once(&mut apps, part).await);
+        exchange_us.push(used(&node, before));
     }
     let (signs, refreshes, exchanges) = (median(signs), median(refreshes), median(exchanges));
     let share = |rate: f64| (rate * SIGNATURES / signs * 1000.0).round() / 1000.0;
@@ -105,7 +111,20 @@ async fn measure(database: Database) -> Value {
         "refreshes_share_of_signing": share(refreshes),
         "code_exchanges_per_second": exchanges.round(),
         "code_exchanges_share_of_signing": share(exchanges),
+        "processor_us_per_refresh": of_both(refresh_us),
+        "processor_us_per_code_exchange": of_both(exchange_us),
     })
+}
+
+/// Microseconds of a processor for each answer since then: the server's, and this program's.
+fn used(node: &Node, before: (Duration, Duration)) -> (f64, f64) {
+    let each = |used: Duration| used.as_secs_f64() * 1e6 / (CONNECTIONS * EACH) as f64;
+    (each(node.server.processor_time() - before.0), each(processor_time("self") - before.1))
+}
+
+fn of_both(samples: Vec<(f64, f64)>) -> Value {
+    let (server, load) = samples.into_iter().unzip();
+    json!({ "server": median(server).round(), "load": median(load).round() })
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -167,7 +186,7 @@ impl App {
         let answer = self.wire.get(&format!("/authorize?{query}"), &self.cookie).await;
         let location = answer.expect(302).header("location").unwrap();
         let code = location.split(['?', '&']).find_map(|pair| pair.strip_prefix("code="));
-        code.unwrap_or_else(|| panic!("no code: {location}")).to_owned()
+        code.expect(location).to_owned()
     }
 
     async fn exchange_one(&mut self, code: &str) -> Value {

@@ -274,7 +274,8 @@ impl<'a> World<'a> {
             Row::RevokeFlagOff => self.revoke(client, &self.spent).await,
             Row::RevokeFlagOn => {
                 self.set_grant_flag(true).await;
-                self.revoke(client, &self.token.lock().unwrap().clone()).await;
+                let token = self.token.lock().unwrap().clone();
+                self.revoke(client, &token).await;
                 self.set_grant_flag(false).await;
             }
             Row::RevokeOnline => self.revoke(seed::WEB, &self.online).await,

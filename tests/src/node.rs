@@ -17,7 +17,7 @@ const KEY: [u8; 32] = [7; 32];
 pub struct Node {
     pub port: u16,
     idp: Arc<Idp>,
-    _server: Serve,
+    pub server: Serve,
     _folder: TempDir,
 }
 
@@ -50,7 +50,7 @@ impl Node {
             network: Arc::new(NoNetworkData),
             limits: actions::LIMITS,
         });
-        Self { port, idp, _server: server.unwrap_or_else(|ended| panic!("{ended:?}")), _folder: folder }
+        Self { port, idp, server: server.unwrap_or_else(|ended| panic!("{ended:?}")), _folder: folder }
     }
 
     /// The two tenants.

@@ -132,10 +132,15 @@ impl Postern {
 
 /// A running `postern serve`. It is killed with the value.
 pub struct Serve {
-    _child: Child,
+    child: Child,
 }
 
 impl Serve {
+    /// The processor time that it has used.
+    pub fn processor_time(&self) -> Duration {
+        processor_time(&self.child.id().expect("it runs").to_string())
+    }
+
     /// Serves with this configuration file and settings on top of it, as `POSTERN_SERVER__SCHEME`, and waits until the
     /// port is open. An error is how the program ended instead.
     pub async fn start(config: &str, settings: &[(&str, &str)], port: u16) -> Result<Self, Ended> {
@@ -160,13 +165,23 @@ impl Serve {
             }
         };
         let status = tokio::select! {
-            () = is_open => return Ok(Self { _child: child }),
+            () = is_open => return Ok(Self { child }),
             status = child.wait() => status.unwrap(),
             () = tokio::time::sleep(Duration::from_secs(120)) => panic!("the server neither serves nor ends"),
         };
         let code = status.code().expect("no signal ended it");
         Err(Ended { code, stdout: String::new(), stderr: reader.await.unwrap() })
     }
+}
+
+/// The processor time, user and system, of the process that `/proc` has under this name.
+pub fn processor_time(process: &str) -> Duration {
+    /// A clock tick: `sysconf(_SC_CLK_TCK)` is 100 on Linux.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let fields = stat.rsplit_once(')').expect("a name").1.split(' ');
+    // `utime` and `stime`, the 14th and 15th of all (proc_pid_stat(5)).
+    fields.skip(12).take(2).map(|ticks| TICK * ticks.parse::<u32>().expect("ticks")).sum()
 }
 
 /// A browser and an app in one, at the demo tenant. An error means that no whole answer came; clones share the cookies.
