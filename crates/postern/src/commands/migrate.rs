@@ -18,7 +18,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
             storage
                 .migrate()
                 .await
-                .or_exit(ExitCode::Database, "a migration failed; those before it stay applied")?;
+                .or_exit(ExitCode::Database, "a migration failed")?;
             Ok(format!("{url}: {pending} migrations applied"))
         }
         SchemaState::Current => Ok(format!("{url}: nothing to do")),

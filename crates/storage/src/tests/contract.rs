@@ -7,6 +7,7 @@ use model::{
 use serde_json::{Map, json};
 
 use super::fixtures::*;
+pub use super::housekeeping::*;
 use crate::{RefreshTokens, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.

@@ -119,5 +119,7 @@ async fn the_database_tells_its_version_and_its_clock() {
     assert_eq!(info.kind, crate::DatabaseKind::Postgres);
     assert!(info.version.starts_with(|first: char| first.is_ascii_digit()), "{info:?}");
     assert!(info.clock.unwrap().as_ms() > 1_700_000_000_000);
-    assert!(info.not_durable.is_empty(), "{info:?}");
+    assert!(info.settings.len() == 3 && info.settings.iter().all(|setting| setting.good), "{info:?}");
+    assert!(matches!(info.connections, Some((16.., 16))), "{info:?}");
+    assert!(info.invalid_indexes.is_empty(), "{info:?}");
 }

@@ -64,6 +64,10 @@ contract! {
     the_log_is_read_newest_first,
     a_tenants_settings_are_replaced,
     reading_cannot_write,
+    a_sweep_removes_what_nothing_needs_and_nothing_else,
+    sweeps_at_the_same_time_remove_each_row_once,
+    rows_that_must_stay_are_looked_at_once_in_a_sweep,
+    housekeeping_reads_by_index,
 }
 
 #[tokio::test]
