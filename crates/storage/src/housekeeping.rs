@@ -59,12 +59,24 @@ macro_rules! token_end {
 macro_rules! nothing_needs {
     ($token:literal) => {
         concat!(
-            "AND NOT EXISTS (SELECT 1 FROM sessions n WHERE n.tenant_id = ", $token, ".tenant_id
-                 AND n.parent_refresh_token = ", $token, ".id)
-             AND NOT EXISTS (SELECT 1 FROM refresh_tokens n WHERE n.tenant_id = ", $token, ".tenant_id
-                 AND n.parent_refresh_token = ", $token, ".id)
-             AND NOT EXISTS (SELECT 1 FROM access_tokens n WHERE n.tenant_id = ", $token, ".tenant_id
-                 AND n.refresh_token_id = ", $token, ".id) "
+            "AND NOT EXISTS (SELECT 1 FROM sessions n WHERE n.tenant_id = ",
+            $token,
+            ".tenant_id
+                 AND n.parent_refresh_token = ",
+            $token,
+            ".id)
+             AND NOT EXISTS (SELECT 1 FROM refresh_tokens n WHERE n.tenant_id = ",
+            $token,
+            ".tenant_id
+                 AND n.parent_refresh_token = ",
+            $token,
+            ".id)
+             AND NOT EXISTS (SELECT 1 FROM access_tokens n WHERE n.tenant_id = ",
+            $token,
+            ".tenant_id
+                 AND n.refresh_token_id = ",
+            $token,
+            ".id) "
         )
     };
 }
@@ -79,8 +91,12 @@ macro_rules! refresh_tokens {
                 end: $end,
                 join: concat!(
                     $join,
-                    " JOIN refresh_token_secrets x ON x.tenant_id = ", $token, ".tenant_id
-                         AND x.refresh_token_id = ", $token, ".id"
+                    " JOIN refresh_token_secrets x ON x.tenant_id = ",
+                    $token,
+                    ".tenant_id
+                         AND x.refresh_token_id = ",
+                    $token,
+                    ".id"
                 ),
                 unless: nothing_needs!($token),
                 stay: Stay::Grace,
@@ -89,12 +105,22 @@ macro_rules! refresh_tokens {
                 table: "refresh_tokens",
                 ended: $ended,
                 end: $end,
-                join: concat!($join, " JOIN refresh_tokens x ON x.tenant_id = ", $token, ".tenant_id
-                     AND x.id = ", $token, ".id"),
+                join: concat!(
+                    $join,
+                    " JOIN refresh_tokens x ON x.tenant_id = ",
+                    $token,
+                    ".tenant_id
+                     AND x.id = ",
+                    $token,
+                    ".id"
+                ),
                 unless: concat!(
                     nothing_needs!($token),
-                    "AND NOT EXISTS (SELECT 1 FROM refresh_token_secrets n WHERE n.tenant_id = ", $token,
-                    ".tenant_id AND n.refresh_token_id = ", $token, ".id)"
+                    "AND NOT EXISTS (SELECT 1 FROM refresh_token_secrets n WHERE n.tenant_id = ",
+                    $token,
+                    ".tenant_id AND n.refresh_token_id = ",
+                    $token,
+                    ".id)"
                 ),
                 stay: Stay::Grace,
             },
@@ -216,7 +242,9 @@ impl Storage {
         let mut counts: Vec<(&'static str, i64)> = Vec::new();
         for rule in &RULES {
             let (until, limit) = (rule.stay.until(now, log_secs), i64::from(limit));
-            let rows = self.read(|| sqlx::query(AssertSqlSafe(rule.count(self.kind()))).bind(until).bind(limit)).await?;
+            let rows = self
+                .read(|| sqlx::query(AssertSqlSafe(rule.count(self.kind()))).bind(until).bind(limit))
+                .await?;
             let count = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>(0))?;
             match counts.iter_mut().find(|(table, _)| *table == rule.table) {
                 Some((_, sum)) => *sum = (*sum + count).min(limit),
@@ -321,6 +349,8 @@ impl Rule {
     pub(crate) fn count(&self, kind: DatabaseKind) -> String {
         let Self { ended, end, unless, .. } = self;
         let join = self.join(kind);
-        format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM {ended} e {join} WHERE {end} <= $1 {unless} LIMIT $2) w")
+        format!(
+            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM {ended} e {join} WHERE {end} <= $1 {unless} LIMIT $2) w"
+        )
     }
 }

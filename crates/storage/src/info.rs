@@ -67,7 +67,8 @@ impl Storage {
         )
         .fetch_all(&self.reader)
         .await?;
-        let settings = settings.into_iter().map(|(name, value)| Setting { good: value != "off", name, value });
+        let settings =
+            settings.into_iter().map(|(name, value)| Setting { good: value != "off", name, value });
         let usable: i64 = sqlx::query_scalar(
             "SELECT CAST(SUM(CASE name WHEN 'max_connections' THEN 1 ELSE -1 END * CAST(setting AS BIGINT)) AS BIGINT)
              FROM pg_settings

@@ -57,7 +57,7 @@ pub struct SchemaVersions {
 }
 
 impl Storage {
-    fn migrator(&self) -> &'static Migrator {
+    pub(crate) fn migrator(&self) -> &'static Migrator {
         match self.kind() {
             DatabaseKind::Sqlite => &SQLITE,
             DatabaseKind::Postgres => &POSTGRES,
@@ -66,13 +66,17 @@ impl Storage {
 
     /// Brings the tables up to date. Harmless when they are. Of several that do it at once, one does, the others wait.
     pub async fn migrate(&self) -> Result<(), StorageError> {
+        self.migrate_by(self.migrator()).await
+    }
+
+    pub(crate) async fn migrate_by(&self, migrator: &Migrator) -> Result<(), StorageError> {
         match self.kind() {
             DatabaseKind::Sqlite => {
                 let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-                SQLITE.run_direct(None, &mut *tx, false).await?;
+                migrator.run_direct(None, &mut *tx, false).await?;
                 Ok(tx.commit().await?)
             }
-            DatabaseKind::Postgres => migrate_postgres(&self.writer, &POSTGRES).await,
+            DatabaseKind::Postgres => migrate_postgres(&self.writer, migrator).await,
         }
     }
 
@@ -160,13 +164,5 @@ fn is_lock_timeout(error: &MigrateError) -> bool {
             error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
         }
         _ => false,
-    }
-}
-
-#[cfg(test)]
-impl Storage {
-    /// As [`Storage::migrate`] of another version of this program.
-    pub(crate) async fn migrate_with(&self, migrator: &Migrator) -> Result<(), StorageError> {
-        migrate_postgres(&self.writer, migrator).await
     }
 }

@@ -148,12 +148,15 @@ async fn schema(storage: &Storage) -> (bool, Check) {
         (Ok(state), Ok(versions)) => (state, versions),
         (Err(error), _) | (_, Err(error)) => return (false, wrong(what, ExitCode::Database, error)),
     };
-    let there = versions.database.map_or_else(|| "none yet".to_owned(), |version| format!("version {version}"));
+    let there =
+        versions.database.map_or_else(|| "none yet".to_owned(), |version| format!("version {version}"));
     let needed = versions.program;
     match state {
         SchemaState::Current => (true, good(what, there)),
         SchemaState::Ahead => {
-            let text = format!("{there}: a newer version of postern has added to version {needed}; this one can use it");
+            let text = format!(
+                "{there}: a newer version of postern has added to version {needed}; this one can use it"
+            );
             (true, note(what, text))
         }
         SchemaState::Behind { pending } => {
@@ -178,8 +181,12 @@ async fn contents(config: &Config, storage: &Storage, checks: &mut Vec<Check>) {
         }
         Ok(tenants) => {
             checks.push(match storage.count_clients(COUNT_LIMIT).await {
-                Ok(0) => note("tenants", format!("{}, without clients: nobody can log in yet", tenants.len())),
-                Ok(clients) => good("tenants", format!("{}, with {} clients", tenants.len(), counted(clients))),
+                Ok(0) => {
+                    note("tenants", format!("{}, without clients: nobody can log in yet", tenants.len()))
+                }
+                Ok(clients) => {
+                    good("tenants", format!("{}, with {} clients", tenants.len(), counted(clients)))
+                }
                 Err(error) => wrong("tenants", ExitCode::Database, error),
             });
             checks.push(signing_keys(storage, &tenants).await);
@@ -252,7 +259,8 @@ async fn server(url: &str, storage: &Storage) -> Vec<Check> {
                 DatabaseKind::Sqlite => "put the file on a local disk, where SQLite can share memory",
                 DatabaseKind::Postgres => "turn them on in postgresql.conf",
             };
-            let text = format!("{}: an answered request may be lost with the machine; {mend}", bad.join(", "));
+            let text =
+                format!("{}: an answered request may be lost with the machine; {mend}", bad.join(", "));
             wrong_with("durability", ExitCode::Database, text)
         }
     });
@@ -359,7 +367,8 @@ fn cache(config: &Config) -> Check {
             note(what, format!("{shown} is not there yet; the first start makes it, and takes some seconds"))
         }
         Err(error) => {
-            let text = format!("cannot read {shown}: {error}; give it to this user, or set actions.cache_dir");
+            let text =
+                format!("cannot read {shown}: {error}; give it to this user, or set actions.cache_dir");
             wrong_with(what, ExitCode::Configuration, text)
         }
         // The file has no name: nothing is left of it.

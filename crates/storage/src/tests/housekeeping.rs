@@ -57,8 +57,7 @@ async fn sweep(storage: &Storage, batch_rows: u32) -> u64 {
 }
 
 async fn add_session(tx: &mut TenantTx, id: &str, expires_at: Timestamp, parent: Option<&str>) {
-    let session =
-        Session { expires_at, clients: vec![client_id()], ..session(id, parent) };
+    let session = Session { expires_at, clients: vec![client_id()], ..session(id, parent) };
     tx.insert_session(&session, &format!("secret of {id}")).await.unwrap();
 }
 
@@ -307,7 +306,9 @@ pub async fn housekeeping_reads_by_index(storage: &Storage) {
     let (setup, explain) = match storage.kind() {
         DatabaseKind::Sqlite => ("SELECT 1", "EXPLAIN QUERY PLAN"),
         // The tables are empty: without this, to read them from end to end would be best.
-        DatabaseKind::Postgres => ("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan", "EXPLAIN"),
+        DatabaseKind::Postgres => {
+            ("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan", "EXPLAIN")
+        }
     };
     sqlx::raw_sql(setup).execute(&mut *connection).await.unwrap();
     for rule in &RULES {
