@@ -66,7 +66,7 @@ async fn replays_are_known_after_a_sweep() {
     keep_house(&server).await;
     let mut tx = server.idp.storage.begin_read(&server.acme()).await.unwrap();
     assert!(tx.code(&hash_credential(&code)).await.unwrap().is_none());
-    assert!(tx.refresh_token_by_secret(&hash_credential(&next)).await.unwrap().is_none());
+    assert!(tx.refresh_token_use(&hash_credential(&next), server.clock.now()).await.unwrap().is_none());
     assert_eq!((tx.logs(10).await.unwrap().len(), tx.executions(10).await.unwrap().len()), (0, 0));
     drop(tx);
     native_tokens(&server.client(), seed::ADA).await;

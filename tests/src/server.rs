@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use action_api::RunReport;
-use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
+use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId};
 use serde_json::Value;
@@ -57,6 +57,7 @@ impl TestServer {
         let clock = Arc::new(FakeClock::default());
         let idp = Arc::new(Idp {
             actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
+            settings: Settings::new(storage.clone()),
             storage,
             clock: clock.clone(),
             random: Arc::new(SystemRandom),

@@ -2,6 +2,8 @@
 
 mod verify;
 
+use std::sync::Arc;
+
 use action_api::{check_claim_name, scope_of_profile_claim};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -15,11 +17,11 @@ use model::{
 use oauth::ErrorCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use storage::TenantTx;
 
 pub(crate) use verify::{is_jwt, origin_lives, verify_access_token, verify_id_token_hint};
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys};
 
 /// Lifetime of an access token for `/userinfo` only.
@@ -96,11 +98,8 @@ pub(crate) async fn issue(
             (random_token(&*idp.random, CREDENTIAL_LENGTH), jkt, OPAQUE_LIFETIME_SECS, true)
         }
         Some(audience) => {
-            let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-            let api = resource_server(&mut tx, audience).await?;
-            let is_introspected = tx.has_introspecting_client(audience).await?;
-            drop(tx);
-            let jkt = dpop::binding(grant.client, Some(&api), grant.jkt)?;
+            let api = api(idp, ctx, audience).await?;
+            let jkt = dpop::binding(grant.client, Some(&api.server), grant.jkt)?;
             let holder = Holder {
                 client: grant.client,
                 subject: grant.user.user_id.as_str(),
@@ -108,11 +107,11 @@ pub(crate) async fn issue(
                 gty: grant.gty,
                 scope: grant.scope,
                 jkt,
-                is_stored: is_introspected,
+                is_stored: api.is_introspected,
             };
             let custom = custom_claims(grant.access_token_claims, grant.scope);
-            let token = jwt_access_token(idp, ctx, &api, &holder, custom, now).await?;
-            (token, jkt, api.token_lifetime_secs, is_introspected)
+            let token = jwt_access_token(idp, ctx, &api.server, &holder, custom, now).await?;
+            (token, jkt, api.server.token_lifetime_secs, api.is_introspected)
         }
     };
     let stored = is_stored.then(|| {
@@ -199,8 +198,9 @@ pub(crate) fn machine_subject(client: &ClientId) -> String {
 ///
 /// # Errors
 /// `access_denied` when there is none.
-pub(crate) async fn resource_server(tx: &mut TenantTx, audience: &str) -> Result<ResourceServer, IdpError> {
-    tx.resource_server(audience)
+pub(crate) async fn api(idp: &Idp, ctx: &RequestContext, audience: &str) -> Result<Arc<Api>, IdpError> {
+    idp.settings
+        .api(&ctx.tenant, audience)
         .await?
         .ok_or_else(|| IdpError::oauth(ErrorCode::AccessDenied, format!("Service not found: {audience}")))
 }
@@ -331,10 +331,8 @@ async fn sign(
     typ: TokenType,
     claims: &Map<String, Value>,
 ) -> Result<String, IdpError> {
-    let key = keys::current(idp, &ctx.tenant.id).await?;
-    let private =
-        idp.vault.signing_key(&keys::vault_context(&ctx.tenant.id, &key.kid), &key.sealed_private_key)?;
-    let header = json!({ "alg": "RS256", "kid": key.kid, "typ": typ }).to_string();
+    let (kid, private) = keys::current(idp, &ctx.tenant).await?;
+    let header = json!({ "alg": "RS256", "kid": kid, "typ": typ }).to_string();
     let payload =
         serde_json::to_vec(claims).map_err(|error| ServerError::Crypto(format!("claims: {error}")))?;
     let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));

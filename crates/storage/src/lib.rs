@@ -34,6 +34,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub use codes::{CodeSession, CodeUse};
 pub use connect::{DatabaseKind, Storage, TenantTx};
 pub use error::StorageError;
 pub use housekeeping::{Batch, Sweep};

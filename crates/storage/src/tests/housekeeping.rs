@@ -87,13 +87,8 @@ async fn add_code(
     let code = model::AuthorizationCode { expires_at, ..code("no session") };
     tx.insert_code(hash, &code).await.unwrap();
     if refresh.or(access).is_some() {
-        assert!(tx.spend_code(hash, now()).await.unwrap());
-    }
-    if let Some(id) = refresh {
-        tx.set_code_refresh_token(hash, &RefreshTokenId::new(id)).await.unwrap();
-    }
-    if let Some(access) = access {
-        tx.set_code_access_token(hash, access).await.unwrap();
+        let refresh = refresh.map(RefreshTokenId::new);
+        assert!(tx.spend_code(hash, refresh.as_ref(), access, now()).await.unwrap());
     }
 }
 
