@@ -23,6 +23,7 @@ pub mod flow;
 pub mod jwt;
 pub mod key;
 pub mod node;
+pub mod operator;
 pub mod process;
 pub mod race;
 pub mod seed;

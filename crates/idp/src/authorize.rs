@@ -227,11 +227,7 @@ fn must_log_in_again(request: &AuthorizationRequest, auth_time: Timestamp, now: 
         || request.max_age.is_some_and(|max_age| now.as_secs() - auth_time.as_secs() > max_age)
 }
 
-async fn client(
-    idp: &Idp,
-    ctx: &RequestContext,
-    parameters: &Parameters,
-) -> Result<Arc<Client>, PageError> {
+async fn client(idp: &Idp, ctx: &RequestContext, parameters: &Parameters) -> Result<Arc<Client>, PageError> {
     let client_id = ClientId::new(parameters.require("client_id")?);
     idp.settings
         .client(&ctx.tenant, &client_id)
@@ -399,7 +395,9 @@ pub(crate) async fn audience_and_scope(
     let granted = |scope: &&String| match scope.as_str() {
         OFFLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.server.allow_offline_access),
         ONLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.server.allow_online_access),
-        name => OIDC_SCOPES.contains(&name) || api.as_ref().is_some_and(|api| api.server.scopes.contains(scope)),
+        name => {
+            OIDC_SCOPES.contains(&name) || api.as_ref().is_some_and(|api| api.server.scopes.contains(scope))
+        }
     };
     Ok((audience, requested.iter().filter(granted).cloned().collect()))
 }

@@ -54,10 +54,8 @@ impl Settings {
         tenant: &Tenant,
         id: &ClientId,
     ) -> Result<Option<Arc<Client>>, StorageError> {
-        keep(&self.clients, tenant, id, async {
-            self.storage.begin_read(&tenant.id).await?.client(id).await
-        })
-        .await
+        keep(&self.clients, tenant, id, async { self.storage.begin_read(&tenant.id).await?.client(id).await })
+            .await
     }
 
     pub(crate) async fn api(

@@ -65,12 +65,8 @@ impl Storage {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<CodeUse>, StorageError> {
-        let query = || {
-            sqlx::query(CODE_USE)
-                .bind(tenant.as_str().to_owned())
-                .bind(hash.to_owned())
-                .bind(now.as_ms())
-        };
+        let query =
+            || sqlx::query(CODE_USE).bind(tenant.as_str().to_owned()).bind(hash.to_owned()).bind(now.as_ms());
         let Some(row) = self.read(query).await?.into_iter().next() else { return Ok(None) };
         let row = Record { table: "codes", id_column: "hash", row };
         let session = match row.opt_text("s_connection_id")? {
@@ -115,9 +111,7 @@ impl TenantTx {
         hash: &str,
     ) -> Result<Option<(AuthorizationCode, Option<Timestamp>)>, StorageError> {
         let query = self
-            .sql(
-                concat!("SELECT ", columns!(), " FROM codes c WHERE c.tenant_id = $1 AND c.hash = $2"),
-            )
+            .sql(concat!("SELECT ", columns!(), " FROM codes c WHERE c.tenant_id = $1 AND c.hash = $2"))
             .bind(hash);
         self.row("codes", "hash", query).await?.as_ref().map(code).transpose()
     }

@@ -1,5 +1,6 @@
 //! The database: one file for each aggregate. One set of statements, over sqlx's `Any` driver, for SQLite and
-//! PostgreSQL; what differs between them is in `migrations/`, `connect.rs`, `sqlite.rs` and `postgres.rs`.
+//! PostgreSQL; what differs between them is in `migrations/`, `connect.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
+//! `sqlite.rs` and `postgres.rs`.
 //!
 //! A [`TenantTx`] is a transaction with its tenant fixed: no method takes a tenant, every statement filters by it.
 //! What may be used once is spent by one conditional statement, never by a check and then a write.
@@ -11,6 +12,8 @@ mod codes;
 mod connect;
 mod device_codes;
 mod error;
+mod housekeeping;
+mod info;
 mod keys;
 mod logs;
 mod pending;
@@ -20,6 +23,7 @@ mod rate_limits;
 mod refresh_tokens;
 mod revocations;
 mod row;
+mod schema;
 mod session_transfer_tokens;
 mod sessions;
 mod spent_jwt_ids;
@@ -31,8 +35,11 @@ mod users;
 mod tests;
 
 pub use codes::{CodeSession, CodeUse};
-pub use connect::{DatabaseInfo, DatabaseKind, SchemaState, Storage, TenantTx};
+pub use connect::{DatabaseKind, Storage, TenantTx};
 pub use error::StorageError;
+pub use housekeeping::{Batch, Sweep};
+pub use info::{DatabaseInfo, Setting};
 pub use logs::StoredLog;
 pub use refresh_tokens::RefreshTokenUse;
 pub use revocations::{RefreshTokens, Sessions};
+pub use schema::{SchemaState, SchemaVersions};

@@ -76,7 +76,8 @@ impl Storage {
                 .bind(now.as_ms())
         };
         let row = self.read(query).await?.into_iter().next();
-        row.map(|row| refresh_token_use(&Record { table: "refresh_tokens", id_column: "id", row })).transpose()
+        row.map(|row| refresh_token_use(&Record { table: "refresh_tokens", id_column: "id", row }))
+            .transpose()
     }
 }
 

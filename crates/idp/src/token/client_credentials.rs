@@ -26,7 +26,8 @@ pub(super) async fn exchange(
     let audience = input.parameters.require("audience")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
     let api = &tokens::api(idp, ctx, audience).await?.server;
-    let grant = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
+    let grant =
+        idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
     let Some(grant) = grant else {
         return Err(IdpError::oauth(
             ErrorCode::UnauthorizedClient,

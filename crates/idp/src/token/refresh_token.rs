@@ -207,7 +207,8 @@ async fn available(
     };
     let of_user = |scope: &&String| asked_for == granted || authorize::is_about_the_user(scope);
     let mut available: Vec<String> = token.scope.iter().filter(of_user).cloned().collect();
-    let more = policy.scope.iter().filter(|scope| api.server.scopes.contains(scope) && !token.scope.contains(scope));
+    let more =
+        policy.scope.iter().filter(|scope| api.server.scopes.contains(scope) && !token.scope.contains(scope));
     available.extend(more.cloned());
     Ok((Some(api.server.identifier.clone()), available))
 }

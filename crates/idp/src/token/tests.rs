@@ -20,7 +20,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::credential::hash_credential;
 use crate::manage::{self, NewUser};
-use crate::{Settings, ActionExecutor, ActionRun, NoNetworkData, PasswordQueue, Vault, keys, revoke, userinfo};
+use crate::{
+    ActionExecutor, ActionRun, NoNetworkData, PasswordQueue, Settings, Vault, keys, revoke, userinfo,
+};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -442,8 +444,12 @@ async fn revocation_and_rotation_of_keys() {
     let world = World::new().await;
     let tokens = world.native_login().await;
     let secret = tokens.refresh_token.unwrap();
-    let foreign =
-        revoke::revoke(&world.idp, &world.request().await, input(&[("client_id", "other"), ("token", &secret)])).await;
+    let foreign = revoke::revoke(
+        &world.idp,
+        &world.request().await,
+        input(&[("client_id", "other"), ("token", &secret)]),
+    )
+    .await;
     assert!(foreign.is_err());
     let kid = keys::rotate(&world.idp, &world.ctx.tenant.id).await.unwrap().signing_kid;
     let again = world.refresh(&secret).await.unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use idp::Idp;
 use model::TenantId;
+use postern::housekeeping::Housekeeping;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use web::{AppState, Hosts, Tls};
@@ -70,7 +71,10 @@ pub async fn listen(
             _ = tokio::signal::ctrl_c() => tracing::info!("ctrl-c: finishing what is under way"),
         }
     };
+    let settings = config.housekeeping.settings();
+    let housekeeping = Housekeeping::start(idp.storage.clone(), Arc::clone(&idp.clock), settings);
     let outcome = web::serve(listener, web::router(state), tls, shutdown).await;
+    housekeeping.stop().await;
     idp.storage.close().await;
     outcome.or_exit(ExitCode::Failed, "the server stopped")
 }

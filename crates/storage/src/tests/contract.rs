@@ -7,6 +7,7 @@ use model::{
 use serde_json::{Map, json};
 
 use super::fixtures::*;
+pub use super::housekeeping::*;
 use crate::{RefreshTokens, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.
@@ -672,7 +673,9 @@ pub async fn what_a_tenant_sets_up_makes_a_new_version_and_what_its_users_do_doe
         ("API", |tx| Box::pin(async { tx.put_resource_server(&resource_server()).await.unwrap() })),
         ("grant", |tx| Box::pin(async { tx.put_client_grant(&client_grant()).await.unwrap() })),
         ("connection", |tx| Box::pin(async { tx.put_connection(&connection()).await.unwrap() })),
-        ("key", |tx| Box::pin(async { tx.put_signing_key(&signing_key("new", SigningKeyState::Next)).await.unwrap() })),
+        ("key", |tx| {
+            Box::pin(async { tx.put_signing_key(&signing_key("new", SigningKeyState::Next)).await.unwrap() })
+        }),
         ("no more key", |tx| Box::pin(async { tx.delete_signing_key("new").await.unwrap() })),
         ("Action", |tx| {
             Box::pin(async {

@@ -2,6 +2,7 @@
 
 mod contract;
 mod fixtures;
+mod housekeeping;
 mod plans;
 mod postgres;
 mod sqlite;

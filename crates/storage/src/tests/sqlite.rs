@@ -68,6 +68,10 @@ contract! {
     what_a_tenant_sets_up_makes_a_new_version_and_what_its_users_do_does_not,
     a_code_is_found_with_its_user_and_its_living_session,
     reading_cannot_write,
+    a_sweep_removes_what_nothing_needs_and_nothing_else,
+    sweeps_at_the_same_time_remove_each_row_once,
+    rows_that_must_stay_are_looked_at_once_in_a_sweep,
+    housekeeping_reads_by_index,
 }
 
 #[tokio::test]
