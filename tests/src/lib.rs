@@ -25,6 +25,7 @@ pub mod key;
 pub mod node;
 pub mod process;
 pub mod race;
+pub mod receiver;
 pub mod seed;
 pub mod server;
 pub mod wire;

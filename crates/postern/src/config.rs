@@ -25,6 +25,7 @@ pub struct Config {
     pub encryption: Encryption,
     pub actions: Actions,
     pub network: Network,
+    pub outgoing: Outgoing,
 }
 
 /// `[server]`
@@ -39,7 +40,7 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     #[serde(default)]
-    pub trusted_proxies: Vec<Proxy>,
+    pub trusted_proxies: Vec<AddressRange>,
 }
 
 /// What browsers speak.
@@ -63,9 +64,9 @@ impl Scheme {
 /// An address, or a network as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Proxy(pub IpNet);
+pub struct AddressRange(pub IpNet);
 
-impl TryFrom<String> for Proxy {
+impl TryFrom<String> for AddressRange {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -163,6 +164,13 @@ impl Actions {
 #[serde(deny_unknown_fields)]
 pub struct Network {
     pub asn_database: Option<PathBuf>,
+}
+
+/// `[outgoing]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    pub allowed_networks: Vec<AddressRange>,
 }
 
 /// What is wrong with the configuration.

@@ -2,6 +2,7 @@
 
 mod contract;
 mod fixtures;
+mod logouts;
 mod plans;
 mod postgres;
 mod sqlite;
