@@ -13,8 +13,9 @@ impl Storage {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<TenantId>, StorageError> {
-        let sql = "SELECT tenant_id FROM backchannel_logouts WHERE due_at <= $1
-             GROUP BY tenant_id ORDER BY MIN(due_at) LIMIT $2";
+        // Grouped by no index: what is due is found by its time.
+        let sql = "SELECT MIN(tenant_id) AS tenant_id FROM backchannel_logouts WHERE due_at <= $1
+             GROUP BY tenant_id || '' ORDER BY MIN(due_at) LIMIT $2";
         let rows = self.read(|| sqlx::query(sql).bind(now.as_ms()).bind(limit)).await?;
         rows.into_iter()
             .map(|row| Record { table: "backchannel_logouts", id_column: "tenant_id", row })

@@ -70,8 +70,8 @@ macro_rules! end_sessions {
             queue_logouts!(
                 "$2",
                 "$4",
-                // It was alive until then.
-                "s.revoked_at = $2 AND s.expires_at > $2 AND s.idle_expires_at > $2
+                // It was alive until then. (`+ 0`: that is no way to find it.)
+                "s.revoked_at = $2 AND s.expires_at > $2 AND s.idle_expires_at + 0 > $2
                  AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
                      AND p.id = s.parent_refresh_token AND p.cascaded_at IS NOT NULL) AND s.",
                 $which
@@ -94,7 +94,7 @@ macro_rules! end_refresh_tokens {
             queue_logouts!(
                 "$2",
                 $initiator,
-                "s.revoked_at IS NULL AND s.expires_at > $2 AND s.idle_expires_at > $2
+                "s.revoked_at IS NULL AND s.expires_at > $2 AND s.idle_expires_at + 0 > $2
                  AND s.parent_refresh_token IN (SELECT id FROM refresh_tokens
                      WHERE tenant_id = $1 AND cascaded_at = $2 AND ",
                 $which,

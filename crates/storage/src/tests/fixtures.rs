@@ -225,7 +225,7 @@ pub fn session(id: &str, parent: Option<&str>) -> Session {
     }
 }
 
-/// Of the first client of a session, claimed for the first time.
+/// Of the client of [`client`], claimed for the first time.
 pub fn backchannel_logout(session: &str) -> BackchannelLogout {
     BackchannelLogout {
         session_id: SessionId::new(session),
