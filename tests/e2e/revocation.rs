@@ -438,7 +438,7 @@ impl<'a> World<'a> {
     async fn token_id(&self) -> RefreshTokenId {
         let hash = idp::hash_credential(&self.token.lock().unwrap());
         let mut tx = self.server.idp.storage.begin_read(&self.server.acme()).await.unwrap();
-        tx.refresh_token_by_secret(&hash).await.unwrap().unwrap().token.id
+        tx.refresh_token_use(&hash, self.server.idp.now()).await.unwrap().unwrap().token.id
     }
 
     /// Another program with the same cookies: what the server takes away from it, the browser still has.
@@ -470,7 +470,7 @@ impl<'a> World<'a> {
             Row::TokenIdleEnd => token.idle_expires_at = Some(now),
             _ => token.expires_at = Some(now),
         }
-        assert!(tx.record_exchange(&token, now).await.unwrap());
+        assert!(tx.record_exchange(&token, true, now).await.unwrap());
         tx.commit().await.unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use idp::{Idp, NoNetworkData, PasswordQueue, Vault, manage};
+use idp::{Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use model::{Client, SystemClock, SystemRandom, TenantId};
 use tempfile::TempDir;
 
@@ -49,6 +49,7 @@ impl Node {
         let storage = database.open().await;
         let idp = Arc::new(Idp {
             actions: actions::executor(storage.clone()),
+            settings: Settings::new(storage.clone()),
             storage,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),

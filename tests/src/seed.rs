@@ -149,6 +149,7 @@ pub async fn seed(idp: &Idp) {
             sessions: SessionSettings::default(),
             flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
             created_at: idp.now(),
+            settings_version: 0,
         };
         manage::create_tenant(idp, &tenant).await.expect("a tenant");
         manage::put_resource_server(idp, &id, &api()).await.expect("an API");

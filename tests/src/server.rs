@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use action_api::RunReport;
 use idp::backchannel_logout::{Deliveries, OutgoingHttp};
-use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
+use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId};
 use postern::outgoing::Outgoing;
@@ -153,6 +153,7 @@ impl TestServer {
 fn idp_on(storage: Storage, clock: Arc<FakeClock>, executor: Option<Arc<dyn ActionExecutor>>) -> Idp {
     Idp {
         actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
+        settings: Settings::new(storage.clone()),
         storage,
         clock,
         random: Arc::new(SystemRandom),

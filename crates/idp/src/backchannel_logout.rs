@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use model::{BackchannelLogout, LogEntry, LogType, TenantId, Timestamp};
+use model::{BackchannelLogout, LogEntry, LogType, Tenant, TenantId, Timestamp};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -77,16 +77,19 @@ impl Deliveries {
         let now = self.idp.now();
         self.queue_expired(now).await?;
         let mut deliveries = JoinSet::new();
-        for tenant in self.idp.storage.tenants_with_due_logouts(now, TENANTS_AT_A_TIME).await? {
-            let mut tx = self.idp.storage.begin(&tenant).await?;
+        for id in self.idp.storage.tenants_with_due_logouts(now, TENANTS_AT_A_TIME).await? {
+            let Some(tenant) = self.idp.storage.tenant(&id).await?.map(Arc::new) else { continue };
+            let mut tx = self.idp.storage.begin(&id).await?;
             let claimed =
                 tx.claim_backchannel_logouts(now, now.plus_secs(LEASE_SECS), REQUESTS_OF_A_TENANT).await?;
             tx.commit().await?;
             for logout in claimed {
-                let (idp, http, tenant) = (Arc::clone(&self.idp), Arc::clone(&self.http), tenant.clone());
+                let (idp, http, tenant) =
+                    (Arc::clone(&self.idp), Arc::clone(&self.http), Arc::clone(&tenant));
                 deliveries.spawn(async move {
                     if let Err(error) = deliver(&idp, &*http, &tenant, &logout).await {
-                        tracing::error!(%tenant, client = %logout.client_id, ?error, "back-channel logout");
+                        let (tenant, client) = (&tenant.id, &logout.client_id);
+                        tracing::error!(%tenant, %client, ?error, "back-channel logout");
                     }
                 });
             }
@@ -120,37 +123,39 @@ impl Deliveries {
 async fn deliver(
     idp: &Idp,
     http: &dyn OutgoingHttp,
-    tenant: &TenantId,
+    tenant: &Tenant,
     logout: &BackchannelLogout,
 ) -> Result<(), IdpError> {
     // The client as it is now: a URL that was wrong may have been put right.
-    let client = idp.storage.begin_read(tenant).await?.client(&logout.client_id).await?;
-    let settings = client.and_then(|client| client.oidc_logout);
-    let Some(url) = settings.and_then(|settings| settings.backchannel_logout_urls.into_iter().next()) else {
-        return Ok(finish(idp, tenant, logout, None).await?);
+    let client = idp.settings.client(tenant, &logout.client_id).await?;
+    let settings = client.as_ref().and_then(|client| client.oidc_logout.as_ref());
+    let Some(url) = settings.and_then(|settings| settings.backchannel_logout_urls.first()) else {
+        return Ok(finish(idp, &tenant.id, logout, None).await?);
     };
     let token = tokens::logout_token(idp, tenant, logout, idp.now()).await?;
-    let reason = match http.post_form(&url, &[("logout_token", &token)]).await {
+    let reason = match http.post_form(url, &[("logout_token", &token)]).await {
         // §2.8. Some frameworks make a 204 of an answer without content.
         Ok(200 | 204) => {
-            let entry =
-                entry(LogType::BackchannelLogoutSucceeded, logout, "Client told".to_owned(), idp.now());
-            return Ok(finish(idp, tenant, logout, Some(entry)).await?);
+            let told = "The client was told".to_owned();
+            let entry = entry(LogType::BackchannelLogoutSucceeded, logout, told, idp.now());
+            return Ok(finish(idp, &tenant.id, logout, Some(entry)).await?);
         }
         Ok(status) => format!("the client answered with status {status}"),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!("{cause:?}"));
-            tracing::info!(%tenant, client = %logout.client_id, %error, cause, "back-channel logout");
+            tracing::info!(tenant = %tenant.id, client = %logout.client_id, %error, cause, "back-channel logout");
             match error {
-                OutgoingError::Refused(_) => return give_up(idp, tenant, logout, error.to_string()).await,
+                OutgoingError::Refused(_) => {
+                    return Ok(give_up(idp, &tenant.id, logout, error.to_string()).await?);
+                }
                 OutgoingError::TimedOut | OutgoingError::Failed(_) => error.to_string(),
             }
         }
     };
     match delay_secs(logout.attempts) {
-        None => give_up(idp, tenant, logout, reason).await,
+        None => Ok(give_up(idp, &tenant.id, logout, reason).await?),
         Some(delay_secs) => {
-            let mut tx = idp.storage.begin(tenant).await?;
+            let mut tx = idp.storage.begin(&tenant.id).await?;
             tx.put_off_backchannel_logout(logout, idp.now().plus_secs(delay_secs)).await?;
             Ok(tx.commit().await?)
         }
@@ -168,9 +173,9 @@ async fn give_up(
     tenant: &TenantId,
     logout: &BackchannelLogout,
     reason: String,
-) -> Result<(), IdpError> {
+) -> Result<(), ServerError> {
     let entry = entry(LogType::BackchannelLogoutFailed, logout, reason, idp.now());
-    Ok(finish(idp, tenant, logout, Some(entry)).await?)
+    finish(idp, tenant, logout, Some(entry)).await
 }
 
 /// Takes it out of the queue, with its entry in the log. One who lost the claim writes nothing.

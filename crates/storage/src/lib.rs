@@ -31,6 +31,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub use codes::{CodeSession, CodeUse};
 pub use connect::{DatabaseInfo, DatabaseKind, SchemaState, Storage, TenantTx};
 pub use error::StorageError;
 pub use logs::StoredLog;

@@ -231,13 +231,17 @@ impl TenantTx {
                 .map(|client| client.text("client_id").map(ClientId::new))
                 .collect::<Result<_, _>>()?,
             parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
-            cookie_mode: match row.text("cookie_mode")?.as_str() {
-                "persistent" => CookieMode::Persistent,
-                "non-persistent" => CookieMode::NonPersistent,
-                other => return Err(row.wrong("cookie_mode", format!("unknown mode {other:?}"))),
-            },
+            cookie_mode: cookie_mode(&row, "cookie_mode")?,
             idle_lifetime_secs: row.int("idle_lifetime")?,
             metadata: row.json("metadata")?,
         }))
+    }
+}
+
+pub(crate) fn cookie_mode(row: &Record, column: &'static str) -> Result<CookieMode, StorageError> {
+    match row.text(column)?.as_str() {
+        "persistent" => Ok(CookieMode::Persistent),
+        "non-persistent" => Ok(CookieMode::NonPersistent),
+        other => Err(row.wrong(column, format!("unknown mode {other:?}"))),
     }
 }

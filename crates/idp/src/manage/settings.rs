@@ -470,6 +470,7 @@ mod tests {
             sessions: SessionSettings::default(),
             flags: TenantFlags::default(),
             created_at: Timestamp::from_ms(0),
+            settings_version: 0,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Logout tokens (OpenID Connect Back-Channel Logout §2.4).
 
-use model::{BackchannelLogout, TenantId, Timestamp, random_token};
+use model::{BackchannelLogout, Tenant, Timestamp, random_token};
 use serde_json::{Map, Value, json};
 
 use super::{JTI_LENGTH, TokenType, sign};
@@ -18,7 +18,7 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// [`IdpError::Server`] when the tenant's key cannot be had.
 pub(crate) async fn logout_token(
     idp: &Idp,
-    tenant: &TenantId,
+    tenant: &Tenant,
     logout: &BackchannelLogout,
     now: Timestamp,
 ) -> Result<String, IdpError> {

@@ -162,6 +162,7 @@ fn tenant(idp: &Idp, demo: &Demo) -> Tenant {
         sessions: SessionSettings::default(),
         flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
         created_at: idp.now(),
+        settings_version: 0,
     }
 }
 

@@ -54,6 +54,7 @@ pub fn tenant(id: &TenantId) -> Tenant {
             ..TenantFlags::default()
         },
         created_at: now(),
+        settings_version: now().as_ms(),
     }
 }
 

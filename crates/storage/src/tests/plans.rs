@@ -59,12 +59,10 @@ async fn every_statement_uses_an_index() {
     tx.deny_device_code("device", "no", now()).await.unwrap();
     tx.tell_device_expiry("device", now()).await.unwrap();
     tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap();
-    tx.spend_code("code", now()).await.unwrap();
-    tx.set_code_refresh_token("code", &rt).await.unwrap();
-    tx.set_code_access_token("code", "access").await.unwrap();
+    tx.spend_code("code", Some(&rt), Some("access"), now()).await.unwrap();
     tx.delete_access_token_of_code("code").await.unwrap();
     tx.spend_refresh_secret("refresh-secret", now()).await.unwrap();
-    tx.record_exchange(&refresh_token("rt_1"), now()).await.unwrap();
+    tx.record_exchange(&refresh_token("rt_1"), true, now()).await.unwrap();
     tx.set_refresh_token_metadata(&rt, &BTreeMap::new()).await.unwrap();
     tx.touch_session(&sid, now(), at(1)).await.unwrap();
     tx.set_session_metadata(&sid, &BTreeMap::new(), now()).await.unwrap();
@@ -78,6 +76,7 @@ async fn every_statement_uses_an_index() {
     tx.clear_rate_limit("login").await.unwrap();
     tx.spend_jwt_id("jti", at(60)).await.unwrap();
     let mut statements = tx.seen.lock().unwrap().clone();
+    statements.extend([crate::codes::CODE_USE, crate::refresh_tokens::REFRESH_TOKEN_USE]);
     tx.commit().await.unwrap();
 
     statements.sort_unstable();
