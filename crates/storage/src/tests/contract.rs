@@ -728,7 +728,9 @@ pub async fn a_code_is_found_with_its_user_and_its_living_session(storage: &Stor
 
     // What the session was handed over from ends, and the session with it.
     let mut tx = storage.begin(&acme()).await.unwrap();
-    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_1")), now()).await.unwrap();
+    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_1")), RpLogout, now())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
     assert_eq!(found.session, None, "the session was ended by the cascade");
