@@ -43,8 +43,8 @@ enum TokenType {
     /// RFC 9068 §2.1.
     #[serde(rename = "at+jwt")]
     AccessToken,
-    /// OpenID Connect Back-Channel Logout §2.4.
-    #[serde(rename = "logout+jwt")]
+    /// OpenID Connect Back-Channel Logout §2.4. It is for clients: no reader here takes one.
+    #[serde(rename = "logout+jwt", skip_deserializing)]
     Logout,
 }
 
