@@ -42,10 +42,35 @@ async fn settings_and_sessions_are_changed_from_the_command_line() {
     assert_eq!(shown["lifetime_secs"], 90 * 60, "{shown}");
     let listed = command("session list --tenant demo --user", &[&user]).await;
     assert!(listed.expect(0).stdout.contains(&sid), "{listed:?}");
+    let patch = json!({ "session_metadata": { "kiosk": "7" } }).to_string();
+    let changed = command("session update", &[&sid, "--tenant", "demo", &patch]).await;
+    assert_eq!(changed.expect(0).json()["session_metadata"]["kiosk"], "7");
+    let bad = json!({ "session_metadata": { "no blanks": "7" } }).to_string();
+    let refused = command("session update", &[&sid, "--tenant", "demo", &bad]).await;
+    assert!(refused.expect(1).stderr.contains("letters, digits"), "{refused:?}");
+    let shown: Value = command("session show", &[&sid, "--tenant", "demo", "--json"]).await.expect(0).json();
+    assert_eq!(shown["session_metadata"], json!({ "kiosk": "7" }), "{shown}");
     code_of(&app.authorize(WEB, &[("prompt", "none")]).await.unwrap());
     command("session revoke", &[&sid, "--tenant", "demo"]).await.expect(0);
     let silent = app.authorize(WEB, &[("prompt", "none")]).await.unwrap();
     assert_eq!(silent.location_parameter("error").as_deref(), Some("login_required"));
     command("session revoke", &[&sid, "--tenant", "demo"]).await.expect(1);
     command("session revoke --tenant demo", &[]).await.expect(2);
+
+    // Refresh tokens: the login above has one.
+    let listed = command("refresh-token list --tenant demo --user", &[&user]).await.expect(0).stdout.clone();
+    assert!(!listed.contains("rt_"), "the session took them along: {listed}");
+    let tokens = app.tokens_of_login(NATIVE).await.unwrap();
+    let listed = command("refresh-token list --tenant demo --user", &[&user]).await.expect(0).stdout.clone();
+    let id = listed.split_whitespace().find(|word| word.starts_with("rt_")).expect("an id").to_owned();
+    let patch = json!({ "refresh_token_metadata": { "device": "blue" } }).to_string();
+    let changed = command("refresh-token update", &[&id, "--tenant", "demo", &patch]).await.expect(0).json();
+    assert_eq!(changed["refresh_token_metadata"], json!({ "device": "blue" }), "{changed}");
+    assert_eq!(changed["client_id"], NATIVE, "{changed}");
+    let shown = command("refresh-token show", &[&id, "--tenant", "demo"]).await.expect(0).json();
+    assert_eq!(shown["refresh_token_metadata"], json!({ "device": "blue" }), "{shown}");
+    command("refresh-token revoke", &[&id, "--tenant", "demo"]).await.expect(0);
+    let answer = app.refresh(&text(&tokens, "refresh_token")).await.unwrap();
+    assert_eq!(answer.status, 403, "{answer:?}");
+    command("refresh-token revoke", &[&id, "--tenant", "demo"]).await.expect(1);
 }

@@ -276,11 +276,16 @@ impl App {
         self.post(NATIVE, "/oauth/revoke", &[("token", token)]).await
     }
 
-    /// The claims of the ID token of a whole login with the password.
-    pub async fn id_token_of_login(&self, client: &str) -> Result<Value, Error> {
+    /// The tokens of a whole login with the password.
+    pub async fn tokens_of_login(&self, client: &str) -> Result<Value, Error> {
         let begun = self.authorize(client, &[("prompt", "login")]).await?;
         let code = crate::flow::code_of(&self.log_in(&begun).await?);
-        let tokens = self.exchange(client, &code).await?.expect(200).json();
+        Ok(self.exchange(client, &code).await?.expect(200).json())
+    }
+
+    /// The claims of the ID token among them.
+    pub async fn id_token_of_login(&self, client: &str) -> Result<Value, Error> {
+        let tokens = self.tokens_of_login(client).await?;
         Ok(jwt::claims(&text(&tokens, "id_token")))
     }
 

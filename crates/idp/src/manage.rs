@@ -1,6 +1,7 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
 mod credentials;
+mod metadata;
 mod revoke;
 mod settings;
 mod validate;
@@ -19,6 +20,7 @@ use storage::StorageError;
 use crate::{Idp, ServerError, keys, password};
 
 pub use credentials::*;
+pub use metadata::*;
 pub use revoke::*;
 pub use settings::*;
 

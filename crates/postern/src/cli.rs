@@ -54,6 +54,9 @@ pub enum Command {
     /// Browser sessions.
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Refresh tokens, by the ids that the tenant's log names.
+    #[command(subcommand)]
+    RefreshToken(RefreshTokenCommand),
     /// Show a tenant's log and the runs of its Actions, newest first.
     Logs(LogsArgs),
     /// Bring the database's schema up to date. Creates the SQLite database when there is none.
@@ -248,6 +251,21 @@ pub enum SessionCommand {
         #[arg(long, value_name = "NAME")]
         tenant: String,
     },
+    /// Change what may be changed of a session: its metadata, which Actions and logout tokens see.
+    #[command(after_help = "\
+Example:
+  postern session update 3WlU2eV0 --tenant acme '{\"session_metadata\": {\"kiosk\": \"7\"}}'")]
+    Update {
+        /// The `sid` of an ID token. It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        /// Whose session.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// A JSON object with what changes, `@FILE`, or `-` for standard input.
+        #[arg(value_name = "JSON")]
+        patch: String,
+    },
     /// End a session, or all of a user, with the refresh tokens that were issued in them and what was made from those.
     #[command(after_help = "\
 Examples:
@@ -266,6 +284,54 @@ Examples:
         /// Refresh tokens live on, but for those that are bound to a session.
         #[arg(long)]
         preserve_refresh_tokens: bool,
+    },
+}
+
+/// `refresh-token ...`
+#[derive(Debug, Subcommand)]
+pub enum RefreshTokenCommand {
+    /// List a user's refresh tokens that are not revoked, newest first.
+    List {
+        /// As `auth0|...`: the `sub` of tokens.
+        #[arg(long, value_name = "USER_ID")]
+        user: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Show a refresh token as one JSON object: whose it is, what it is for, when it ends.
+    Show {
+        /// Its id, as `rt_...`; not the secret.
+        id: String,
+        /// Whose refresh token.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Change what may be changed of a refresh token: its metadata, which Actions see.
+    #[command(after_help = "\
+Example:
+  postern refresh-token update rt_5f7c8ec7 --tenant acme '{\"refresh_token_metadata\": {\"device\": \"blue\"}}'")]
+    Update {
+        /// Its id, as `rt_...`; not the secret.
+        id: String,
+        /// Whose refresh token.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// A JSON object with what changes, `@FILE`, or `-` for standard input.
+        #[arg(value_name = "JSON")]
+        patch: String,
+    },
+    /// End a refresh token, or all of a user but the online ones, with the sessions that were made from them.
+    Revoke {
+        /// Its id, as `rt_...`; not the secret.
+        #[arg(required_unless_present = "user", conflicts_with = "user")]
+        id: Option<String>,
+        /// All refresh tokens of this user.
+        #[arg(long, value_name = "USER_ID")]
+        user: Option<String>,
+        /// Whose refresh token.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
     },
 }
 

@@ -218,6 +218,26 @@ impl TenantTx {
         Ok(self.run(query).await? > 0)
     }
 
+    /// The user's refresh tokens that are not revoked, newest first.
+    pub async fn refresh_tokens_of(
+        &mut self,
+        user: &UserId,
+        limit: i64,
+    ) -> Result<Vec<RefreshToken>, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT ",
+                columns!(),
+                " FROM refresh_tokens t",
+                with_parent!(),
+                "WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.revoked_at IS NULL AND p.cascaded_at IS NULL
+                 ORDER BY t.created_at DESC, t.id LIMIT $3"
+            ))
+            .bind(user.as_str())
+            .bind(limit);
+        self.rows("refresh_tokens", "id", query).await?.iter().map(refresh_token).collect()
+    }
+
     /// How many refresh tokens of the user at the client are alive.
     pub async fn count_refresh_tokens(
         &mut self,

@@ -10,6 +10,7 @@ mod keys;
 mod logs;
 mod migrate;
 mod patch;
+mod refresh_token;
 mod serve;
 mod session;
 mod tenant;
@@ -31,6 +32,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tenant(command) => tenant::run(&config()?, command).await,
         Command::Client(command) => client::run(&config()?, &command).await,
         Command::Session(command) => session::run(&config()?, &command).await,
+        Command::RefreshToken(command) => refresh_token::run(&config()?, &command).await,
         Command::Logs(args) => logs::run(&config()?, &args).await,
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor => doctor::run(file).await,

@@ -1,10 +1,11 @@
 //! `postern session`
 
-use idp::manage::{delete_session, revoke_access, revoke_session};
+use idp::manage::{delete_session, revoke_access, revoke_session, update_session};
 use model::{Clock, SessionId, SystemClock, UserId};
 use serde_json::json;
 
 use crate::cli::SessionCommand;
+use crate::commands::patch;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::Output;
@@ -13,10 +14,11 @@ use crate::wiring::{Schema, existing_tenant, open_idp, open_storage};
 /// How many sessions are listed.
 const LISTED: i64 = 100;
 
-/// Shows, lists or ends sessions.
+/// Shows, lists, changes or ends sessions.
 pub async fn run(config: &Config, command: &SessionCommand) -> Result<(), Failure> {
     match command {
         SessionCommand::Show { id, tenant, json } => show(config, id, tenant, *json).await,
+        SessionCommand::Update { id, tenant, patch } => update(config, id, tenant, patch).await,
         SessionCommand::List { user, tenant } => list(config, user, tenant).await,
         SessionCommand::Revoke { id, user, tenant, preserve_refresh_tokens } => {
             revoke(config, id.as_deref(), user.as_deref(), tenant, *preserve_refresh_tokens).await
@@ -44,6 +46,17 @@ async fn list(config: &Config, user: &str, tenant: &str) -> Result<(), Failure> 
         ]
     }));
     Output::stdout().table(&rows);
+    Ok(())
+}
+
+async fn update(config: &Config, id: &str, tenant: &str, patch: &str) -> Result<(), Failure> {
+    let patch = patch::read(patch)?;
+    let (idp, _) = open_idp(config, Schema::MustExist).await?;
+    let tenant = existing_tenant(&idp.storage, tenant).await?;
+    let changed = update_session(&idp, &tenant, &SessionId::new(id), &patch).await;
+    let session = changed.or_exit(ExitCode::Failed, "the session was not changed")?;
+    idp.storage.close().await;
+    Output::stdout().json(&json!({ "id": session.id, "session_metadata": session.metadata }));
     Ok(())
 }
 
@@ -96,6 +109,9 @@ async fn show(config: &Config, id: &str, tenant: &str, json: bool) -> Result<(),
             "lifetime_secs": session.expires_at.ms_since(session.created_at) / 1000,
             "idle_lifetime_secs": session.idle_expires_at.ms_since(session.last_interacted_at) / 1000,
             "clients": clients,
+            "device": session.device,
+            "cookie": { "mode": session.cookie_mode },
+            "session_metadata": session.metadata,
             "parent_refresh_token": parent,
         }));
         return Ok(());

@@ -69,6 +69,7 @@ async fn every_statement_uses_an_index() {
     tx.sessions_of(&user, now(), 10).await.unwrap();
     tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
     tx.oldest_refresh_token(&user, &client, now()).await.unwrap();
+    tx.refresh_tokens_of(&user, 10).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
     tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
     tx.delete_signing_key("kid").await.unwrap();
