@@ -14,8 +14,8 @@ impl Storage {
         limit: i64,
     ) -> Result<Vec<TenantId>, StorageError> {
         // Grouped by no index: what is due is found by its time.
-        let sql = "SELECT MIN(tenant_id) AS tenant_id FROM backchannel_logouts WHERE due_at <= $1
-             GROUP BY tenant_id || '' ORDER BY MIN(due_at) LIMIT $2";
+        let sql = "SELECT MIN(tenant_id) AS tenant_id FROM backchannel_logouts
+             WHERE due_at <= $1 AND finished = 0 GROUP BY tenant_id || '' ORDER BY MIN(due_at) LIMIT $2";
         let rows = self.read(|| sqlx::query(sql).bind(now.as_ms()).bind(limit)).await?;
         rows.into_iter()
             .map(|row| Record { table: "backchannel_logouts", id_column: "tenant_id", row })
@@ -26,17 +26,13 @@ impl Storage {
 
 impl TenantTx {
     /// Takes what is due for the caller alone, at most `limit`; it is due again at `lease_end`, unless the caller says
-    /// otherwise before. What finished long enough ago is removed.
+    /// otherwise before.
     pub async fn claim_backchannel_logouts(
         &mut self,
         now: Timestamp,
         lease_end: Timestamp,
         limit: i64,
     ) -> Result<Vec<BackchannelLogout>, StorageError> {
-        let removal = self
-            .sql("DELETE FROM backchannel_logouts WHERE tenant_id = $1 AND due_at <= $2 AND finished = 1")
-            .bind(now.as_ms());
-        self.run(removal).await?;
         // The outer condition on `due_at` is looked at again when another node was faster.
         let query = self
             .sql(
@@ -82,7 +78,8 @@ impl TenantTx {
         self.run(query).await.map(drop)
     }
 
-    /// Finishes what the caller has claimed. The row stays until `remove_at`, so that the client is not told again.
+    /// Finishes what the caller has claimed. The row stays until `remove_at` at least (`housekeeping.rs`), so that the
+    /// client is not told again.
     /// `false`: the claim has passed to somebody else.
     pub async fn finish_backchannel_logout(
         &mut self,

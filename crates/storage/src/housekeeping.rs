@@ -151,7 +151,7 @@ const CASCADED_TOKENS: [Rule; 2] = refresh_tokens!(
 
 /// In this order: what needs a row goes before the row. (Not always: a session goes after the refresh tokens in it, and
 /// the native one that it was made from goes with the next sweep.)
-pub(crate) const RULES: [Rule; 18] = [
+pub(crate) const RULES: [Rule; 19] = [
     // Spent or expired, it is answered like one that nobody knows.
     rule("pending_authorizations", "e.expires_at"),
     rule("pushed_authorization_requests", "e.expires_at"),
@@ -162,6 +162,8 @@ pub(crate) const RULES: [Rule; 18] = [
     rule("device_codes", "e.expires_at"),
     // The JWT is refused for its age before this moment.
     rule("spent_jwt_ids", "e.expires_at"),
+    // While it is there, the client is not told again.
+    Rule { unless: "AND e.finished = 1", ..rule("backchannel_logouts", "e.due_at") },
     Rule { stay: Stay::Window, ..rule("rate_limits", "e.window_start") },
     Rule { stay: Stay::Log, ..rule("logs", "e.date") },
     Rule { stay: Stay::Log, ..rule("executions", "e.created_at") },

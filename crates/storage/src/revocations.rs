@@ -70,7 +70,7 @@ macro_rules! end_sessions {
             queue_logouts!(
                 "$2",
                 "$4",
-                // It was alive until then. (`+ 0`: that is no way to find it.)
+                // It was alive until then. `+ 0`: SQLite is not to find it by its end.
                 "s.revoked_at = $2 AND s.expires_at > $2 AND s.idle_expires_at + 0 > $2
                  AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
                      AND p.id = s.parent_refresh_token AND p.cascaded_at IS NOT NULL) AND s.",

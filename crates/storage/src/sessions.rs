@@ -169,12 +169,13 @@ impl TenantTx {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StorageError> {
+        // `+ 0`: SQLite is to find them by their user, not by their end.
         let query = self
             .sql(concat!(
                 "SELECT ",
                 columns!(),
                 " WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3
-                      AND s.idle_expires_at > $3 AND p.cascaded_at IS NULL
+                      AND s.idle_expires_at + 0 > $3 AND p.cascaded_at IS NULL
                   ORDER BY s.created_at DESC, s.id LIMIT $4"
             ))
             .bind(user.as_str())

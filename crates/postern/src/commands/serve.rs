@@ -82,7 +82,9 @@ pub async fn listen(
     let delivery = tokio::spawn(delivery::run(Arc::clone(&idp), Arc::new(http), served));
     let outcome = web::serve(listener, web::router(state), tls, shutdown).await;
     drop(serving);
-    delivery.await.or_exit(ExitCode::Failed, "the delivery of back-channel logouts failed")?;
+    if let Err(error) = delivery.await {
+        tracing::error!(%error, "the delivery of back-channel logouts failed");
+    }
     housekeeping.stop().await;
     idp.storage.close().await;
     outcome.or_exit(ExitCode::Failed, "the server stopped")
