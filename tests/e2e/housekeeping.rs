@@ -169,6 +169,7 @@ async fn a_server_removes_what_doctor_has_found_waiting() {
         sessions: model::SessionSettings::default(),
         flags: model::TenantFlags::default(),
         created_at: now,
+        settings_version: 0,
     };
     storage.put_tenant(&tenant).await.unwrap();
     let mut tx = storage.begin(&tenant.id).await.unwrap();
