@@ -5,6 +5,7 @@
 mod access_tokens;
 mod actions;
 mod authorize;
+mod backchannel_logout;
 mod browser;
 mod chromium;
 mod client_authentication;

@@ -26,6 +26,7 @@ pub mod node;
 pub mod operator;
 pub mod process;
 pub mod race;
+pub mod receiver;
 pub mod seed;
 pub mod server;
 pub mod wire;

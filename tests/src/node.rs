@@ -1,9 +1,10 @@
 //! One node of an installation: `postern serve` as a process, on a database that others may share.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use idp::{Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
-use model::{SystemClock, SystemRandom, TenantId};
+use model::{Client, SystemClock, SystemRandom, TenantId};
 use tempfile::TempDir;
 
 use crate::database::Database;
@@ -24,6 +25,11 @@ pub struct Node {
 impl Node {
     /// Starts a node on the database and waits until it listens.
     pub async fn start(database: &Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// The same, with settings as `POSTERN_SERVER__SCHEME`.
+    pub async fn start_with(database: &Database, more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let config = folder.path().join("postern.toml");
@@ -32,12 +38,13 @@ impl Node {
         write_private(&key_file, &KEY);
         let listen = format!("127.0.0.1:{port}");
         let base_domain = format!("localhost:{port}");
-        let settings = [
+        let mut settings = vec![
             ("POSTERN_DATABASE__URL", database.url.as_str()),
             ("POSTERN_ENCRYPTION__KEY_FILE", key_file.to_str().unwrap()),
             ("POSTERN_SERVER__LISTEN", &listen),
             ("POSTERN_SERVER__BASE_DOMAIN", &base_domain),
         ];
+        settings.extend(more);
         let server = Serve::start(config.to_str().unwrap(), &settings, port).await;
         let storage = database.open().await;
         let idp = Arc::new(Idp {
@@ -71,13 +78,23 @@ impl Node {
         }
     }
 
+    /// Puts a client of `acme`, changed.
+    pub async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client)) {
+        seed::change_client(&self.idp, id, change).await;
+    }
+
+    /// A fresh browser or app on this machine.
+    pub fn client(&self) -> RawClient {
+        RawClient::new(self.port, Ipv4Addr::LOCALHOST)
+    }
+
     pub fn host(&self) -> String {
         format!("{}.localhost:{}", seed::ACME, self.port)
     }
 
     /// Logs the user in; the session's cookie, as a `Cookie` header has it.
     pub async fn session_cookie(&self, user: &str) -> String {
-        let browser = RawClient::new(self.port, std::net::Ipv4Addr::LOCALHOST);
+        let browser = self.client();
         let code = Login::native().code(&browser, user).await;
         assert!(!code.is_empty());
         format!("auth0={}", browser.cookie("auth0").unwrap())

@@ -65,6 +65,7 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }
 
@@ -112,6 +113,13 @@ pub fn clients() -> Vec<Client> {
             ..client(COOKIE_WEB, AppType::RegularWeb, ClientSecretPost, &[COOKIE_WEB_CALLBACK])
         },
     ]
+}
+
+/// Puts a client of `acme`, changed.
+pub async fn change_client(idp: &Idp, id: &str, change: impl FnOnce(&mut Client)) {
+    let mut client = clients().into_iter().find(|client| client.client_id.as_str() == id).expect("a client");
+    change(&mut client);
+    manage::put_client(idp, &TenantId::new(ACME), &client).await.expect("a client");
 }
 
 /// The one API of both tenants.

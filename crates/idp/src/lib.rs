@@ -4,6 +4,7 @@
 //! transaction is open while an Action, a password hash or a request to elsewhere runs.
 
 pub mod authorize;
+pub mod backchannel_logout;
 mod complete;
 mod context;
 mod credential;

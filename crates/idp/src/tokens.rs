@@ -1,5 +1,6 @@
 //! Making the tokens that clients get: RS256 JWTs (RFC 7519, OIDC Core §2, RFC 9068) and opaque handles for `/userinfo`.
 
+mod logout;
 mod verify;
 
 use std::sync::Arc;
@@ -11,13 +12,14 @@ use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{
-    Client, ClientId, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Timestamp, TokenDialect,
-    User, random_token,
+    Client, ClientId, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Tenant, Timestamp,
+    TokenDialect, User, random_token,
 };
 use oauth::ErrorCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub(crate) use logout::logout_token;
 pub(crate) use verify::{is_jwt, origin_lives, verify_access_token, verify_id_token_hint};
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
@@ -41,6 +43,9 @@ enum TokenType {
     /// RFC 9068 §2.1.
     #[serde(rename = "at+jwt")]
     AccessToken,
+    /// OpenID Connect Back-Channel Logout §2.4. It is for clients: no reader here takes one.
+    #[serde(rename = "logout+jwt", skip_deserializing)]
+    Logout,
 }
 
 /// What a user's login or refresh entitles a client to.
@@ -159,7 +164,7 @@ pub(crate) async fn id_token(
     if let Some(access_token) = access_token {
         set("at_hash", json!(half_hash(access_token)));
     }
-    Ok(Some(sign(idp, ctx, TokenType::Jwt, &claims).await?))
+    Ok(Some(sign(idp, &ctx.tenant, TokenType::Jwt, &claims).await?))
 }
 
 /// The access token of a client for itself (RFC 6749 §4.4), with its type: its `sub` can be no user's.
@@ -306,7 +311,7 @@ async fn jwt_access_token(
             TokenType::AccessToken
         }
     };
-    sign(idp, ctx, typ, &claims).await
+    sign(idp, &ctx.tenant, typ, &claims).await
 }
 
 fn stored_access_token(grant: &Grant<'_>, jkt: Option<&str>, expires_at: Timestamp) -> StoredAccessToken {
@@ -327,11 +332,11 @@ fn stored_access_token(grant: &Grant<'_>, jkt: Option<&str>, expires_at: Timesta
 
 async fn sign(
     idp: &Idp,
-    ctx: &RequestContext,
+    tenant: &Tenant,
     typ: TokenType,
     claims: &Map<String, Value>,
 ) -> Result<String, IdpError> {
-    let (kid, private) = keys::current(idp, &ctx.tenant).await?;
+    let (kid, private) = keys::current(idp, tenant).await?;
     let header = json!({ "alg": "RS256", "kid": kid, "typ": typ }).to_string();
     let payload =
         serde_json::to_vec(claims).map_err(|error| ServerError::Crypto(format!("claims: {error}")))?;

@@ -28,6 +28,7 @@ pub struct Config {
     pub actions: Actions,
     pub network: Network,
     pub housekeeping: Housekeeping,
+    pub outgoing: Outgoing,
 }
 
 /// `[server]`
@@ -42,7 +43,7 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     #[serde(default)]
-    pub trusted_proxies: Vec<Proxy>,
+    pub trusted_proxies: Vec<AddressRange>,
 }
 
 /// What browsers speak.
@@ -66,9 +67,9 @@ impl Scheme {
 /// An address, or a network as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Proxy(pub IpNet);
+pub struct AddressRange(pub IpNet);
 
-impl TryFrom<String> for Proxy {
+impl TryFrom<String> for AddressRange {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -188,6 +189,13 @@ impl Housekeeping {
             log_secs: i64::from(self.log_days) * 24 * 3600,
         }
     }
+}
+
+/// `[outgoing]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    pub allowed_networks: Vec<AddressRange>,
 }
 
 /// What is wrong with the configuration.

@@ -7,6 +7,7 @@
 
 mod access_tokens;
 mod actions;
+mod backchannel_logouts;
 mod clients;
 mod codes;
 mod connect;

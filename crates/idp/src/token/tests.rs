@@ -164,7 +164,7 @@ impl World {
             metadata: BTreeMap::new(),
         };
         let mut tx = self.idp.storage.begin(&self.ctx.tenant.id).await.unwrap();
-        tx.insert_session(&session, session.id.as_str()).await.unwrap();
+        tx.insert_session(&session, session.id.as_str(), &self.ctx.issuer).await.unwrap();
         tx.commit().await.unwrap();
         session
     }
@@ -280,6 +280,7 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }
 

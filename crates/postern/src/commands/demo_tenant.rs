@@ -188,6 +188,7 @@ fn native_client(demo: &Demo) -> Client {
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }
 
@@ -215,5 +216,6 @@ fn web_client(demo: &Demo) -> Client {
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use model::LogoutInitiator::RpLogout;
 use model::{
     ActionId, ClientId, DeviceDecision, Execution, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState,
     Tenant, TenantId, UserId,
@@ -8,6 +9,7 @@ use serde_json::{Map, json};
 
 use super::fixtures::*;
 pub use super::housekeeping::*;
+pub use super::logouts::*;
 use crate::{RefreshTokens, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.
@@ -35,7 +37,7 @@ pub async fn fill(tx: &mut TenantTx) {
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
     }
-    tx.insert_session(&session("session", Some("rt_1")), "session-secret").await.unwrap();
+    tx.insert_session(&session("session", Some("rt_1")), "session-secret", ISSUER).await.unwrap();
     tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
     assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
     tx.insert_pushed_request("pushed", &pushed_request()).await.unwrap();
@@ -128,7 +130,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.session(&sid).await.unwrap(), None);
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), None);
     assert!(!tx.update_session(&session("session", None), Some("stolen"), now()).await.unwrap());
-    assert_eq!(tx.revoke_sessions(Sessions::One(&sid), now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&sid), RpLogout, now()).await.unwrap(), 0);
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap(), None);
@@ -145,8 +147,8 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.refresh_token_use("refresh-secret", now()).await.unwrap(), None);
     assert!(!tx.spend_refresh_secret("refresh-secret", now()).await.unwrap());
     assert!(!tx.record_exchange(&refresh_token("rt_1"), true, now()).await.unwrap());
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), now()).await.unwrap(), 0);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), RpLogout, now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), RpLogout, now()).await.unwrap(), 0);
     assert_eq!(tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap(), 0);
     assert_eq!(tx.oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
     assert_eq!(tx.spend_session_transfer_token("transfer", now()).await.unwrap(), None);
@@ -313,7 +315,7 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
     for id in ["live", "revoked", "idle"] {
-        tx.insert_session(&session(id, None), &format!("{id}-secret")).await.unwrap();
+        tx.insert_session(&session(id, None), &format!("{id}-secret"), ISSUER).await.unwrap();
     }
     let mut changed = session("live", None);
     changed.updated_at = at(10);
@@ -348,8 +350,8 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     assert_eq!(of_user, [touched]);
 
     let revoked = SessionId::new("revoked");
-    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(1)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(2)).await.unwrap(), 0);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), RpLogout, at(1)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), RpLogout, at(2)).await.unwrap(), 0);
     assert!(tx.hold_session(&SessionId::new("live"), at(10)).await.unwrap());
     for (id, moment) in [("revoked", at(10)), ("idle", at(100)), ("missing", at(10))] {
         let before = tx.session(&SessionId::new(id)).await.unwrap();
@@ -371,7 +373,7 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
     for (id, from) in
         [("s1", Some("rt_native")), ("s2", Some("rt_native")), ("s3", Some("rt_x")), ("s4", None)]
     {
-        tx.insert_session(&session(id, from), id).await.unwrap();
+        tx.insert_session(&session(id, from), id, ISSUER).await.unwrap();
         tx.insert_code(id, &code(id)).await.unwrap();
     }
     for (id, session_id, bound, from) in [
@@ -388,9 +390,9 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
         tx.insert_refresh_token(&token, id).await.unwrap();
     }
     let (s2, s4) = (SessionId::new("s2"), SessionId::new("s4"));
-    tx.revoke_sessions(Sessions::One(&s2), at(1)).await.unwrap();
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), at(2)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), at(3)).await.unwrap(), 0);
+    tx.revoke_sessions(Sessions::One(&s2), RpLogout, at(1)).await.unwrap();
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), RpLogout, at(2)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), RpLogout, at(3)).await.unwrap(), 0);
     for (id, revoked_at) in [("s1", Some(at(2))), ("s2", Some(at(1))), ("s3", None), ("s4", None)] {
         let id = SessionId::new(id);
         assert_eq!(tx.session(&id).await.unwrap().unwrap().revoked_at, revoked_at, "{id}");
@@ -408,8 +410,8 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
         let exchanged = tx.record_exchange(&refresh_token(id.as_str()), true, at(3)).await.unwrap();
         assert_eq!(exchanged, !ended, "{id}");
     }
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::BoundTo(&s4), at(4)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&s4), at(5)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::BoundTo(&s4), RpLogout, at(4)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&s4), RpLogout, at(5)).await.unwrap(), 1);
 }
 
 pub async fn a_revocation_leaves_the_descendants_where_the_client_wants_it(storage: &Storage) {
@@ -423,8 +425,8 @@ pub async fn a_revocation_leaves_the_descendants_where_the_client_wants_it(stora
         let id = RefreshTokenId::new(format!("rt_{round}"));
         tx.insert_refresh_token(&refresh_token(id.as_str()), id.as_str()).await.unwrap();
         let sid = SessionId::new(format!("{sid}{round}"));
-        tx.insert_session(&session(sid.as_str(), Some(id.as_str())), sid.as_str()).await.unwrap();
-        tx.revoke_refresh_tokens(RefreshTokens::OfUser(&user_id()), at(1)).await.unwrap();
+        tx.insert_session(&session(sid.as_str(), Some(id.as_str())), sid.as_str(), ISSUER).await.unwrap();
+        tx.revoke_refresh_tokens(RefreshTokens::OfUser(&user_id()), RpLogout, at(1)).await.unwrap();
         let ended = tx.session(&sid).await.unwrap().unwrap().revoked_at;
         assert_eq!(ended, cascades.then_some(at(1)));
     }
@@ -456,11 +458,11 @@ pub async fn refresh_tokens_are_revoked_by_user_client_and_audience(storage: &St
         (RefreshTokens::OfUser(&UserId::new("x")), 0),
         (RefreshTokens::OfUser(&user), 1),
     ] {
-        assert_eq!(tx.revoke_refresh_tokens(which, at(1)).await.unwrap(), count, "{which:?}");
+        assert_eq!(tx.revoke_refresh_tokens(which, RpLogout, at(1)).await.unwrap(), count, "{which:?}");
     }
-    tx.insert_session(&session("s1", None), "s1").await.unwrap();
-    tx.insert_session(&session("s2", None), "s2").await.unwrap();
-    assert_eq!(tx.revoke_sessions(Sessions::OfUser(&user), at(1)).await.unwrap(), 2);
+    tx.insert_session(&session("s1", None), "s1", ISSUER).await.unwrap();
+    tx.insert_session(&session("s2", None), "s2", ISSUER).await.unwrap();
+    assert_eq!(tx.revoke_sessions(Sessions::OfUser(&user), RpLogout, at(1)).await.unwrap(), 2);
 }
 
 pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
@@ -489,8 +491,8 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
     assert_eq!(tx.refresh_token(&id).await.unwrap().unwrap().metadata, metadata);
     exchanged.idle_expires_at = Some(at(500));
     assert!(!tx.record_exchange(&exchanged, true, at(150)).await.unwrap());
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(51)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(52)).await.unwrap(), 0);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), RpLogout, at(51)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), RpLogout, at(52)).await.unwrap(), 0);
     assert!(!tx.record_exchange(&exchanged, true, at(53)).await.unwrap());
 }
 
@@ -511,7 +513,7 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
     for oldest in ["rt_b", "rt_a"] {
         let found = tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap().unwrap();
         assert_eq!(found.as_str(), oldest);
-        tx.revoke_refresh_tokens(RefreshTokens::One(&found), at(5)).await.unwrap();
+        tx.revoke_refresh_tokens(RefreshTokens::One(&found), RpLogout, at(5)).await.unwrap();
     }
     assert_eq!(tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap(), None);
 }
@@ -726,7 +728,9 @@ pub async fn a_code_is_found_with_its_user_and_its_living_session(storage: &Stor
 
     // What the session was handed over from ends, and the session with it.
     let mut tx = storage.begin(&acme()).await.unwrap();
-    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_1")), now()).await.unwrap();
+    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_1")), RpLogout, now())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
     assert_eq!(found.session, None, "the session was ended by the cascade");

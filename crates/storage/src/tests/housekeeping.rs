@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::LogoutInitiator::RpLogout;
 use model::{
     ActionId, Execution, LogEntry, RefreshToken, RefreshTokenId, Session, SessionId, StoredAccessToken,
     TenantId, Timestamp,
@@ -58,7 +59,7 @@ async fn sweep(storage: &Storage, batch_rows: u32) -> u64 {
 
 async fn add_session(tx: &mut TenantTx, id: &str, expires_at: Timestamp, parent: Option<&str>) {
     let session = Session { expires_at, clients: vec![client_id()], ..session(id, parent) };
-    tx.insert_session(&session, &format!("secret of {id}")).await.unwrap();
+    tx.insert_session(&session, &format!("secret of {id}"), ISSUER).await.unwrap();
 }
 
 /// A refresh token without any end, with a spent secret and the one after it.
@@ -72,7 +73,10 @@ async fn add_token(tx: &mut TenantTx, id: &str, change: impl FnOnce(&mut Refresh
 }
 
 async fn revoke(tx: &mut TenantTx, id: &str, moment: Timestamp) {
-    let ended = tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new(id)), moment).await.unwrap();
+    let ended = tx
+        .revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new(id)), RpLogout, moment)
+        .await
+        .unwrap();
     assert_eq!(ended, 1);
 }
 

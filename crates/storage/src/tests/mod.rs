@@ -3,6 +3,7 @@
 mod contract;
 mod fixtures;
 mod housekeeping;
+mod logouts;
 mod plans;
 mod postgres;
 mod sqlite;

@@ -59,6 +59,8 @@ contract! {
     refresh_tokens_are_revoked_by_user_client_and_audience,
     a_refresh_token_rotates_and_ends,
     the_oldest_living_refresh_token_gives_way,
+    the_end_of_a_session_is_queued_for_each_client_that_wants_to_know,
+    a_logout_is_claimed_by_one_at_a_time_until_it_is_finished,
     users_are_found_by_address_or_name_and_are_unique,
     concurrent_hits_are_all_counted,
     a_deployment_makes_the_next_version_and_keeps_its_place,
