@@ -22,7 +22,8 @@ async fn migrations(database: &Database) -> Vec<Migration> {
 
 /// Migrates as another version of the program does.
 async fn migrate(database: &Database, migrations: Vec<Migration>) {
-    sqlx::any::install_default_drivers();
+    // Makes the file, where it is one.
+    database.open().await.close().await;
     let pool = AnyPool::connect(&database.url).await.unwrap();
     Migrator::with_migrations(migrations).run(&pool).await.unwrap();
     pool.close().await;

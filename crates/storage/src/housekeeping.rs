@@ -16,11 +16,17 @@ use crate::{DatabaseKind, Storage, StorageError};
 /// for living.
 const GRACE_SECS: i64 = 3600;
 
+/// A server that was away looks for the sessions that ended in the last day, to tell their clients (back-channel logout).
+/// It has another day for that.
+const TOLD_SECS: i64 = 48 * 3600;
+
 /// How long a row stays after its end.
 #[derive(Clone, Copy)]
 enum Stay {
     /// No longer than all do ([`GRACE_SECS`]).
     Grace,
+    /// Until the clients of a session have been told of its end.
+    Told,
     /// Until the window of a rate limit is over, whichever it is.
     Window,
     /// As long as logs are kept.
@@ -182,13 +188,14 @@ pub(crate) const RULES: [Rule; 19] = [
         join: "JOIN session_clients x ON x.tenant_id = e.tenant_id AND x.session_id = e.id",
         unless: "AND NOT EXISTS (SELECT 1 FROM refresh_tokens n WHERE n.tenant_id = e.tenant_id
                      AND n.session_id = e.id)",
-        stay: Stay::Grace,
+        stay: Stay::Told,
     },
     Rule {
         unless: "AND NOT EXISTS (SELECT 1 FROM refresh_tokens n WHERE n.tenant_id = e.tenant_id
                      AND n.session_id = e.id)
                  AND NOT EXISTS (SELECT 1 FROM session_clients n WHERE n.tenant_id = e.tenant_id
                      AND n.session_id = e.id)",
+        stay: Stay::Told,
         ..rule("sessions", "e.expires_at")
     },
     // A second use of it ends what the first one issued (RFC 6749 §4.1.2), so that it stays as long as that does.
@@ -299,6 +306,7 @@ impl Stay {
     fn until(self, now: Timestamp, log_secs: i64) -> i64 {
         let secs = match self {
             Self::Grace => GRACE_SECS,
+            Self::Told => TOLD_SECS,
             Self::Window => LONGEST_WINDOW_SECS,
             Self::Log => log_secs,
         };

@@ -216,8 +216,9 @@ async fn housekeeping(config: &Config, storage: &Storage) -> Check {
         rows.iter().map(|(table, rows)| format!("{table} {}", counted(*rows))).collect::<Vec<_>>().join(", ")
     };
     if overdue.is_empty() {
-        let text = if rows.is_empty() { "none".to_owned() } else { list(&rows) };
-        return good(what, format!("{text}; the servers remove them"));
+        let text =
+            if rows.is_empty() { "none".to_owned() } else { list(&rows) + ": the servers remove them" };
+        return good(what, text);
     }
     note(
         what,

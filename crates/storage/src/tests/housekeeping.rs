@@ -175,14 +175,14 @@ async fn add_families(tx: &mut TenantTx) {
 
 /// The same for sessions.
 async fn add_sessions(tx: &mut TenantTx) {
-    add_session(tx, "goes", at(-HOUR), None).await;
-    add_session(tx, "ended just now", at(-60), None).await;
-    add_session(tx, "has a living refresh token", at(-HOUR), None).await;
+    add_session(tx, "goes", at(-2 * DAY), None).await;
+    add_session(tx, "its clients may have to be told", at(-2 * DAY + 1), None).await;
+    add_session(tx, "has a living refresh token", at(-2 * DAY), None).await;
     add_token(tx, "outlives its session", |token| {
         token.session_id = Some(SessionId::new("has a living refresh token"));
     })
     .await;
-    add_session(tx, "goes with what is bound to it", at(-HOUR), None).await;
+    add_session(tx, "goes with what is bound to it", at(-2 * DAY), None).await;
     add_token(tx, "goes, bound", |token| {
         token.session_id = Some(SessionId::new("goes with what is bound to it"));
         token.bound_to_session = true;
