@@ -1,44 +1,65 @@
 //! One node of an installation: `postern serve` as a process, on a database that others may share.
 
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use idp::{Idp, NoNetworkData, PasswordQueue, Vault, manage};
 use model::{SystemClock, SystemRandom, TenantId};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::database::Database;
-use crate::process::{Serve, free_port};
+use crate::process::{Ended, Serve, free_port, run};
+use crate::wire::Wire;
 use crate::{Login, RawClient, actions, seed};
 
 /// The installation's key. Each node has it in a file.
 const KEY: [u8; 32] = [7; 32];
 
+/// The base domain of nodes behind one name: a port of its own would make each of them an issuer of its own.
+pub const SHARED_DOMAIN: &str = "localhost";
+
 /// A running node. It is killed with the value.
 pub struct Node {
     pub port: u16,
-    idp: Arc<Idp>,
     pub server: Serve,
-    _folder: TempDir,
+    idp: Arc<Idp>,
+    base_domain: String,
+    folder: TempDir,
 }
 
 impl Node {
     /// Starts a node on the database and waits until it listens.
     pub async fn start(database: &Database) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let config = folder.path().join("postern.toml");
-        std::fs::write(&config, "").unwrap();
+        Self::start_at(database, port, format!("localhost:{port}")).await
+    }
+
+    /// Starts nodes on one database, behind one name.
+    pub async fn start_several(database: &Database, count: usize) -> Vec<Self> {
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(Self::start_at(database, free_port(), SHARED_DOMAIN.to_owned()).await);
+        }
+        nodes
+    }
+
+    async fn start_at(database: &Database, port: u16, base_domain: String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("key");
         write_private(&key_file, &KEY);
-        let listen = format!("127.0.0.1:{port}");
-        let base_domain = format!("localhost:{port}");
-        let settings = [
-            ("POSTERN_DATABASE__URL", database.url.as_str()),
-            ("POSTERN_ENCRYPTION__KEY_FILE", key_file.to_str().unwrap()),
-            ("POSTERN_SERVER__LISTEN", &listen),
-            ("POSTERN_SERVER__BASE_DOMAIN", &base_domain),
-        ];
-        let server = Serve::start(config.to_str().unwrap(), &settings, port).await;
+        // Strings are written as JSON, whose strings are TOML strings, too.
+        let settings = format!(
+            "[server]\nlisten = \"127.0.0.1:{port}\"\nbase_domain = \"{base_domain}\"\n\
+             [database]\nurl = {}\n[encryption]\nkey_file = {}\n",
+            json!(database.url),
+            json!(key_file)
+        );
+        let config = folder.path().join("postern.toml");
+        std::fs::write(&config, settings).unwrap();
+        let server = serve(&config, port).await;
         let storage = database.open().await;
         let idp = Arc::new(Idp {
             actions: actions::executor(storage.clone()),
@@ -50,7 +71,26 @@ impl Node {
             network: Arc::new(NoNetworkData),
             limits: actions::LIMITS,
         });
-        Self { port, idp, server: server.unwrap_or_else(|ended| panic!("{ended:?}")), _folder: folder }
+        Self { port, server, idp, base_domain, folder }
+    }
+
+    /// Starts it anew, when it was killed. How long it took from the start of the process to the first answer that
+    /// needs the database.
+    pub async fn start_again(&mut self) -> Duration {
+        let started = Instant::now();
+        self.server = serve(&self.config(), self.port).await;
+        Wire::connect(self.port, &self.host()).await.get("/.well-known/jwks.json", "").await.expect(200);
+        started.elapsed()
+    }
+
+    /// Runs another command with the node's configuration.
+    pub async fn command(&self, arguments: &[&str]) -> Ended {
+        let config = self.config();
+        run(["--config", config.to_str().unwrap()].iter().chain(arguments)).await
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("postern.toml")
     }
 
     /// The two tenants.
@@ -70,20 +110,34 @@ impl Node {
         }
     }
 
+    /// The host name of `acme`, with the port where one is visible.
     pub fn host(&self) -> String {
-        format!("{}.localhost:{}", seed::ACME, self.port)
+        format!("{}.{}", seed::ACME, self.base_domain)
+    }
+
+    /// A fresh browser or app at this node.
+    pub fn browser(&self) -> RawClient {
+        match self.base_domain == SHARED_DOMAIN {
+            true => RawClient::spread(&[self.port]),
+            false => RawClient::new(self.port, Ipv4Addr::LOCALHOST),
+        }
     }
 
     /// Logs the user in; the session's cookie, as a `Cookie` header has it.
     pub async fn session_cookie(&self, user: &str) -> String {
-        let browser = RawClient::new(self.port, std::net::Ipv4Addr::LOCALHOST);
+        let browser = self.browser();
         let code = Login::native().code(&browser, user).await;
         assert!(!code.is_empty());
         format!("auth0={}", browser.cookie("auth0").unwrap())
     }
 }
 
-fn write_private(path: &std::path::Path, bytes: &[u8]) {
+async fn serve(config: &Path, port: u16) -> Serve {
+    let started = Serve::start(config.to_str().unwrap(), &[], port).await;
+    started.unwrap_or_else(|ended| panic!("{ended:?}"))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
