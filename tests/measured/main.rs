@@ -12,16 +12,17 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test]
 async fn every_statement_of_a_flow_uses_an_index_on_sqlite() {
+    let _guard = ONE_AT_A_TIME.lock().await;
     check_plans(Database::sqlite().await).await;
 }
 
 #[tokio::test]
 async fn every_statement_of_a_flow_uses_an_index_on_postgres() {
+    let _guard = ONE_AT_A_TIME.lock().await;
     check_plans(Database::postgres().await).await;
 }
 
 async fn check_plans(database: Database) {
-    let _guard = ONE_AT_A_TIME.lock().await;
     let comparison = lookups::compare(database, Recorder::of_this_process(), 100, 1_000, 3).await;
     assert!(comparison.faults.is_empty(), "{:#?}", comparison.faults);
     let statements = comparison.figures["statements"].as_object().unwrap();
@@ -32,16 +33,17 @@ async fn check_plans(database: Database) {
 
 #[tokio::test]
 async fn one_statement_revokes_a_token_with_all_that_came_from_it_on_sqlite() {
+    let _guard = ONE_AT_A_TIME.lock().await;
     revoke(Database::sqlite().await).await;
 }
 
 #[tokio::test]
 async fn one_statement_revokes_a_token_with_all_that_came_from_it_on_postgres() {
+    let _guard = ONE_AT_A_TIME.lock().await;
     revoke(Database::postgres().await).await;
 }
 
 async fn revoke(database: Database) {
-    let _guard = ONE_AT_A_TIME.lock().await;
     let server = TestServer::start_on(database).await;
     let recorder = Recorder::of_this_process();
     let one = revocation::run(&server, recorder, 1).await;

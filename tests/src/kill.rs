@@ -10,6 +10,7 @@ use crate::invariants;
 use crate::ledger::{Counts, Dice, Family, work};
 use crate::node::Node;
 use crate::process::App;
+use crate::seed;
 
 const WORKERS: u64 = 6;
 /// How many families live on from one kill to the next.
@@ -60,6 +61,10 @@ pub async fn run(database: &Database, kills: u64) -> Outcome {
     node.add_users(&users).await;
     let (checker, workers) = users.split_last().expect("users");
     let mut apps: Vec<App> = workers.iter().map(|user| App::at(&node, user, address(0))).collect();
+    for app in &apps {
+        let begun = app.authorize(seed::NATIVE, &[]).await.expect("an answer");
+        app.log_in(&begun).await.expect("an answer");
+    }
     let mut kept: Vec<Family> = Vec::new();
     for kill in 0..kills {
         for (index, app) in (0..).zip(&mut apps) {
@@ -69,10 +74,17 @@ pub async fn run(database: &Database, kills: u64) -> Outcome {
                 app.forget_cookies();
             }
         }
+        let answers = || apps.iter().map(App::answers).sum::<u64>();
+        // So far into the work, however fast this machine is; and some way into the next answers.
+        let (enough, further) = (answers() + 10 + dice.below(150), Duration::from_micros(dice.below(20_000)));
         let tasks: Vec<_> =
             apps.iter().map(|app| tokio::spawn(work(app.clone(), Dice::new(dice.below(u64::MAX))))).collect();
-        tokio::time::sleep(Duration::from_millis(100 + dice.below(700))).await;
-        if tasks.iter().any(|task| task.is_finished()) {
+        let has_left = || tasks.iter().any(|task| task.is_finished());
+        while answers() < enough && !has_left() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(further).await;
+        if has_left() {
             outcome.lost.push("the server did not answer until it was killed".to_owned());
         }
         node.server.kill().await;

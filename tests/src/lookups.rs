@@ -19,8 +19,6 @@ use crate::{TestServer, seed};
 const CHUNK: u64 = 100_000;
 /// Sessions for each of the bulk's users, refresh tokens, codes and tokens.
 const SESSIONS_PER_USER: u64 = 10;
-/// Tables from this size on are never read whole.
-const LARGE: u64 = 5_000;
 
 /// How a table of the bulk is made: rows like the one that the flow before it left, with other keys. `{key}` stands for
 /// the row's own, `{user}` for its user's.
@@ -111,6 +109,7 @@ impl Full {
     /// Starts a server on the fresh database, and puts so many sessions into it.
     pub async fn start(database: Database, sessions: u64) -> Self {
         let server = TestServer::start_on(database).await;
+        server.deploy_action("none", "exports.onExecutePostLogin = async () => {};").await;
         // One row of each kind, to be copied.
         let tokens = native_tokens(&server.client(), seed::ADA).await;
         let mut app = App::connect(&server).await;
@@ -145,7 +144,8 @@ impl Full {
         }
         // PostgreSQL does so by itself, some time after many rows have come; SQLite never does.
         if self.server.database.is_postgres() {
-            self.server.database.execute("VACUUM ANALYZE".into()).await;
+            let tables: Vec<&str> = BULK.iter().map(|bulk| bulk.table).collect();
+            self.server.database.execute(format!("VACUUM ANALYZE {}", tables.join(", "))).await;
         }
         self.sessions = sessions;
     }
@@ -210,7 +210,7 @@ impl Full {
 
     /// The plan of a statement.
     pub async fn plan(&self, sql: &str) -> Plan {
-        statements::plan(&self.server.database, sql, self.sessions / SESSIONS_PER_USER < LARGE).await
+        statements::plan(&self.server.database, sql).await
     }
 }
 

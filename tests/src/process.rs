@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -198,6 +198,7 @@ pub struct App {
     native: Registration,
     web: Registration,
     jar: Arc<Mutex<BTreeMap<String, String>>>,
+    answers: Arc<AtomicU64>,
 }
 
 /// A client as the app knows it.
@@ -223,6 +224,7 @@ impl App {
                 secret: Some(text(&demo["web_client"], "client_secret")),
             },
             jar: Arc::default(),
+            answers: Arc::default(),
         }
     }
 
@@ -236,19 +238,25 @@ impl App {
             native: Registration { id: seed::NATIVE, callback: seed::NATIVE_CALLBACK, secret: None },
             web: Registration { id: seed::WEB, callback: seed::WEB_CALLBACK, secret: None },
             jar: Arc::default(),
+            answers: Arc::default(),
         }
     }
 
     /// The same browser and user, from now on at this node and from this address.
     #[must_use]
     pub fn moved_to(&self, node: &Node, from: Ipv4Addr) -> Self {
-        Self { jar: self.jar.clone(), ..Self::at(node, &self.user.0, from) }
+        Self { jar: self.jar.clone(), answers: self.answers.clone(), ..Self::at(node, &self.user.0, from) }
     }
 
     /// The same connections and user, in a browser without cookies.
     #[must_use]
     pub fn without_cookies(&self) -> Self {
         Self { jar: Arc::default(), ..self.clone() }
+    }
+
+    /// How many whole answers came to this app and those that were made from it.
+    pub fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     pub fn cookie(&self, name: &str) -> Option<String> {
@@ -355,6 +363,7 @@ impl App {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let url = response.url().to_string();
         let body = response.text().await?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
         let mut jar = self.jar.lock().unwrap();
         for cookie in headers.get_all(SET_COOKIE) {
             let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();

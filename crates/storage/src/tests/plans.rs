@@ -104,12 +104,16 @@ async fn every_statement_uses_an_index_on_postgres() {
     let (storage, _) = postgres::open().await;
     let statements = statements(&storage).await;
     let mut connection = storage.writer.acquire().await.unwrap();
-    // The tables are small, and whole ones would be read for it. And the plan has to do for any values.
-    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+    // Small tables are read whole, or by whatever index, with reason: these are large. And the plan is for any values.
+    let settings = "UPDATE pg_class SET reltuples = 10000000, relpages = 1
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace;
+        SET plan_cache_mode = force_generic_plan";
     sqlx::raw_sql(settings).execute(&mut *connection).await.unwrap();
     for sql in statements {
         let parameters = (1..).take_while(|number| sql.contains(&format!("${number}"))).count();
         let values = vec!["NULL"; parameters].join(", ");
+        // The number that is bound here: without a value PostgreSQL takes it for a text.
+        let sql = sql.replace("THEN $2 END", "THEN CAST($2 AS BIGINT) END");
         let prepare = AssertSqlSafe(format!("PREPARE explained AS {sql}"));
         sqlx::raw_sql(prepare).execute(&mut *connection).await.unwrap();
         let explain = AssertSqlSafe(format!("EXPLAIN (COSTS OFF) EXECUTE explained({values})"));
@@ -117,7 +121,7 @@ async fn every_statement_uses_an_index_on_postgres() {
             let step: String = step.get(0);
             assert!(!step.contains("Seq Scan"), "{step} in {sql}");
             let by_tenant_alone = step.contains("Index Cond: (tenant_id = $1)");
-            assert!(is_list(sql) || !by_tenant_alone, "{step} in {sql}");
+            assert!(is_list(&sql) || !by_tenant_alone, "{step} in {sql}");
         }
         sqlx::raw_sql("DEALLOCATE explained").execute(&mut *connection).await.unwrap();
     }
