@@ -53,7 +53,13 @@ async fn everything_advertised_is_there() {
     }
     assert_eq!(document["request_parameter_supported"], false);
     assert_eq!(document["request_uri_parameter_supported"], false);
-    assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+    for name in [
+        "authorization_response_iss_parameter_supported",
+        "backchannel_logout_supported",
+        "backchannel_logout_session_supported",
+    ] {
+        assert_eq!(document[name], true, "{name}");
+    }
     for mode in ["fragment", "form_post", "web_message"] {
         let answer = Login::web().with("response_mode", mode).begin(&app).await;
         assert_eq!(answer.location_parameter("error").as_deref(), Some("invalid_request"), "{mode}");

@@ -17,7 +17,6 @@ async fn a_killed_server_loses_nothing_that_it_acknowledged_on_postgres() {
 
 async fn kill_and_check(database: Database) {
     let outcome = kill::run(&database, KILLS).await;
-    println!("{}", outcome.json());
     assert!(outcome.lost.is_empty(), "{:#?}", outcome.lost);
     let counts = outcome.counts;
     assert!(counts.live > 0 && counts.revoked > 0, "{counts:?}");

@@ -155,7 +155,7 @@ async fn a_new_version_of_an_action_is_used_by_every_node_at_the_next_login() {
             ["action", "deploy", file.to_str().unwrap(), "--tenant", seed::ACME, "--name", "versions"];
         nodes[version % 3].command(&deploy).await.expect(0);
         for node in &nodes {
-            let tokens = native_tokens(&node.browser(), seed::ADA).await;
+            let tokens = native_tokens(&node.client(), seed::ADA).await;
             assert_eq!(jwt::claims(&text(&tokens, "id_token"))[CLAIM], version, "at {}", node.port);
         }
     }

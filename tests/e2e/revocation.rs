@@ -4,9 +4,13 @@ use end_to_end::flow::{
     TRANSFER_COOKIE, VERIFIER, asks_to_log_in, code_of, exchange_native, exchange_web, log_in, refresh, text,
     transfer,
 };
+use end_to_end::receiver::Receiver;
 use end_to_end::{Login, RawClient, Response, TestServer, jwt, seed};
 use idp::manage::{self, RefreshTokenSelector};
-use model::{ClientId, RefreshTokenId, SessionId, SessionTransfer, UserId};
+use model::{
+    BackchannelLogoutInitiators, ClientId, InitiatorMode, LogoutInitiator, OidcLogout, RefreshTokenId,
+    SessionId, SessionTransfer, UserId,
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -72,58 +76,76 @@ enum Row {
     GlobalRevocation,
 }
 
-/// The rows in the order of the reference: what is dead with the cascade on, and with it off. Access tokens in JWT form
-/// end by expiry alone; that is looked at in each row.
-const MATRIX: [(Row, Dead, Dead); 26] = {
+/// The rows in the order of the reference: why the sessions end, as their clients are told (back-channel logout), what is
+/// dead with the cascade on, and with it off. Access tokens in JWT form end by expiry alone; that is looked at in each
+/// row.
+const MATRIX: [(Row, LogoutInitiator, Dead, Dead); 26] = {
+    use LogoutInitiator as To;
     use Row::*;
     [
         // token, grant, other, session, online, child, child_token
-        (RevokeFlagOff, dead([1, 0, 0, 0, 0, 1, 1]), dead([1, 0, 0, 0, 0, 0, 0])),
-        (RevokeFlagOn, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
-        (RevokeOnline, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (DeleteRefreshToken, dead([1, 0, 0, 0, 0, 1, 1]), dead([1, 0, 0, 0, 0, 0, 0])),
-        (RevokeTokensOfUser, dead([1, 1, 1, 0, 0, 1, 1]), dead([1, 1, 1, 0, 0, 0, 1])),
-        (RevokeTokensOfClient, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
-        (DeleteGrant, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
-        (DeleteSession, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (RevokeSession, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
+        (RevokeFlagOff, To::SessionRevoked, dead([1, 0, 0, 0, 0, 1, 1]), dead([1, 0, 0, 0, 0, 0, 0])),
+        (RevokeFlagOn, To::SessionRevoked, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
+        (RevokeOnline, To::SessionRevoked, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (DeleteRefreshToken, To::SessionRevoked, dead([1, 0, 0, 0, 0, 1, 1]), dead([1, 0, 0, 0, 0, 0, 0])),
+        (RevokeTokensOfUser, To::SessionRevoked, dead([1, 1, 1, 0, 0, 1, 1]), dead([1, 1, 1, 0, 0, 0, 1])),
+        (RevokeTokensOfClient, To::SessionRevoked, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
+        (DeleteGrant, To::SessionRevoked, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
+        (DeleteSession, To::SessionRevoked, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (RevokeSession, To::SessionRevoked, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
         // The child is a session of the user, too.
-        (DeleteSessionsOfUser, dead([0, 0, 0, 1, 1, 1, 1]), dead([0, 0, 0, 1, 1, 1, 1])),
-        (RevokeAccess, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
-        (RevokeAccessPreserving, dead([0, 0, 0, 1, 1, 1, 1]), dead([0, 0, 0, 1, 1, 1, 1])),
-        (RevokeAccessOfSession, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
-        (V2Logout, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (OidcLogout, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (SessionIdleEnd, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (SessionAbsoluteEnd, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (ActionRevokes, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
-        (ActionRevokesPreserving, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (Reuse, dead([1, 0, 0, 0, 0, 1, 1]), dead([1, 0, 0, 0, 0, 0, 0])),
+        (DeleteSessionsOfUser, To::SessionRevoked, dead([0, 0, 0, 1, 1, 1, 1]), dead([0, 0, 0, 1, 1, 1, 1])),
+        (RevokeAccess, To::SessionRevoked, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
+        (
+            RevokeAccessPreserving,
+            To::SessionRevoked,
+            dead([0, 0, 0, 1, 1, 1, 1]),
+            dead([0, 0, 0, 1, 1, 1, 1]),
+        ),
+        (RevokeAccessOfSession, To::SessionRevoked, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
+        (V2Logout, To::RpLogout, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (OidcLogout, To::RpLogout, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (SessionIdleEnd, To::SessionExpired, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (SessionAbsoluteEnd, To::SessionExpired, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (ActionRevokes, To::SessionRevoked, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
+        (
+            ActionRevokesPreserving,
+            To::SessionRevoked,
+            dead([0, 0, 0, 1, 1, 0, 0]),
+            dead([0, 0, 0, 1, 1, 0, 0]),
+        ),
+        (Reuse, To::SessionRevoked, dead([1, 0, 0, 0, 0, 1, 1]), dead([1, 0, 0, 0, 0, 0, 0])),
         // To expire is not to be revoked: what was made lives on.
-        (TokenIdleEnd, dead([1, 0, 0, 0, 0, 0, 0]), dead([1, 0, 0, 0, 0, 0, 0])),
-        (TokenAbsoluteEnd, dead([1, 0, 0, 0, 0, 0, 0]), dead([1, 0, 0, 0, 0, 0, 0])),
-        (TransferOfAnotherUser, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
-        (PasswordChanged, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
-        (AccountDeleted, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
-        (GlobalRevocation, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
+        (TokenIdleEnd, To::SessionRevoked, dead([1, 0, 0, 0, 0, 0, 0]), dead([1, 0, 0, 0, 0, 0, 0])),
+        (TokenAbsoluteEnd, To::SessionRevoked, dead([1, 0, 0, 0, 0, 0, 0]), dead([1, 0, 0, 0, 0, 0, 0])),
+        (TransferOfAnotherUser, To::SessionRevoked, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
+        (PasswordChanged, To::PasswordChanged, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
+        (AccountDeleted, To::AccountDeleted, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
+        (GlobalRevocation, To::IdpLogout, dead([1, 1, 1, 1, 1, 1, 1]), dead([1, 1, 1, 1, 1, 1, 1])),
     ]
 };
 
 #[tokio::test]
 async fn each_event_ends_what_the_matrix_says() {
-    let server = TestServer::start().await;
+    let (server, receiver) = (TestServer::start().await, Receiver::start().await);
     let mut wrong = Vec::new();
     for cascade in [true, false] {
-        server
-            .change_client(seed::NATIVE, |client| {
-                client.session_transfer = Some(SessionTransfer {
-                    can_create_session_transfer_token: true,
-                    enforce_cascade_revocation: cascade,
-                    ..SessionTransfer::default()
-                });
-            })
-            .await;
-        for (row, with_cascade, without) in MATRIX {
+        for (row, initiator, with_cascade, without) in MATRIX {
+            // The web clients want to hear of this row's end of sessions, the native one of all others.
+            for client in [seed::WEB, seed::COOKIE_WEB] {
+                let settings = told_of(&receiver, |other| other == initiator);
+                server.change_client(client, |client| client.oidc_logout = Some(settings)).await;
+            }
+            server
+                .change_client(seed::NATIVE, |client| {
+                    client.session_transfer = Some(SessionTransfer {
+                        can_create_session_transfer_token: true,
+                        enforce_cascade_revocation: cascade,
+                        ..SessionTransfer::default()
+                    });
+                    client.oidc_logout = Some(told_of(&receiver, |other| other != initiator));
+                })
+                .await;
             // Out of the last row's window of login attempts.
             server.clock.advance_secs(900);
             let world = World::make(&server, &format!("{row:?}-{cascade}@example.com").to_lowercase()).await;
@@ -140,9 +162,30 @@ async fn each_event_ends_what_the_matrix_says() {
             let gone = matches!(row, Row::AccountDeleted);
             let userinfo = server.client().send(bearer).await;
             assert_eq!(userinfo.status, if gone { 401 } else { 200 }, "{row:?}: {userinfo:?}");
+            // The end of a session by time is told a minute later.
+            server.clock.advance_secs(60);
+            server.deliver().await;
+            let (expected, found) = (world.to_be_told(expected, initiator), world.told(&receiver));
+            if found != expected {
+                wrong
+                    .push(format!("{row:?}, cascade {cascade}: {found:?} were told instead of {expected:?}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A client that is told at the receiver of these ends of sessions, and of those that every client is told of.
+fn told_of(receiver: &Receiver, is_told: impl Fn(LogoutInitiator) -> bool) -> OidcLogout {
+    let is_told =
+        |initiator: &LogoutInitiator| LogoutInitiator::REQUIRED.contains(initiator) || is_told(*initiator);
+    OidcLogout {
+        backchannel_logout_urls: vec![receiver.url()],
+        backchannel_logout_initiators: Some(BackchannelLogoutInitiators {
+            mode: InitiatorMode::Custom,
+            selected_initiators: LogoutInitiator::ALL.into_iter().filter(is_told).collect(),
+        }),
+    }
 }
 
 /// A user with all that an event may end.
@@ -162,6 +205,7 @@ struct World<'a> {
     other: std::sync::Mutex<String>,
     online: String,
     child: RawClient,
+    child_session: SessionId,
     child_token: std::sync::Mutex<String>,
     /// Made from the named token, and not redeemed.
     transfer_token: String,
@@ -221,6 +265,7 @@ impl<'a> World<'a> {
             other: other.into(),
             online,
             child,
+            child_session: SessionId::new(text(&jwt::claims(&text(&child_tokens, "id_token")), "sid")),
             child_token: text(&child_tokens, "refresh_token").into(),
             transfer_token: text(&handed, "access_token"),
         }
@@ -240,6 +285,33 @@ impl<'a> World<'a> {
                 .is_dead(&self.child_token, async |token| refresh_child(&app, token).await)
                 .await,
         }
+    }
+
+    /// The clients that are to get a logout token, each with the session: once.
+    fn to_be_told(&self, dead: Dead, initiator: LogoutInitiator) -> Vec<(&str, String)> {
+        let mut told = Vec::new();
+        if dead.session {
+            told.push(("session", seed::WEB.to_owned()));
+            let is_required = LogoutInitiator::REQUIRED.contains(&initiator);
+            told.extend(is_required.then(|| ("session", seed::NATIVE.to_owned())));
+        }
+        told.extend(dead.child.then(|| ("child", seed::COOKIE_WEB.to_owned())));
+        told.sort();
+        told
+    }
+
+    /// Those that got one.
+    fn told(&self, receiver: &Receiver) -> Vec<(&str, String)> {
+        let mut told = Vec::new();
+        for token in receiver.tokens() {
+            let claims = jwt::claims(&token);
+            let (sid, client) = (text(&claims, "sid"), text(&claims, "aud"));
+            // The user's other sessions are nobody's concern here.
+            told.extend((sid == self.session.as_str()).then(|| ("session", client.clone())));
+            told.extend((sid == self.child_session.as_str()).then_some(("child", client)));
+        }
+        told.sort();
+        told
     }
 
     /// Uses a rotating token, and keeps the next one.
@@ -366,7 +438,7 @@ impl<'a> World<'a> {
     async fn token_id(&self) -> RefreshTokenId {
         let hash = idp::hash_credential(&self.token.lock().unwrap());
         let mut tx = self.server.idp.storage.begin_read(&self.server.acme()).await.unwrap();
-        tx.refresh_token_by_secret(&hash).await.unwrap().unwrap().token.id
+        tx.refresh_token_use(&hash, self.server.idp.now()).await.unwrap().unwrap().token.id
     }
 
     /// Another program with the same cookies: what the server takes away from it, the browser still has.
@@ -380,9 +452,10 @@ impl<'a> World<'a> {
         let now = self.server.idp.now();
         let mut tx = self.server.idp.storage.begin(&self.server.acme()).await.unwrap();
         let mut session = tx.session(&self.session).await.unwrap().unwrap();
-        match row {
-            Row::SessionIdleEnd => session.idle_expires_at = now,
-            _ => session.expires_at = now,
+        session.idle_expires_at = now;
+        if let Row::SessionAbsoluteEnd = row {
+            // It is never before the idle end.
+            session.expires_at = now;
         }
         assert!(tx.update_session(&session, None, now).await.unwrap());
         tx.commit().await.unwrap();
@@ -397,7 +470,7 @@ impl<'a> World<'a> {
             Row::TokenIdleEnd => token.idle_expires_at = Some(now),
             _ => token.expires_at = Some(now),
         }
-        assert!(tx.record_exchange(&token, now).await.unwrap());
+        assert!(tx.record_exchange(&token, true, now).await.unwrap());
         tx.commit().await.unwrap();
     }
 }

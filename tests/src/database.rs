@@ -30,6 +30,19 @@ impl Database {
         }
     }
 
+    /// One without its schema.
+    pub fn empty() -> Self {
+        if std::env::var("TEST_DATABASE").as_deref() == Ok("postgres") {
+            let name = new_name();
+            psql(&format!("DROP DATABASE IF EXISTS {name}"));
+            psql(&format!("CREATE DATABASE {name}"));
+            return Self { url: postgres_url(&name), folder: None, pool: OnceCell::new() };
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("postern.db").display());
+        Self { url, folder: Some(folder), pool: OnceCell::new() }
+    }
+
     /// A fresh SQLite file.
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -40,7 +53,6 @@ impl Database {
 
     /// A fresh database on the server that `TEST_POSTGRES_URL` names.
     pub async fn postgres() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let template = TEMPLATE
             .get_or_init(|| async {
@@ -51,7 +63,7 @@ impl Database {
                 name
             })
             .await;
-        let name = format!("{template}_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = new_name();
         psql(&format!("DROP DATABASE IF EXISTS {name}"));
         psql(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
         Self { url: postgres_url(&name), folder: None, pool: OnceCell::new() }
@@ -138,6 +150,11 @@ impl Database {
         let files = std::fs::read_dir(folder.path()).expect("the folder");
         files.flat_map(|file| std::fs::read(file.expect("a file").path()).expect("its bytes")).collect()
     }
+}
+
+fn new_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("e2e_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 async fn migrate(url: &str) {

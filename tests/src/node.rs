@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use idp::{Idp, NoNetworkData, PasswordQueue, Vault, manage};
-use model::{SystemClock, SystemRandom, TenantId};
+use idp::{Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
+use model::{Client, SystemClock, SystemRandom, TenantId};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -28,25 +28,32 @@ pub struct Node {
     idp: Arc<Idp>,
     base_domain: String,
     folder: TempDir,
+    /// Settings beside those of its file.
+    more: Vec<(String, String)>,
 }
 
 impl Node {
     /// Starts a node on the database and waits until it listens.
     pub async fn start(database: &Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// The same, with settings as `POSTERN_SERVER__SCHEME`.
+    pub async fn start_with(database: &Database, more: &[(&str, &str)]) -> Self {
         let port = free_port();
-        Self::start_at(database, port, format!("localhost:{port}")).await
+        Self::start_at(database, port, format!("localhost:{port}"), more).await
     }
 
     /// Starts nodes on one database, behind one name.
     pub async fn start_several(database: &Database, count: usize) -> Vec<Self> {
         let mut nodes = Vec::new();
         for _ in 0..count {
-            nodes.push(Self::start_at(database, free_port(), SHARED_DOMAIN.to_owned()).await);
+            nodes.push(Self::start_at(database, free_port(), SHARED_DOMAIN.to_owned(), &[]).await);
         }
         nodes
     }
 
-    async fn start_at(database: &Database, port: u16, base_domain: String) -> Self {
+    async fn start_at(database: &Database, port: u16, base_domain: String, more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("key");
         write_private(&key_file, &KEY);
@@ -59,10 +66,13 @@ impl Node {
         );
         let config = folder.path().join("postern.toml");
         std::fs::write(&config, settings).unwrap();
-        let server = serve(&config, port).await;
+        let more: Vec<_> =
+            more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let server = serve(&config, &more, port).await;
         let storage = database.open().await;
         let idp = Arc::new(Idp {
             actions: actions::executor(storage.clone()),
+            settings: Settings::new(storage.clone()),
             storage,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -71,14 +81,14 @@ impl Node {
             network: Arc::new(NoNetworkData),
             limits: actions::LIMITS,
         });
-        Self { port, server, idp, base_domain, folder }
+        Self { port, server, idp, base_domain, folder, more }
     }
 
     /// Starts it anew, when it was killed. How long it took from the start of the process to the first answer that
     /// needs the database.
     pub async fn start_again(&mut self) -> Duration {
         let started = Instant::now();
-        self.server = serve(&self.config(), self.port).await;
+        self.server = serve(&self.config(), &self.more, self.port).await;
         Wire::connect(self.port, &self.host()).await.get("/.well-known/jwks.json", "").await.expect(200);
         started.elapsed()
     }
@@ -110,13 +120,18 @@ impl Node {
         }
     }
 
+    /// Puts a client of `acme`, changed.
+    pub async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client)) {
+        seed::change_client(&self.idp, id, change).await;
+    }
+
     /// The host name of `acme`, with the port where one is visible.
     pub fn host(&self) -> String {
         format!("{}.{}", seed::ACME, self.base_domain)
     }
 
     /// A fresh browser or app at this node.
-    pub fn browser(&self) -> RawClient {
+    pub fn client(&self) -> RawClient {
         match self.base_domain == SHARED_DOMAIN {
             true => RawClient::spread(&[self.port]),
             false => RawClient::new(self.port, Ipv4Addr::LOCALHOST),
@@ -125,15 +140,16 @@ impl Node {
 
     /// Logs the user in; the session's cookie, as a `Cookie` header has it.
     pub async fn session_cookie(&self, user: &str) -> String {
-        let browser = self.browser();
+        let browser = self.client();
         let code = Login::native().code(&browser, user).await;
         assert!(!code.is_empty());
         format!("auth0={}", browser.cookie("auth0").unwrap())
     }
 }
 
-async fn serve(config: &Path, port: u16) -> Serve {
-    let started = Serve::start(config.to_str().unwrap(), &[], port).await;
+async fn serve(config: &Path, more: &[(String, String)], port: u16) -> Serve {
+    let more: Vec<_> = more.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let started = Serve::start(config.to_str().unwrap(), &more, port).await;
     started.unwrap_or_else(|ended| panic!("{ended:?}"))
 }
 

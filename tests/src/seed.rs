@@ -65,6 +65,7 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }
 
@@ -114,6 +115,13 @@ pub fn clients() -> Vec<Client> {
     ]
 }
 
+/// Puts a client of `acme`, changed.
+pub async fn change_client(idp: &Idp, id: &str, change: impl FnOnce(&mut Client)) {
+    let mut client = clients().into_iter().find(|client| client.client_id.as_str() == id).expect("a client");
+    change(&mut client);
+    manage::put_client(idp, &TenantId::new(ACME), &client).await.expect("a client");
+}
+
 /// The one API of both tenants.
 pub fn api() -> ResourceServer {
     ResourceServer {
@@ -141,6 +149,7 @@ pub async fn seed(idp: &Idp) {
             sessions: SessionSettings::default(),
             flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
             created_at: idp.now(),
+            settings_version: 0,
         };
         manage::create_tenant(idp, &tenant).await.expect("a tenant");
         manage::put_resource_server(idp, &id, &api()).await.expect("an API");

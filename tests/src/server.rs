@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, LazyLock};
 
 use action_api::RunReport;
-use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Vault, manage};
+use idp::backchannel_logout::{Deliveries, OutgoingHttp};
+use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId};
+use postern::outgoing::Outgoing;
 use serde_json::Value;
-use storage::StoredLog;
+use storage::{Storage, StoredLog};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::Level;
@@ -60,16 +62,7 @@ impl TestServer {
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
         let storage = database.open().await;
         let clock = Arc::new(FakeClock::default());
-        let idp = Arc::new(Idp {
-            actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
-            storage,
-            clock: clock.clone(),
-            random: Arc::new(SystemRandom),
-            vault: Vault::new([7; 32]),
-            passwords: PasswordQueue::new(8, PASSWORD_PLACES),
-            network: Arc::new(NoNetworkData),
-            limits: actions::LIMITS,
-        });
+        let idp = Arc::new(idp_on(storage, clock.clone(), executor));
         seed::seed(&idp).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
@@ -102,9 +95,7 @@ impl TestServer {
 
     /// Puts a client of `acme`, changed.
     pub async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client)) {
-        let mut client = seed::clients().into_iter().find(|client| client.client_id.as_str() == id).unwrap();
-        change(&mut client);
-        manage::put_client(&self.idp, &self.acme(), &client).await.expect("a client");
+        seed::change_client(&self.idp, id, change).await;
     }
 
     /// Puts the API of `acme`, changed.
@@ -112,6 +103,17 @@ impl TestServer {
         let mut api = seed::api();
         change(&mut api);
         manage::put_resource_server(&self.idp, &self.acme(), &api).await.expect("an API");
+    }
+
+    /// Delivers the back-channel logouts that are due, to receivers on this machine; how many attempts that took.
+    pub async fn deliver(&self) -> usize {
+        deliver_all(&self.idp).await
+    }
+
+    /// The use cases of another node on the same database, with the same clock.
+    pub async fn other_node(&self) -> Arc<Idp> {
+        let storage = self.database.open().await;
+        Arc::new(idp_on(storage, self.clock.clone(), None))
     }
 
     /// The nonce that proofs at `acme` must have now, as the header `DPoP-Nonce` gives it.
@@ -150,5 +152,35 @@ impl TestServer {
     /// The codes of the tenant's log, newest first.
     pub async fn log_codes(&self) -> Vec<String> {
         self.logs().await.into_iter().map(|entry| entry.code).collect()
+    }
+}
+
+fn idp_on(storage: Storage, clock: Arc<FakeClock>, executor: Option<Arc<dyn ActionExecutor>>) -> Idp {
+    Idp {
+        actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
+        settings: Settings::new(storage.clone()),
+        storage,
+        clock,
+        random: Arc::new(SystemRandom),
+        vault: Vault::new([7; 32]),
+        passwords: PasswordQueue::new(8, PASSWORD_PLACES),
+        network: Arc::new(NoNetworkData),
+        limits: actions::LIMITS,
+    }
+}
+
+/// Delivers until nothing is due any more.
+pub async fn deliver_all(idp: &Arc<Idp>) -> usize {
+    static HTTP: LazyLock<Arc<dyn OutgoingHttp>> = LazyLock::new(|| {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        Arc::new(Outgoing::new(loopback.map(IpNet::from)).expect("root certificates"))
+    });
+    let mut deliveries = Deliveries::new(idp.clone(), HTTP.clone());
+    let mut attempts = 0;
+    loop {
+        match deliveries.round().await.expect("the queue") {
+            0 => return attempts,
+            count => attempts += count,
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! `/authorize` (RFC 6749 §4.1.1, OIDC Core §3.1.2): checks the request, finds out who is there, and either completes
 //! the login or sends the browser to the login page.
 
+use std::sync::Arc;
+
 use model::{
     AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId,
     Session, Timestamp, TokenEndpointAuthMethod, random_token,
@@ -12,7 +14,7 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::error::{IdpError, PageError, ServerError};
 use crate::post_login::log_entry;
 use crate::transfer::{Transfer, redeem};
-use crate::{CookieChange, CookieChanges, Idp, RequestContext, dpop, par};
+use crate::{CookieChange, CookieChanges, Idp, RequestContext, dpop, par, tokens};
 
 /// How long a login may take from `/authorize` to the password.
 const PENDING_LIFETIME_SECS: i64 = 30 * 60;
@@ -225,10 +227,10 @@ fn must_log_in_again(request: &AuthorizationRequest, auth_time: Timestamp, now: 
         || request.max_age.is_some_and(|max_age| now.as_secs() - auth_time.as_secs() > max_age)
 }
 
-async fn client(idp: &Idp, ctx: &RequestContext, parameters: &Parameters) -> Result<Client, PageError> {
-    let client_id = parameters.require("client_id")?;
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    tx.client(&ClientId::new(client_id))
+async fn client(idp: &Idp, ctx: &RequestContext, parameters: &Parameters) -> Result<Arc<Client>, PageError> {
+    let client_id = ClientId::new(parameters.require("client_id")?);
+    idp.settings
+        .client(&ctx.tenant, &client_id)
         .await?
         .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))
 }
@@ -387,19 +389,15 @@ pub(crate) async fn audience_and_scope(
         .filter(|audience| *audience != userinfo);
     let api = match &audience {
         None => None,
-        Some(identifier) => {
-            let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-            match tx.resource_server(identifier).await? {
-                Some(api) => Some(api),
-                None => return refuse(ErrorCode::AccessDenied, format!("Service not found: {identifier}")),
-            }
-        }
+        Some(identifier) => Some(tokens::api(idp, ctx, identifier).await?),
     };
     let may_refresh = client.grant_types.iter().any(|grant| grant == "refresh_token");
     let granted = |scope: &&String| match scope.as_str() {
-        OFFLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.allow_offline_access),
-        ONLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.allow_online_access),
-        name => OIDC_SCOPES.contains(&name) || api.as_ref().is_some_and(|api| api.scopes.contains(scope)),
+        OFFLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.server.allow_offline_access),
+        ONLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.server.allow_online_access),
+        name => {
+            OIDC_SCOPES.contains(&name) || api.as_ref().is_some_and(|api| api.server.scopes.contains(scope))
+        }
     };
     Ok((audience, requested.iter().filter(granted).cloned().collect()))
 }

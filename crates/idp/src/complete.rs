@@ -361,7 +361,7 @@ async fn commit_session(tx: &mut TenantTx, login: &Login<'_>, now: Timestamp) ->
     }
     let secret_hash =
         secret_hash.ok_or_else(|| ServerError::Inconsistent("a new session without a secret".to_owned()))?;
-    tx.insert_session(&login.session, &secret_hash).await?;
+    tx.insert_session(&login.session, &secret_hash, &login.ctx.issuer).await?;
     Ok(true)
 }
 

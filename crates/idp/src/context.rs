@@ -8,12 +8,14 @@ use model::{Clock, RandomSource, RequestOrigin, Tenant, Timestamp};
 use serde_json::Value;
 use storage::Storage;
 
-use crate::{PasswordQueue, Vault};
+use crate::{PasswordQueue, Settings, Vault};
 
 /// What every use case works with. One for the process.
 pub struct Idp {
     /// The database.
     pub storage: Storage,
+    /// What the tenants have set up.
+    pub settings: Settings,
     /// The only source of time.
     pub clock: Arc<dyn Clock>,
     /// The only source of randomness.

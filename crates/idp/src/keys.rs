@@ -1,9 +1,11 @@
 //! The tenant's signing keys: RSA, published before they sign and for as long as tokens that they signed live (OIDC
 //! Core §10.1.1, RFC 7517).
 
+use std::sync::Arc;
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{SigningKey, SigningKeyState, Tenant, TenantId, Timestamp, random_token};
@@ -28,7 +30,7 @@ pub struct Rotation {
 /// # Errors
 /// [`ServerError`] when the keys cannot be read.
 pub async fn jwks(idp: &Idp, tenant: &Tenant) -> Result<Value, ServerError> {
-    let keys = published(idp, &tenant.id, idp.now()).await?;
+    let keys = published(idp, tenant, idp.now()).await?;
     let keys: Vec<Value> = keys
         .iter()
         .map(|key| {
@@ -94,30 +96,31 @@ pub async fn rotate(idp: &Idp, tenant: &TenantId) -> Result<Rotation, ServerErro
     Ok(Rotation { signing_kid: next.kid.clone(), next_kid: new.kid })
 }
 
-/// The key that signs now. Read for each request, so that a rotation on another node is seen.
-pub(crate) async fn current(idp: &Idp, tenant: &TenantId) -> Result<SigningKey, ServerError> {
-    let keys = idp.storage.begin_read(tenant).await?.signing_keys().await?;
-    signs(&keys)
-        .cloned()
-        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no signing key")))
+/// The key that signs now: its `kid`, and itself.
+pub(crate) async fn current(idp: &Idp, tenant: &Tenant) -> Result<(String, Arc<RsaKeyPair>), ServerError> {
+    let keys = idp.settings.signing_keys(tenant).await?;
+    let key = signs(&keys)
+        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {} has no signing key", tenant.id)))?;
+    let pair = idp.vault.signing_key(&vault_context(&tenant.id, &key.kid), &key.sealed_private_key)?;
+    Ok((key.kid.clone(), pair))
 }
 
 /// The keys with which tokens are verified now.
 pub(crate) async fn published(
     idp: &Idp,
-    tenant: &TenantId,
+    tenant: &Tenant,
     now: Timestamp,
 ) -> Result<Vec<SigningKey>, ServerError> {
-    let mut keys = idp.storage.begin_read(tenant).await?.signing_keys().await?;
-    keys.retain(|key| match key.state {
+    let keys = idp.settings.signing_keys(tenant).await?;
+    let is_published = |key: &&SigningKey| match key.state {
         SigningKeyState::Next | SigningKeyState::Current => true,
         SigningKeyState::Previous { published_until } => now < published_until,
-    });
-    Ok(keys)
+    };
+    Ok(keys.iter().filter(is_published).cloned().collect())
 }
 
 /// Where the private key is stored, for the vault.
-pub(crate) fn vault_context(tenant: &TenantId, kid: &str) -> String {
+fn vault_context(tenant: &TenantId, kid: &str) -> String {
     format!("{tenant}/signing_keys/{kid}")
 }
 

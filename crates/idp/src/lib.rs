@@ -4,6 +4,7 @@
 //! transaction is open while an Action, a password hash or a request to elsewhere runs.
 
 pub mod authorize;
+pub mod backchannel_logout;
 mod complete;
 mod context;
 mod credential;
@@ -25,6 +26,7 @@ mod public_key;
 mod rate_limit;
 mod revocation;
 pub mod revoke;
+mod settings;
 pub mod token;
 mod tokens;
 mod transfer;
@@ -38,4 +40,5 @@ pub use credential::hash_credential;
 pub use error::{IdpError, PageError, ServerError};
 pub use password::{PasswordPlace, PasswordQueue};
 pub use revocation::Ended;
+pub use settings::Settings;
 pub use vault::Vault;

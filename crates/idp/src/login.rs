@@ -1,5 +1,7 @@
 //! The login page: user name and password, for a login that `/authorize` began in this browser.
 
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use model::{Client, Connection, LogType, PendingAuthorization, Timestamp, User};
 use oauth::ErrorCode;
@@ -189,13 +191,13 @@ async fn client_and_connection(
     idp: &Idp,
     ctx: &RequestContext,
     pending: &PendingAuthorization,
-) -> Result<(Client, Connection), PageError> {
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let client = tx
-        .client(&pending.request.client_id)
+) -> Result<(Arc<Client>, Connection), PageError> {
+    let client = idp
+        .settings
+        .client(&ctx.tenant, &pending.request.client_id)
         .await?
         .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))?;
-    let connections = tx.connections().await?;
+    let connections = idp.storage.begin_read(&ctx.tenant.id).await?.connections().await?;
     let connection = connections
         .into_iter()
         .find(|known| known.strategy == "auth0" && known.enabled_clients.contains(&client.client_id))

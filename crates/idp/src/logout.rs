@@ -1,5 +1,7 @@
 //! Logout: the dialect's `/v2/logout`, and OpenID Connect RP-Initiated Logout.
 
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use model::{Client, ClientId, LogType, Session};
 use oauth::{ErrorCode, Parameters};
@@ -57,7 +59,7 @@ pub async fn v2_logout(
         Some(id) => Some(client(idp, ctx, &ClientId::new(id)).await?),
         None => None,
     };
-    let registered = registered(ctx, client.as_ref());
+    let registered = registered(ctx, client.as_deref());
     let location = match input.parameters.get("returnTo") {
         Some(return_to) if registered.iter().any(|known| same_but_query(known, return_to)) => {
             Some(return_to.to_owned())
@@ -67,7 +69,7 @@ pub async fn v2_logout(
         None => None,
     };
     let session = live_session(idp, ctx, input.session_cookie, idp.now()).await?;
-    end(idp, ctx, client.as_ref(), session).await?;
+    end(idp, ctx, client.as_deref(), session).await?;
     Ok(done(location.map(|location| oauth::redirect_with(&location, &[]))))
 }
 
@@ -107,7 +109,7 @@ pub async fn oidc_logout(
         None => None,
     };
     let location = match parameters.get("post_logout_redirect_uri") {
-        Some(uri) if registered(ctx, client.as_ref()).iter().any(|known| known == uri) => {
+        Some(uri) if registered(ctx, client.as_deref()).iter().any(|known| known == uri) => {
             let state = parameters.get("state").map(|state| ("state", state));
             Some(oauth::redirect_with(uri, state.as_slice()))
         }
@@ -128,7 +130,7 @@ pub async fn oidc_logout(
             }
         }
     }
-    end(idp, ctx, client.as_ref(), session).await?;
+    end(idp, ctx, client.as_deref(), session).await?;
     Ok(done(location))
 }
 
@@ -136,8 +138,8 @@ fn bad(description: &str) -> PageError {
     PageError::oauth(ErrorCode::InvalidRequest, description)
 }
 
-async fn client(idp: &Idp, ctx: &RequestContext, id: &ClientId) -> Result<Client, PageError> {
-    let client = idp.storage.begin_read(&ctx.tenant.id).await?.client(id).await?;
+async fn client(idp: &Idp, ctx: &RequestContext, id: &ClientId) -> Result<Arc<Client>, PageError> {
+    let client = idp.settings.client(&ctx.tenant, id).await?;
     client.ok_or_else(|| bad("Unknown client."))
 }
 

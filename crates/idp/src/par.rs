@@ -90,7 +90,7 @@ pub async fn push(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result<
     let now = idp.now();
     let handle = random_token(&*idp.random, CREDENTIAL_LENGTH);
     let request = PushedAuthorizationRequest {
-        client_id: client.client_id,
+        client_id: client.client_id.clone(),
         parameters: kept,
         created_at: now,
         expires_at: now.plus_secs(LIFETIME_SECS),

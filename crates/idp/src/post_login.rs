@@ -31,15 +31,15 @@ pub(crate) async fn run(
     ctx: &RequestContext,
     source: &EventSource<'_>,
 ) -> Result<Outcome, ServerError> {
-    let bindings = idp.storage.begin_read(&ctx.tenant.id).await?.bindings().await?;
+    let bindings = idp.settings.bindings(&ctx.tenant).await?;
     let mut outcome = Outcome::default();
     if bindings.is_empty() {
         return Ok(outcome);
     }
     let event = post_login_event(source);
     let mut limits = idp.limits;
-    for binding in bindings {
-        let secrets = secrets(idp, ctx, &binding)?;
+    for binding in bindings.iter() {
+        let secrets = secrets(idp, ctx, binding)?;
         let mut event = event.clone();
         event["secrets"] = json!(secrets);
         let now = idp.now();
@@ -48,13 +48,13 @@ pub(crate) async fn run(
         let run = ActionRun { digest: binding.digest.clone(), event, secrets, now, seed, limits };
         let report = idp.actions.run(run).await;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
-        outcome.executions.push(execution(&binding, &report, now)?);
+        outcome.executions.push(execution(binding, &report, now)?);
         match report.error {
             None => outcome.decision.fold(&binding.name, &report.commands),
             Some(error) => {
                 tracing::warn!(action = %binding.name, version = binding.version, blame = ?error.blame(), %error, "Action failed");
                 outcome.decision = Decision { denied: Some(external_reason(&error)), ..Decision::default() };
-                outcome.failure = Some((binding.name, error));
+                outcome.failure = Some((binding.name.clone(), error));
             }
         }
         if outcome.decision.denied.is_some() {
@@ -79,10 +79,12 @@ pub(crate) async fn run_for_refresh(
     requested_scope: &[String],
     body: &Map<String, Value>,
 ) -> Result<Outcome, ServerError> {
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let connection = tx.connection(&user.connection_id).await?.ok_or_else(|| no_connection(&user.user_id))?;
-    let roles = tx.roles_of(&user.user_id).await?;
-    drop(tx);
+    if idp.settings.bindings(&ctx.tenant).await?.is_empty() {
+        return Ok(Outcome::default());
+    }
+    let connection = idp.settings.connection(&ctx.tenant, &user.connection_id).await?;
+    let connection = connection.ok_or_else(|| no_connection(&user.user_id))?;
+    let roles = idp.storage.begin_read(&ctx.tenant.id).await?.roles_of(&user.user_id).await?;
     run(
         idp,
         ctx,

@@ -8,7 +8,7 @@
 //! Session transfer tokens, codes and opaque access tokens need no entry: each asks for what it came from when it is
 //! used. So does an access token in JWT form that a back end introspects; any other one ends by expiry alone.
 
-use model::{ClientId, RefreshTokenId, SessionId, Timestamp, UserId};
+use model::{ClientId, LogoutInitiator, RefreshTokenId, SessionId, Timestamp, UserId};
 use storage::{RefreshTokens, Sessions, StorageError, TenantTx};
 
 /// What happened. A refresh token is one with all its rotations.
@@ -64,6 +64,8 @@ pub(crate) enum Event<'a> {
 pub(crate) struct Invalidated<'a> {
     pub sessions: Option<Sessions<'a>>,
     pub refresh_tokens: Option<RefreshTokens<'a>>,
+    /// Why, for the clients of the sessions: those that are named, and those that were made from the refresh tokens.
+    pub initiator: LogoutInitiator,
 }
 
 /// How much an event ended that was alive, or had only expired. Descendants are not counted.
@@ -124,12 +126,29 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
             (Some(Sessions::OfUser(user)), Some(RefreshTokens::OfUser(user)))
         }
     };
-    Invalidated { sessions, refresh_tokens }
+    let initiator = match event {
+        Event::Logout(_) => LogoutInitiator::RpLogout,
+        Event::PasswordChanged(_) => LogoutInitiator::PasswordChanged,
+        Event::AccountDeleted(_) => LogoutInitiator::AccountDeleted,
+        Event::GlobalTokenRevocation(_) => LogoutInitiator::IdpLogout,
+        Event::RefreshTokenRevoked(_)
+        | Event::OnlineTokenRevoked(_)
+        | Event::RotationTurnedOn(..)
+        | Event::GrantRevoked(..)
+        | Event::ClientTokensRevoked(..)
+        | Event::UserTokensRevoked(_)
+        | Event::SessionDeleted(_)
+        | Event::SessionRevoked { .. }
+        | Event::UserSessionsDeleted(_)
+        | Event::AccessRevoked { .. }
+        | Event::SessionReplaced(_) => LogoutInitiator::SessionRevoked,
+    };
+    Invalidated { sessions, refresh_tokens, initiator }
 }
 
 /// Ends what the event invalidates, in the caller's transaction: one statement for its sessions, one for its refresh
-/// tokens, however many there are. Sessions come first: who issues a refresh token in a session holds that session's
-/// row, so the second statement sees the token.
+/// tokens, however many there are, and after each one that queues the back-channel logouts. Sessions come first: who
+/// issues a refresh token in a session holds that session's row, so the statement for refresh tokens sees the token.
 pub(crate) async fn apply(
     tx: &mut TenantTx,
     event: Event<'_>,
@@ -138,10 +157,10 @@ pub(crate) async fn apply(
     let invalidated = invalidated_by(event);
     let mut ended = Ended::default();
     if let Some(which) = invalidated.sessions {
-        ended.sessions = tx.revoke_sessions(which, now).await?;
+        ended.sessions = tx.revoke_sessions(which, invalidated.initiator, now).await?;
     }
     if let Some(which) = invalidated.refresh_tokens {
-        ended.refresh_tokens = tx.revoke_refresh_tokens(which, now).await?;
+        ended.refresh_tokens = tx.revoke_refresh_tokens(which, invalidated.initiator, now).await?;
     }
     Ok(ended)
 }

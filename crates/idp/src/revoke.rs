@@ -22,7 +22,7 @@ pub async fn revoke(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Resul
     let hash = hash_credential(input.parameters.require("token")?);
     let now = idp.now();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    let Some(found) = tx.refresh_token_by_secret(&hash).await? else { return Ok(()) };
+    let Some(found) = tx.refresh_token_use(&hash, now).await? else { return Ok(()) };
     if found.token.client_id != client.client_id {
         return Err(IdpError::oauth(ErrorCode::InvalidRequest, "The token was not issued to this client"));
     }

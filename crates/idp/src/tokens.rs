@@ -1,6 +1,9 @@
 //! Making the tokens that clients get: RS256 JWTs (RFC 7519, OIDC Core §2, RFC 9068) and opaque handles for `/userinfo`.
 
+mod logout;
 mod verify;
+
+use std::sync::Arc;
 
 use action_api::{check_claim_name, scope_of_profile_claim};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -9,17 +12,18 @@ use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{
-    Client, ClientId, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Timestamp, TokenDialect,
-    User, random_token,
+    Client, ClientId, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Tenant, Timestamp,
+    TokenDialect, User, random_token,
 };
 use oauth::ErrorCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use storage::TenantTx;
 
+pub(crate) use logout::logout_token;
 pub(crate) use verify::{is_jwt, origin_lives, verify_access_token, verify_id_token_hint};
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys};
 
 /// Lifetime of an access token for `/userinfo` only.
@@ -39,6 +43,9 @@ enum TokenType {
     /// RFC 9068 §2.1.
     #[serde(rename = "at+jwt")]
     AccessToken,
+    /// OpenID Connect Back-Channel Logout §2.4. It is for clients: no reader here takes one.
+    #[serde(rename = "logout+jwt", skip_deserializing)]
+    Logout,
 }
 
 /// What a user's login or refresh entitles a client to.
@@ -96,11 +103,8 @@ pub(crate) async fn issue(
             (random_token(&*idp.random, CREDENTIAL_LENGTH), jkt, OPAQUE_LIFETIME_SECS, true)
         }
         Some(audience) => {
-            let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-            let api = resource_server(&mut tx, audience).await?;
-            let is_introspected = tx.has_introspecting_client(audience).await?;
-            drop(tx);
-            let jkt = dpop::binding(grant.client, Some(&api), grant.jkt)?;
+            let api = api(idp, ctx, audience).await?;
+            let jkt = dpop::binding(grant.client, Some(&api.server), grant.jkt)?;
             let holder = Holder {
                 client: grant.client,
                 subject: grant.user.user_id.as_str(),
@@ -108,11 +112,11 @@ pub(crate) async fn issue(
                 gty: grant.gty,
                 scope: grant.scope,
                 jkt,
-                is_stored: is_introspected,
+                is_stored: api.is_introspected,
             };
             let custom = custom_claims(grant.access_token_claims, grant.scope);
-            let token = jwt_access_token(idp, ctx, &api, &holder, custom, now).await?;
-            (token, jkt, api.token_lifetime_secs, is_introspected)
+            let token = jwt_access_token(idp, ctx, &api.server, &holder, custom, now).await?;
+            (token, jkt, api.server.token_lifetime_secs, api.is_introspected)
         }
     };
     let stored = is_stored.then(|| {
@@ -160,7 +164,7 @@ pub(crate) async fn id_token(
     if let Some(access_token) = access_token {
         set("at_hash", json!(half_hash(access_token)));
     }
-    Ok(Some(sign(idp, ctx, TokenType::Jwt, &claims).await?))
+    Ok(Some(sign(idp, &ctx.tenant, TokenType::Jwt, &claims).await?))
 }
 
 /// The access token of a client for itself (RFC 6749 §4.4), with its type: its `sub` can be no user's.
@@ -199,8 +203,9 @@ pub(crate) fn machine_subject(client: &ClientId) -> String {
 ///
 /// # Errors
 /// `access_denied` when there is none.
-pub(crate) async fn resource_server(tx: &mut TenantTx, audience: &str) -> Result<ResourceServer, IdpError> {
-    tx.resource_server(audience)
+pub(crate) async fn api(idp: &Idp, ctx: &RequestContext, audience: &str) -> Result<Arc<Api>, IdpError> {
+    idp.settings
+        .api(&ctx.tenant, audience)
         .await?
         .ok_or_else(|| IdpError::oauth(ErrorCode::AccessDenied, format!("Service not found: {audience}")))
 }
@@ -306,7 +311,7 @@ async fn jwt_access_token(
             TokenType::AccessToken
         }
     };
-    sign(idp, ctx, typ, &claims).await
+    sign(idp, &ctx.tenant, typ, &claims).await
 }
 
 fn stored_access_token(grant: &Grant<'_>, jkt: Option<&str>, expires_at: Timestamp) -> StoredAccessToken {
@@ -327,14 +332,12 @@ fn stored_access_token(grant: &Grant<'_>, jkt: Option<&str>, expires_at: Timesta
 
 async fn sign(
     idp: &Idp,
-    ctx: &RequestContext,
+    tenant: &Tenant,
     typ: TokenType,
     claims: &Map<String, Value>,
 ) -> Result<String, IdpError> {
-    let key = keys::current(idp, &ctx.tenant.id).await?;
-    let private =
-        idp.vault.signing_key(&keys::vault_context(&ctx.tenant.id, &key.kid), &key.sealed_private_key)?;
-    let header = json!({ "alg": "RS256", "kid": key.kid, "typ": typ }).to_string();
+    let (kid, private) = keys::current(idp, tenant).await?;
+    let header = json!({ "alg": "RS256", "kid": kid, "typ": typ }).to_string();
     let payload =
         serde_json::to_vec(claims).map_err(|error| ServerError::Crypto(format!("claims: {error}")))?;
     let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));

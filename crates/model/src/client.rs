@@ -55,6 +55,112 @@ pub struct Client {
     /// The API that this client is the back end of: it may introspect the API's access tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_server_identifier: Option<String>,
+    /// Where and when it is told that sessions have ended; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc_logout: Option<OidcLogout>,
+}
+
+/// `oidc_logout` of a client: OpenID Connect Back-Channel Logout (`reference/native-to-web.md` section 3.5).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OidcLogout {
+    /// Where logout tokens are sent: one URL at most.
+    #[serde(deserialize_with = "null_is_empty")]
+    pub backchannel_logout_urls: Vec<String>,
+    /// Which ends of a session are told; absent: logouts by an application or an identity provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_initiators: Option<BackchannelLogoutInitiators>,
+}
+
+impl OidcLogout {
+    /// The ends of a session that the client is told of.
+    #[must_use]
+    pub fn initiators(&self) -> &[LogoutInitiator] {
+        match &self.backchannel_logout_initiators {
+            _ if self.backchannel_logout_urls.is_empty() => &[],
+            None => &LogoutInitiator::REQUIRED,
+            Some(BackchannelLogoutInitiators { mode: InitiatorMode::All, .. }) => &LogoutInitiator::ALL,
+            Some(custom) => &custom.selected_initiators,
+        }
+    }
+}
+
+/// `oidc_logout.backchannel_logout_initiators`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackchannelLogoutInitiators {
+    /// All, or those that are selected.
+    pub mode: InitiatorMode,
+    /// Counts when the mode is `custom`; [`LogoutInitiator::REQUIRED`] are among them.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub selected_initiators: Vec<LogoutInitiator>,
+}
+
+/// Which ends of a session a client is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitiatorMode {
+    /// Those that are selected.
+    Custom,
+    /// All, those of later versions included.
+    All,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogoutInitiator {
+    /// The user logged out, by a client.
+    RpLogout,
+    /// The identity provider called for the end of everything of the user.
+    IdpLogout,
+    /// The user has a new password.
+    PasswordChanged,
+    /// It reached its absolute or idle end.
+    SessionExpired,
+    /// It was revoked: by an administrator, by an Action, with the refresh token that it was made from, or because
+    /// somebody else is in the browser.
+    SessionRevoked,
+    /// The user is gone.
+    AccountDeleted,
+    /// The user has another e-mail address. Nothing changes it in this version.
+    EmailIdentifierChanged,
+    /// The user's phone is no longer a second factor. There is none in this version.
+    MfaPhoneUnenrolled,
+    /// The user was blocked. Nothing does so in this version.
+    AccountDeactivated,
+}
+
+impl LogoutInitiator {
+    /// Those that every client with a URL is told of.
+    pub const REQUIRED: [Self; 2] = [Self::RpLogout, Self::IdpLogout];
+    /// All.
+    pub const ALL: [Self; 9] = [
+        Self::RpLogout,
+        Self::IdpLogout,
+        Self::PasswordChanged,
+        Self::SessionExpired,
+        Self::SessionRevoked,
+        Self::AccountDeleted,
+        Self::EmailIdentifierChanged,
+        Self::MfaPhoneUnenrolled,
+        Self::AccountDeactivated,
+    ];
+
+    /// As the Management API writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RpLogout => "rp-logout",
+            Self::IdpLogout => "idp-logout",
+            Self::PasswordChanged => "password-changed",
+            Self::SessionExpired => "session-expired",
+            Self::SessionRevoked => "session-revoked",
+            Self::AccountDeleted => "account-deleted",
+            Self::EmailIdentifierChanged => "email-identifier-changed",
+            Self::MfaPhoneUnenrolled => "mfa-phone-unenrolled",
+            Self::AccountDeactivated => "account-deactivated",
+        }
+    }
 }
 
 /// `jwt_configuration` of a client.

@@ -3,6 +3,7 @@
 
 mod action;
 mod authorization;
+mod backchannel_logout;
 mod client;
 mod clock;
 mod id;
@@ -18,11 +19,13 @@ pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,
     PushedAuthorizationRequest, RequestOrigin,
 };
+pub use backchannel_logout::BackchannelLogout;
 pub use client::{
-    AppType, AssertionAlgorithm, Client, ClientAuthenticationMethods, ClientGrant, DeviceBinding,
-    ExpirationType, JwtConfiguration, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
-    PublicKeyCredential, RefreshTokenPolicy, RefreshTokenSettings, RequiredFor, ResourceServer, RotationType,
-    SessionTransfer, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
+    AppType, AssertionAlgorithm, BackchannelLogoutInitiators, Client, ClientAuthenticationMethods,
+    ClientGrant, DeviceBinding, ExpirationType, InitiatorMode, JwtConfiguration, LogoutInitiator, OidcLogout,
+    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, RefreshTokenPolicy,
+    RefreshTokenSettings, RequiredFor, ResourceServer, RotationType, SessionTransfer, TokenDialect,
+    TokenEndpointAuthMethod, TransferMethod,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use id::{

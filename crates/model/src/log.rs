@@ -50,6 +50,8 @@ pub enum LogType {
     Warning,
     ActionExecutionFailed,
     LimitReached,
+    BackchannelLogoutSucceeded,
+    BackchannelLogoutFailed,
 }
 
 impl LogType {
@@ -82,6 +84,8 @@ impl LogType {
             Self::Warning => "w",
             Self::ActionExecutionFailed => "actions_execution_failed",
             Self::LimitReached => "limit_wc",
+            Self::BackchannelLogoutSucceeded => "oidc_backchannel_logout_succeeded",
+            Self::BackchannelLogoutFailed => "oidc_backchannel_logout_failed",
         }
     }
 }

@@ -19,6 +19,9 @@ pub struct Tenant {
     pub flags: TenantFlags,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Another one after each change of what its people set up: of itself, its clients, APIs, connections, signing keys
+    /// and Actions. The database counts.
+    pub settings_version: i64,
 }
 
 /// What is on or off in a tenant, by the names of the Management API, where they stand in different places.

@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-/// The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3, RFC 9449 §5.1). All of it is true: what is not listed is refused.
+/// The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3, RFC 9449 §5.1, OpenID Connect Back-Channel Logout
+/// §2.1). All of it is true: what is not listed is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the two specifications")]
+#[expect(missing_docs, reason = "the fields are those of the specifications")]
 pub struct Metadata {
     pub issuer: String,
     pub authorization_endpoint: String,
@@ -33,6 +34,8 @@ pub struct Metadata {
     pub claim_types_supported: Vec<String>,
     pub claims_supported: Vec<String>,
     pub authorization_response_iss_parameter_supported: bool,
+    pub backchannel_logout_supported: bool,
+    pub backchannel_logout_session_supported: bool,
     pub claims_parameter_supported: bool,
     pub request_parameter_supported: bool,
     pub request_uri_parameter_supported: bool,
@@ -116,6 +119,8 @@ pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
             "phone_number_verified",
         ]),
         authorization_response_iss_parameter_supported: true,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         claims_parameter_supported: false,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use action_api::Limits;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
+use postern::housekeeping;
 use serde::{Deserialize, Serialize};
 
 /// The defaults, as an operator would write them.
@@ -25,6 +27,8 @@ pub struct Config {
     pub encryption: Encryption,
     pub actions: Actions,
     pub network: Network,
+    pub housekeeping: Housekeeping,
+    pub outgoing: Outgoing,
 }
 
 /// `[server]`
@@ -39,7 +43,7 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     #[serde(default)]
-    pub trusted_proxies: Vec<Proxy>,
+    pub trusted_proxies: Vec<AddressRange>,
 }
 
 /// What browsers speak.
@@ -63,9 +67,9 @@ impl Scheme {
 /// An address, or a network as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Proxy(pub IpNet);
+pub struct AddressRange(pub IpNet);
 
-impl TryFrom<String> for Proxy {
+impl TryFrom<String> for AddressRange {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -163,6 +167,35 @@ impl Actions {
 #[serde(deny_unknown_fields)]
 pub struct Network {
     pub asn_database: Option<PathBuf>,
+}
+
+/// `[housekeeping]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Housekeeping {
+    pub interval_secs: u64,
+    pub batch_rows: u32,
+    pub pause_ms: u64,
+    pub log_days: u32,
+}
+
+impl Housekeeping {
+    /// How it is done.
+    pub fn settings(&self) -> housekeeping::Settings {
+        housekeeping::Settings {
+            interval: Duration::from_secs(self.interval_secs),
+            batch_rows: self.batch_rows,
+            pause: Duration::from_millis(self.pause_ms),
+            log_secs: i64::from(self.log_days) * 24 * 3600,
+        }
+    }
+}
+
+/// `[outgoing]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    pub allowed_networks: Vec<AddressRange>,
 }
 
 /// What is wrong with the configuration.
@@ -277,6 +310,15 @@ impl Config {
                 return contradiction(format!("actions.{key} is 0: no Action could ever run"));
             }
         }
+        for (key, value) in [
+            ("interval_secs", self.housekeeping.interval_secs),
+            ("batch_rows", self.housekeeping.batch_rows.into()),
+            ("log_days", self.housekeeping.log_days.into()),
+        ] {
+            if value == 0 {
+                return contradiction(format!("housekeeping.{key} must be at least 1"));
+            }
+        }
         Ok(())
     }
 }
@@ -337,6 +379,7 @@ mod tests {
     #[test]
     fn a_limit_of_zero_is_refused() {
         assert!(error("[actions]\nfuel = 0").contains("actions.fuel"));
+        assert!(error("[housekeeping]\nbatch_rows = 0").contains("housekeeping.batch_rows"));
     }
 
     #[test]

@@ -1,3 +1,6 @@
-//! What the program runs Actions with, for others to run them in the same way: the end-to-end tests do.
+//! What the program runs Actions and sends requests with, and its housekeeping, for others to do so in the same way: the
+//! end-to-end tests do.
 
 pub mod executor;
+pub mod housekeeping;
+pub mod outgoing;

@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod config;
+mod delivery;
 mod encryption;
 mod exit_code;
 mod network;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use action_runtime::{Runtime, RuntimeConfig};
-use idp::{Idp, NetworkData, NoNetworkData, PasswordQueue, Vault};
+use idp::{Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault};
 use model::{SystemClock, SystemRandom, TenantId};
 use postern::executor::SandboxExecutor;
 use storage::{SchemaState, Storage};
@@ -126,6 +126,7 @@ pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<
         Duration::from_millis(config.actions.queue_ms),
     );
     let idp = Idp {
+        settings: Settings::new(storage.clone()),
         storage,
         clock: Arc::new(SystemClock),
         random,

@@ -1,6 +1,6 @@
 //! Clients, the APIs that they call, and what they may have there.
 
-use model::{Client, ClientGrant, ClientId, ResourceServer};
+use model::{Client, ClientGrant, ClientId, OidcLogout, ResourceServer};
 
 use crate::row::to_json;
 use crate::{StorageError, TenantTx};
@@ -25,15 +25,18 @@ impl TenantTx {
             client.session_transfer.as_ref().is_none_or(|settings| settings.enforce_cascade_revocation);
         let query = self
             .sql(
-                "INSERT INTO clients (tenant_id, id, data, cascades, resource_server_identifier)
-                 VALUES ($1, $2, $3, $4, $5)
+                "INSERT INTO clients (tenant_id, id, data, cascades, resource_server_identifier,
+                     backchannel_logout_initiators)
+                 VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data, cascades = excluded.cascades,
-                     resource_server_identifier = excluded.resource_server_identifier",
+                     resource_server_identifier = excluded.resource_server_identifier,
+                     backchannel_logout_initiators = excluded.backchannel_logout_initiators",
             )
             .bind(client.client_id.as_str())
             .bind(to_json(client)?)
             .bind(i64::from(cascades))
-            .bind(client.resource_server_identifier.clone());
+            .bind(client.resource_server_identifier.clone())
+            .bind(client.oidc_logout.as_ref().and_then(initiators));
         self.run(query).await.map(drop)
     }
 
@@ -101,4 +104,10 @@ impl TenantTx {
             .bind(to_json(&grant.scope)?);
         self.run(query).await.map(drop)
     }
+}
+
+/// With a space around each, so that one is found by `LIKE`.
+fn initiators(settings: &OidcLogout) -> Option<String> {
+    let names: Vec<_> = settings.initiators().iter().map(|initiator| initiator.as_str()).collect();
+    (!names.is_empty()).then(|| format!(" {} ", names.join(" ")))
 }

@@ -1,9 +1,86 @@
 //! Authorization codes, by their hash.
 
-use model::{AuthorizationCode, ClientId, RefreshTokenId, SessionId, Timestamp, UserId};
+use model::{
+    AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, TenantId, Timestamp,
+    User, UserId,
+};
 
-use crate::row::to_json;
-use crate::{StorageError, TenantTx};
+use crate::row::{Record, to_json};
+use crate::sessions::cookie_mode;
+use crate::users::{user_columns, user_if_any};
+use crate::{Storage, StorageError, TenantTx};
+
+/// An authorization code, as its exchange finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeUse {
+    /// The code.
+    pub code: AuthorizationCode,
+    /// When it was spent.
+    pub used_at: Option<Timestamp>,
+    /// Its session, when that is the user's and alive.
+    pub session: Option<CodeSession>,
+    /// Its user.
+    pub user: Option<User>,
+}
+
+/// What the exchange of a code needs of the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeSession {
+    /// The connection that logged in.
+    pub connection_id: ConnectionId,
+    /// The refresh token that the session was handed over from.
+    pub parent_refresh_token: Option<RefreshTokenId>,
+    /// How its cookie lives.
+    pub cookie_mode: CookieMode,
+}
+
+macro_rules! columns {
+    () => {
+        "c.hash, c.client_id, c.user_id, c.session_id, c.request, c.auth_time, c.id_token_claims,
+         c.access_token_claims, c.created_at, c.expires_at, c.used_at, c.issued_refresh_token"
+    };
+}
+
+pub(crate) const CODE_USE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", s.connection_id AS s_connection_id, s.parent_refresh_token AS s_parent_refresh_token,
+         s.cookie_mode AS s_cookie_mode, ",
+    user_columns!(),
+    " FROM codes c
+      LEFT JOIN sessions s ON s.tenant_id = c.tenant_id AND s.id = c.session_id AND s.user_id = c.user_id
+          AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.idle_expires_at > $3
+          AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
+              AND p.id = s.parent_refresh_token AND p.cascaded_at IS NOT NULL)
+      LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
+      WHERE c.tenant_id = $1 AND c.hash = $2"
+);
+
+impl Storage {
+    /// The code with what its exchange rests on, in one statement. Spent codes are found, so that a replay is known as
+    /// one.
+    pub async fn code_use(
+        &self,
+        tenant: &TenantId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<CodeUse>, StorageError> {
+        let query =
+            || sqlx::query(CODE_USE).bind(tenant.as_str().to_owned()).bind(hash.to_owned()).bind(now.as_ms());
+        let Some(row) = self.read(query).await?.into_iter().next() else { return Ok(None) };
+        let row = Record { table: "codes", id_column: "hash", row };
+        let session = match row.opt_text("s_connection_id")? {
+            None => None,
+            Some(connection) => Some(CodeSession {
+                connection_id: ConnectionId::new(connection),
+                parent_refresh_token: row.opt_text("s_parent_refresh_token")?.map(RefreshTokenId::new),
+                cookie_mode: cookie_mode(&row, "s_cookie_mode")?,
+            }),
+        };
+        let (code, used_at) = code(&row)?;
+        Ok(Some(CodeUse { code, used_at, session, user: user_if_any(&row)? }))
+    }
+}
 
 impl TenantTx {
     /// Stores a new code.
@@ -34,60 +111,45 @@ impl TenantTx {
         hash: &str,
     ) -> Result<Option<(AuthorizationCode, Option<Timestamp>)>, StorageError> {
         let query = self
-            .sql(
-                "SELECT hash, client_id, user_id, session_id, request, auth_time, id_token_claims,
-                     access_token_claims, created_at, expires_at, used_at, issued_refresh_token
-                 FROM codes WHERE tenant_id = $1 AND hash = $2",
-            )
+            .sql(concat!("SELECT ", columns!(), " FROM codes c WHERE c.tenant_id = $1 AND c.hash = $2"))
             .bind(hash);
-        let Some(row) = self.row("codes", "hash", query).await? else { return Ok(None) };
-        let code = AuthorizationCode {
-            client_id: ClientId::new(row.text("client_id")?),
-            user_id: UserId::new(row.text("user_id")?),
-            session_id: SessionId::new(row.text("session_id")?),
-            request: row.json("request")?,
-            auth_time: row.time("auth_time")?,
-            id_token_claims: row.json("id_token_claims")?,
-            access_token_claims: row.json("access_token_claims")?,
-            created_at: row.time("created_at")?,
-            expires_at: row.time("expires_at")?,
-            issued_refresh_token: row.opt_text("issued_refresh_token")?.map(RefreshTokenId::new),
-        };
-        Ok(Some((code, row.opt_time("used_at")?)))
+        self.row("codes", "hash", query).await?.as_ref().map(code).transpose()
     }
 
-    /// Spends the code: `true` for one caller. Does not look at its expiry, so that `false` always means a replay.
-    pub async fn spend_code(&mut self, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
+    /// Spends the code: `true` for one caller. Does not look at its expiry, so that `false` always means a replay. What
+    /// the exchange issued is noted with it: the refresh token, and the hash of an access token that is stored.
+    pub async fn spend_code(
+        &mut self,
+        hash: &str,
+        refresh_token: Option<&RefreshTokenId>,
+        access_token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
         let query = self
-            .sql("UPDATE codes SET used_at = $3 WHERE tenant_id = $1 AND hash = $2 AND used_at IS NULL")
+            .sql(
+                "UPDATE codes SET used_at = $3, issued_refresh_token = $4, issued_access_token = $5
+                 WHERE tenant_id = $1 AND hash = $2 AND used_at IS NULL",
+            )
             .bind(hash)
-            .bind(now.as_ms());
+            .bind(now.as_ms())
+            .bind(refresh_token.map(|id| id.as_str().to_owned()))
+            .bind(access_token.map(str::to_owned));
         Ok(self.run(query).await? > 0)
     }
+}
 
-    /// Notes the refresh token that the code's exchange issued.
-    pub async fn set_code_refresh_token(
-        &mut self,
-        hash: &str,
-        id: &RefreshTokenId,
-    ) -> Result<(), StorageError> {
-        let query = self
-            .sql("UPDATE codes SET issued_refresh_token = $3 WHERE tenant_id = $1 AND hash = $2")
-            .bind(hash)
-            .bind(id.as_str());
-        self.run(query).await.map(drop)
-    }
-
-    /// Notes the hash of the opaque access token that the code's exchange issued.
-    pub async fn set_code_access_token(
-        &mut self,
-        hash: &str,
-        access_token: &str,
-    ) -> Result<(), StorageError> {
-        let query = self
-            .sql("UPDATE codes SET issued_access_token = $3 WHERE tenant_id = $1 AND hash = $2")
-            .bind(hash)
-            .bind(access_token);
-        self.run(query).await.map(drop)
-    }
+fn code(row: &Record) -> Result<(AuthorizationCode, Option<Timestamp>), StorageError> {
+    let code = AuthorizationCode {
+        client_id: ClientId::new(row.text("client_id")?),
+        user_id: UserId::new(row.text("user_id")?),
+        session_id: SessionId::new(row.text("session_id")?),
+        request: row.json("request")?,
+        auth_time: row.time("auth_time")?,
+        id_token_claims: row.json("id_token_claims")?,
+        access_token_claims: row.json("access_token_claims")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+        issued_refresh_token: row.opt_text("issued_refresh_token")?.map(RefreshTokenId::new),
+    };
+    Ok((code, row.opt_time("used_at")?))
 }

@@ -1,19 +1,12 @@
-//! The database: where it is, its schema, and transactions within one tenant.
+//! The database: where it is, and transactions within one tenant.
 
-use model::{TenantId, Timestamp, UserId};
+use model::{TenantId, UserId};
 use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::migrate::Migrator;
 use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Transaction};
 
 use crate::row::Record;
 use crate::{StorageError, postgres, sqlite};
-
-static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
-
-/// How the description of a migration begins that programs of before it cannot work with. All others only add.
-const BREAKING: &str = "breaking";
 
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -32,35 +25,6 @@ pub enum DatabaseKind {
     Postgres,
 }
 
-/// What the database says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseInfo {
-    /// Which program it is.
-    pub kind: DatabaseKind,
-    /// Of which version.
-    pub version: String,
-    /// Its clock, when it is on another machine than ours may be.
-    pub clock: Option<Timestamp>,
-    /// The settings by which an answered request may be lost with the machine, as `name = value`.
-    pub not_durable: Vec<String>,
-}
-
-/// How the tables compare with this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SchemaState {
-    /// They are of this program's version.
-    Current,
-    /// `migrate` has work to do.
-    Behind {
-        /// So many migrations.
-        pending: usize,
-    },
-    /// A newer program has added to them: this one works as before.
-    Ahead,
-    /// A newer program has changed them: this one must not use them.
-    Incompatible,
-}
-
 impl Storage {
     /// Opens `sqlite:path/to/file.db` or `postgres://user:password@host/database`. A SQLite file that is not there is
     /// made, for its owner only. Tables are made by [`Storage::migrate`].
@@ -74,79 +38,10 @@ impl Storage {
         Ok(Self { reader, writer, kind: DatabaseKind::Sqlite })
     }
 
-    fn migrator(&self) -> &'static Migrator {
-        match self.kind {
-            DatabaseKind::Sqlite => &SQLITE,
-            DatabaseKind::Postgres => &POSTGRES,
-        }
-    }
-
-    /// Brings the tables up to date. Harmless when they are. Of several that do it at once, one does, the others wait.
-    pub async fn migrate(&self) -> Result<(), StorageError> {
-        Ok(self.migrator().run(&self.writer).await?)
-    }
-
-    /// Compares the tables with this program; changes nothing.
-    pub async fn check_schema(&self) -> Result<SchemaState, StorageError> {
-        let known: Vec<i64> = self.migrator().iter().map(|migration| migration.version).collect();
-        let table = match self.kind {
-            DatabaseKind::Sqlite => {
-                "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
-            }
-            DatabaseKind::Postgres => {
-                "SELECT COUNT(*) FROM information_schema.tables
-                 WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
-            }
-        };
-        let there: i64 = sqlx::query_scalar(table).fetch_one(&self.reader).await?;
-        let applied: Vec<(i64, String)> = if there == 0 {
-            Vec::new()
-        } else {
-            sqlx::query_as("SELECT version, description FROM _sqlx_migrations WHERE success")
-                .fetch_all(&self.reader)
-                .await?
-        };
-        let pending =
-            known.iter().filter(|version| !applied.iter().any(|(applied, _)| applied == *version)).count();
-        let mut newer = applied.iter().filter(|(version, _)| !known.contains(version));
-        let mut breaks = newer.clone().filter(|(_, description)| description.starts_with(BREAKING));
-        Ok(if breaks.next().is_some() {
-            SchemaState::Incompatible
-        } else if pending > 0 {
-            SchemaState::Behind { pending }
-        } else if newer.next().is_some() {
-            SchemaState::Ahead
-        } else {
-            SchemaState::Current
-        })
-    }
-
-    /// What the database says about itself.
-    pub async fn info(&self) -> Result<DatabaseInfo, StorageError> {
-        let kind = self.kind;
-        let (version, clock, not_durable) = match kind {
-            DatabaseKind::Sqlite => {
-                let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.reader).await?;
-                (version, None, Vec::new())
-            }
-            DatabaseKind::Postgres => {
-                let (version, clock): (String, i64) = sqlx::query_as(
-                    "SELECT current_setting('server_version'),
-                         CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
-                )
-                .fetch_one(&self.reader)
-                .await?;
-                let off = sqlx::query_scalar(
-                    "SELECT CAST(name || ' = ' || setting AS TEXT) FROM pg_settings
-                     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
-                     ORDER BY name",
-                )
-                .fetch_all(&self.reader)
-                .await?;
-                (version, Some(Timestamp::from_ms(clock)), off)
-            }
-        };
-        Ok(DatabaseInfo { kind, version, clock, not_durable })
+    /// Which program keeps the tables.
+    #[must_use]
+    pub fn kind(&self) -> DatabaseKind {
+        self.kind
     }
 
     /// Ends all connections, when their transactions have ended.

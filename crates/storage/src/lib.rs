@@ -1,16 +1,20 @@
 //! The database: one file for each aggregate. One set of statements, over sqlx's `Any` driver, for SQLite and
-//! PostgreSQL; what differs between them is in `migrations/`, `connect.rs`, `sqlite.rs` and `postgres.rs`.
+//! PostgreSQL; what differs between them is in `migrations/`, `connect.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
+//! `sqlite.rs` and `postgres.rs`.
 //!
 //! A [`TenantTx`] is a transaction with its tenant fixed: no method takes a tenant, every statement filters by it.
 //! What may be used once is spent by one conditional statement, never by a check and then a write.
 
 mod access_tokens;
 mod actions;
+mod backchannel_logouts;
 mod clients;
 mod codes;
 mod connect;
 mod device_codes;
 mod error;
+mod housekeeping;
+mod info;
 mod keys;
 mod logs;
 mod pending;
@@ -20,6 +24,7 @@ mod rate_limits;
 mod refresh_tokens;
 mod revocations;
 mod row;
+mod schema;
 mod session_transfer_tokens;
 mod sessions;
 mod spent_jwt_ids;
@@ -30,8 +35,12 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub use connect::{DatabaseInfo, DatabaseKind, SchemaState, Storage, TenantTx};
+pub use codes::{CodeSession, CodeUse};
+pub use connect::{DatabaseKind, Storage, TenantTx};
 pub use error::StorageError;
+pub use housekeeping::{Batch, Sweep};
+pub use info::{DatabaseInfo, Setting};
 pub use logs::StoredLog;
 pub use refresh_tokens::RefreshTokenUse;
 pub use revocations::{RefreshTokens, Sessions};
+pub use schema::{SchemaState, SchemaVersions};

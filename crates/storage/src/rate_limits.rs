@@ -4,15 +4,18 @@ use model::Timestamp;
 
 use crate::{StorageError, TenantTx};
 
+/// A counter is forgotten when its window has been over for certain.
+pub(crate) const LONGEST_WINDOW_SECS: i64 = 24 * 3600;
+
 impl TenantTx {
-    /// Counts a hit; how many there were in the current fixed window, this one included.
+    /// Counts a hit; how many there were in the current fixed window, this one included. A window is a second to a day.
     pub async fn hit_rate_limit(
         &mut self,
         key: &str,
         window_secs: i64,
         now: Timestamp,
     ) -> Result<i64, StorageError> {
-        let window = window_secs.max(1).saturating_mul(1000);
+        let window = window_secs.clamp(1, LONGEST_WINDOW_SECS) * 1000;
         // A node whose clock is behind counts in the window that another has begun.
         let query = self
             .sql(

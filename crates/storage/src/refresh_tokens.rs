@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{ClientId, ConnectionId, RefreshToken, RefreshTokenId, SessionId, Timestamp, UserId};
+use model::{
+    ClientId, ConnectionId, RefreshToken, RefreshTokenId, SessionId, TenantId, Timestamp, User, UserId,
+};
 
 use crate::row::{Record, ms, to_json};
-use crate::{StorageError, TenantTx};
+use crate::users::{user_columns, user_if_any};
+use crate::{Storage, StorageError, TenantTx};
 
 /// A refresh token, as the holder of one of its secrets finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,10 @@ pub struct RefreshTokenUse {
     pub spent_at: Option<Timestamp>,
     /// How many secrets of the token were made after that one.
     pub newer_secrets: i64,
+    /// Whether the session is alive that the token is bound to, or it is bound to none.
+    pub session_lives: bool,
+    /// The token's user.
+    pub user: Option<User>,
 }
 
 macro_rules! columns {
@@ -32,6 +39,46 @@ macro_rules! with_parent {
     () => {
         " LEFT JOIN refresh_tokens p ON p.tenant_id = t.tenant_id AND p.id = t.parent_refresh_token "
     };
+}
+
+pub(crate) const REFRESH_TOKEN_USE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", s.spent_at, (SELECT COUNT(*) FROM refresh_token_secrets n WHERE n.tenant_id = $1
+         AND n.refresh_token_id = s.refresh_token_id AND n.number > s.number) AS newer_secrets,
+     CAST(CASE WHEN t.bound_to_session = 0 OR EXISTS (SELECT 1 FROM sessions e
+         WHERE e.tenant_id = $1 AND e.id = t.session_id
+             AND e.revoked_at IS NULL AND e.expires_at > $3 AND e.idle_expires_at > $3
+             AND NOT EXISTS (SELECT 1 FROM refresh_tokens q WHERE q.tenant_id = $1
+                 AND q.id = e.parent_refresh_token AND q.cascaded_at IS NOT NULL))
+         THEN 1 ELSE 0 END AS BIGINT) AS session_lives, ",
+    user_columns!(),
+    " FROM refresh_token_secrets s
+      JOIN refresh_tokens t ON t.tenant_id = s.tenant_id AND t.id = s.refresh_token_id
+      LEFT JOIN users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id",
+    with_parent!(),
+    "WHERE s.tenant_id = $1 AND s.hash = $2"
+);
+
+impl Storage {
+    /// The refresh token that has or had that secret, alive or not, with what its exchange rests on, in one statement
+    /// outside of any transaction.
+    pub async fn refresh_token_use(
+        &self,
+        tenant: &TenantId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<RefreshTokenUse>, StorageError> {
+        let query = || {
+            sqlx::query(REFRESH_TOKEN_USE)
+                .bind(tenant.as_str().to_owned())
+                .bind(hash.to_owned())
+                .bind(now.as_ms())
+        };
+        let row = self.read(query).await?.into_iter().next();
+        row.map(|row| refresh_token_use(&Record { table: "refresh_tokens", id_column: "id", row }))
+            .transpose()
+    }
 }
 
 impl TenantTx {
@@ -88,29 +135,14 @@ impl TenantTx {
         self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token).transpose()
     }
 
-    /// The refresh token that has or had that secret, alive or not.
-    pub async fn refresh_token_by_secret(
+    /// The same within this transaction.
+    pub async fn refresh_token_use(
         &mut self,
         hash: &str,
+        now: Timestamp,
     ) -> Result<Option<RefreshTokenUse>, StorageError> {
-        let query = self
-            .sql(concat!(
-                "SELECT ",
-                columns!(),
-                ", s.spent_at, (SELECT COUNT(*) FROM refresh_token_secrets n WHERE n.tenant_id = $1
-                     AND n.refresh_token_id = s.refresh_token_id AND n.number > s.number) AS newer_secrets
-                 FROM refresh_token_secrets s
-                 JOIN refresh_tokens t ON t.tenant_id = s.tenant_id AND t.id = s.refresh_token_id",
-                with_parent!(),
-                "WHERE s.tenant_id = $1 AND s.hash = $2"
-            ))
-            .bind(hash);
-        let Some(row) = self.row("refresh_tokens", "id", query).await? else { return Ok(None) };
-        Ok(Some(RefreshTokenUse {
-            token: refresh_token(&row)?,
-            spent_at: row.opt_time("spent_at")?,
-            newer_secrets: row.int("newer_secrets")?,
-        }))
+        let query = self.sql(REFRESH_TOKEN_USE).bind(hash).bind(now.as_ms());
+        self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token_use).transpose()
     }
 
     /// Spends the secret: `true` for one caller.
@@ -145,17 +177,19 @@ impl TenantTx {
     }
 
     /// Notes an exchange: both ends, where it came from, and whether the token rotates from now on; only if the refresh
-    /// token is still alive in the database. `false`: it ended meanwhile.
+    /// token is still alive in the database, and, when its secret was not `spent`, has not begun to rotate. `false`: it
+    /// has ended or begun meanwhile.
     pub async fn record_exchange(
         &mut self,
         token: &RefreshToken,
+        spent: bool,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         let query = self
             .sql(
                 "UPDATE refresh_tokens SET last_exchanged_at = $3, expires_at = $4, idle_expires_at = $5, device = $6,
                      rotating = $7
-                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+                 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL AND (rotating = 0 OR $8 = 1)
                      AND (expires_at IS NULL OR expires_at > $3)
                      AND (idle_expires_at IS NULL OR idle_expires_at > $3)
                      AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
@@ -166,7 +200,8 @@ impl TenantTx {
             .bind(ms(token.expires_at))
             .bind(ms(token.idle_expires_at))
             .bind(to_json(&token.device)?)
-            .bind(i64::from(token.rotating));
+            .bind(i64::from(token.rotating))
+            .bind(i64::from(spent));
         Ok(self.run(query).await? > 0)
     }
 
@@ -224,6 +259,16 @@ impl TenantTx {
         let row = self.row("refresh_tokens", "id", query).await?;
         row.map(|row| row.text("id").map(RefreshTokenId::new)).transpose()
     }
+}
+
+fn refresh_token_use(row: &Record) -> Result<RefreshTokenUse, StorageError> {
+    Ok(RefreshTokenUse {
+        token: refresh_token(row)?,
+        spent_at: row.opt_time("spent_at")?,
+        newer_secrets: row.int("newer_secrets")?,
+        session_lives: row.flag("session_lives")?,
+        user: user_if_any(row)?,
+    })
 }
 
 fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {

@@ -18,14 +18,19 @@ macro_rules! columns {
 }
 
 impl TenantTx {
-    /// Stores a new session.
-    pub async fn insert_session(&mut self, session: &Session, secret_hash: &str) -> Result<(), StorageError> {
+    /// Stores a new session. Its clients know it by this issuer.
+    pub async fn insert_session(
+        &mut self,
+        session: &Session,
+        secret_hash: &str,
+        issuer: &str,
+    ) -> Result<(), StorageError> {
         let query = self
             .sql(
                 "INSERT INTO sessions (tenant_id, id, secret_hash, user_id, connection_id, created_at, updated_at,
                      authenticated_at, last_interacted_at, expires_at, idle_expires_at, revoked_at, methods, device,
-                     parent_refresh_token, cookie_mode, idle_lifetime, metadata)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                     parent_refresh_token, cookie_mode, idle_lifetime, metadata, issuer)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
             )
             .bind(session.id.as_str())
             .bind(secret_hash)
@@ -43,7 +48,8 @@ impl TenantTx {
             .bind(session.parent_refresh_token.as_ref().map(|id| id.as_str().to_owned()))
             .bind(session.cookie_mode.as_str())
             .bind(session.idle_lifetime_secs)
-            .bind(to_json(&session.metadata)?);
+            .bind(to_json(&session.metadata)?)
+            .bind(issuer);
         self.run(query).await?;
         self.add_clients(session).await
     }
@@ -225,13 +231,17 @@ impl TenantTx {
                 .map(|client| client.text("client_id").map(ClientId::new))
                 .collect::<Result<_, _>>()?,
             parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
-            cookie_mode: match row.text("cookie_mode")?.as_str() {
-                "persistent" => CookieMode::Persistent,
-                "non-persistent" => CookieMode::NonPersistent,
-                other => return Err(row.wrong("cookie_mode", format!("unknown mode {other:?}"))),
-            },
+            cookie_mode: cookie_mode(&row, "cookie_mode")?,
             idle_lifetime_secs: row.int("idle_lifetime")?,
             metadata: row.json("metadata")?,
         }))
+    }
+}
+
+pub(crate) fn cookie_mode(row: &Record, column: &'static str) -> Result<CookieMode, StorageError> {
+    match row.text(column)?.as_str() {
+        "persistent" => Ok(CookieMode::Persistent),
+        "non-persistent" => Ok(CookieMode::NonPersistent),
+        other => Err(row.wrong(column, format!("unknown mode {other:?}"))),
     }
 }

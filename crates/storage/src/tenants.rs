@@ -7,8 +7,8 @@ impl Storage {
     /// All tenants, by id.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StorageError> {
         let sql =
-            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at
-             FROM tenants ORDER BY id";
+            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
+                 settings_version FROM tenants ORDER BY id";
         let rows = self.read(|| sqlx::query(sql)).await?;
         rows.into_iter().map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).collect()
     }
@@ -16,14 +16,14 @@ impl Storage {
     /// The tenant of that name.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StorageError> {
         let sql =
-            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at
-             FROM tenants WHERE id = $1";
+            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
+                 settings_version FROM tenants WHERE id = $1";
         let rows = self.read(|| sqlx::query(sql).bind(id.as_str().to_owned())).await?;
         let row = rows.into_iter().next();
         row.map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).transpose()
     }
 
-    /// Makes the tenant, or replaces its settings. When it was made stays.
+    /// Makes the tenant, or replaces its settings. When it was made stays; `settings_version` is the database's.
     pub async fn put_tenant(&self, tenant: &Tenant) -> Result<(), StorageError> {
         sqlx::query(
             "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at)
@@ -55,5 +55,6 @@ fn tenant(row: &Record) -> Result<Tenant, StorageError> {
         sessions: row.json("sessions")?,
         flags: row.json("flags")?,
         created_at: row.time("created_at")?,
+        settings_version: row.int("settings_version")?,
     })
 }

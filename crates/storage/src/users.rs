@@ -6,11 +6,15 @@ use serde_json::{Map, Value};
 use crate::row::{Record, ms, to_json};
 use crate::{StorageError, TenantTx};
 
+/// With names that no other table's columns have: a look-up of a token finds its user, too.
 macro_rules! user_columns {
     () => {
-        "id, password_hash, user_metadata, app_metadata, logins_count, last_login, last_ip, updated_at, data"
+        "u.id AS u_id, u.password_hash AS u_password_hash, u.user_metadata AS u_user_metadata,
+         u.app_metadata AS u_app_metadata, u.logins_count AS u_logins_count, u.last_login AS u_last_login,
+         u.last_ip AS u_last_ip, u.updated_at AS u_updated_at, u.data AS u_data"
     };
 }
+pub(crate) use user_columns;
 
 impl TenantTx {
     /// The connection of that id.
@@ -49,9 +53,9 @@ impl TenantTx {
     /// The user of that id.
     pub async fn user(&mut self, id: &UserId) -> Result<Option<User>, StorageError> {
         let query = self
-            .sql(concat!("SELECT ", user_columns!(), " FROM users WHERE tenant_id = $1 AND id = $2"))
+            .sql(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.tenant_id = $1 AND u.id = $2"))
             .bind(id.as_str());
-        self.row("users", "id", query).await?.as_ref().map(user).transpose()
+        self.row("users", "u_id", query).await?.as_ref().map(user).transpose()
     }
 
     /// The connection's user with that email address or username, in lower case and without spaces around. When one
@@ -65,13 +69,13 @@ impl TenantTx {
             .sql(concat!(
                 "SELECT ",
                 user_columns!(),
-                " FROM users WHERE tenant_id = $1 AND connection_id = $2
-                      AND (email_lower = $3 OR username_lower = $3)
-                  ORDER BY CASE WHEN email_lower = $3 THEN 0 ELSE 1 END LIMIT 1"
+                " FROM users u WHERE u.tenant_id = $1 AND u.connection_id = $2
+                      AND (u.email_lower = $3 OR u.username_lower = $3)
+                  ORDER BY CASE WHEN u.email_lower = $3 THEN 0 ELSE 1 END LIMIT 1"
             ))
             .bind(connection.as_str())
             .bind(comparable(identifier));
-        self.row("users", "id", query).await?.as_ref().map(user).transpose()
+        self.row("users", "u_id", query).await?.as_ref().map(user).transpose()
     }
 
     /// Makes or replaces the user. An address or username that another user of the connection has is a conflict
@@ -217,16 +221,24 @@ fn comparable(identifier: &str) -> String {
     identifier.trim().to_lowercase()
 }
 
-fn user(row: &Record) -> Result<User, StorageError> {
-    let rest: User = row.json("data")?;
+pub(crate) fn user(row: &Record) -> Result<User, StorageError> {
+    let rest: User = row.json("u_data")?;
     Ok(User {
-        password_hash: row.opt_text("password_hash")?,
-        user_metadata: row.json("user_metadata")?,
-        app_metadata: row.json("app_metadata")?,
-        logins_count: row.int("logins_count")?,
-        last_login: row.opt_time("last_login")?,
-        last_ip: row.opt_text("last_ip")?,
-        updated_at: row.time("updated_at")?,
+        password_hash: row.opt_text("u_password_hash")?,
+        user_metadata: row.json("u_user_metadata")?,
+        app_metadata: row.json("u_app_metadata")?,
+        logins_count: row.int("u_logins_count")?,
+        last_login: row.opt_time("u_last_login")?,
+        last_ip: row.opt_text("u_last_ip")?,
+        updated_at: row.time("u_updated_at")?,
         ..rest
     })
+}
+
+/// The user in a row that may have none.
+pub(crate) fn user_if_any(row: &Record) -> Result<Option<User>, StorageError> {
+    match row.opt_text("u_id")? {
+        Some(_) => user(row).map(Some),
+        None => Ok(None),
+    }
 }

@@ -36,12 +36,12 @@ const MUST_NOT_REACH: [(&str, &[&str]); 9] = [
     ("xtask", &["wasmtime", "sqlx"]),
 ];
 
-/// What a crate must not name itself.
+/// What a crate must not name itself. Whoever sends requests does it through `postern::outgoing`.
 const MUST_NOT_NAME: [(&str, &[&str]); 4] = [
-    ("idp", &["sqlx", "axum", "hyper"]),
-    ("web", &["sqlx", "argon2", "jsonwebtoken"]),
-    ("storage", &["oauth", "jsonwebtoken"]),
-    ("action-runtime", &["tokio"]),
+    ("idp", &["sqlx", "axum", "hyper", "reqwest"]),
+    ("web", &["sqlx", "argon2", "jsonwebtoken", "reqwest"]),
+    ("storage", &["oauth", "jsonwebtoken", "reqwest"]),
+    ("action-runtime", &["tokio", "reqwest"]),
 ];
 
 fn metadata() -> Metadata {

@@ -10,7 +10,7 @@ use super::{ManageError, put_client, validate};
 use crate::{Idp, ServerError};
 
 /// The objects of a client that may be sent in part.
-const CLIENT_OBJECTS: [&str; 3] = ["session_transfer", "refresh_token", "jwt_configuration"];
+const CLIENT_OBJECTS: [&str; 4] = ["session_transfer", "refresh_token", "jwt_configuration", "oidc_logout"];
 /// What of a client is not changed in this way.
 const CLIENT_FIXED: [&str; 2] = ["client_id", "client_secret_hashes"];
 
@@ -268,7 +268,9 @@ fn from_object<T: DeserializeOwned>(what: &str, object: Map<String, Value>) -> R
 
 #[cfg(test)]
 mod tests {
-    use model::{DeviceBinding, ExpirationType, RotationType, TenantFlags, Timestamp, TransferMethod};
+    use model::{
+        DeviceBinding, ExpirationType, LogoutInitiator, RotationType, TenantFlags, Timestamp, TransferMethod,
+    };
 
     use super::*;
 
@@ -382,6 +384,39 @@ mod tests {
                 ] } }),
                 "two refresh token policies",
             ),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_urls": ["https://a.example/", "https://b.example/"] } }),
+                "at most one",
+            ),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_urls": [format!("https://a.example/{:2048}", 0)] } }),
+                "2048 bytes",
+            ),
+            (json!({ "oidc_logout": { "backchannel_logout_urls": ["http://a.example/"] } }), "must be https"),
+            (json!({ "oidc_logout": { "backchannel_logout_urls": ["ftp://127.0.0.1/"] } }), "must be https"),
+            (json!({ "oidc_logout": { "backchannel_logout_urls": ["https://a.example/#f"] } }), "fragment"),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_urls": ["http://localhost.example/"] } }),
+                "must be https",
+            ),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_initiators": { "mode": "custom",
+                    "selected_initiators": ["rp-logout", "session-revoked"] } } }),
+                "must have rp-logout and idp-logout",
+            ),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_initiators": { "mode": "some" } } }),
+                "unknown variant `some`",
+            ),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_initiators": { "mode": "all",
+                    "selected_initiators": ["full-moon"] } } }),
+                "unknown variant `full-moon`",
+            ),
+            (
+                json!({ "oidc_logout": { "backchannel_logout_session_metadata": { "include": true } } }),
+                "unknown setting: oidc_logout.backchannel_logout_session_metadata",
+            ),
             (json!({ "client_id": "other" }), "cannot be changed"),
             (json!({ "client_secret_hashes": [] }), "cannot be changed"),
             (json!({ "nmae": "x" }), "unknown setting: nmae"),
@@ -399,6 +434,33 @@ mod tests {
         assert_eq!(transfer.enforce_device_binding, DeviceBinding::Asn);
     }
 
+    #[test]
+    fn oidc_logout_is_sent_in_part_and_says_of_which_ends_the_client_is_told() {
+        use LogoutInitiator::{IdpLogout, PasswordChanged, RpLogout};
+        let url = "https://a.example/logged-out";
+        let mut client = client();
+        for (patch, told) in [
+            (json!({ "backchannel_logout_initiators": { "mode": "all" } }), &[][..]),
+            (json!({ "backchannel_logout_urls": [url] }), &LogoutInitiator::ALL),
+            (
+                json!({ "backchannel_logout_initiators": { "mode": "custom",
+                    "selected_initiators": ["rp-logout", "idp-logout", "password-changed"] } }),
+                &[RpLogout, IdpLogout, PasswordChanged],
+            ),
+            (json!({ "backchannel_logout_initiators": null }), &[RpLogout, IdpLogout]),
+            (json!({ "backchannel_logout_urls": ["http://localhost:4000/x"] }), &[RpLogout, IdpLogout]),
+            (json!({ "backchannel_logout_urls": ["http://[::1]:4000/x"] }), &[RpLogout, IdpLogout]),
+            (json!({ "backchannel_logout_urls": null }), &[]),
+        ] {
+            let patch = object(json!({ "oidc_logout": patch }));
+            client = patched_client(&client, &patch).unwrap();
+            validate::client(&client, false).unwrap();
+            assert_eq!(client.oidc_logout.as_ref().unwrap().initiators(), told, "{patch:?}");
+        }
+        client = patched_client(&client, &object(json!({ "oidc_logout": null }))).unwrap();
+        assert_eq!(client.oidc_logout, None);
+    }
+
     fn tenant() -> Tenant {
         Tenant {
             id: TenantId::new("t"),
@@ -408,6 +470,7 @@ mod tests {
             sessions: SessionSettings::default(),
             flags: TenantFlags::default(),
             created_at: Timestamp::from_ms(0),
+            settings_version: 0,
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, PublicKeyCredential,
-    ResourceServer, RotationType, Tenant, TokenEndpointAuthMethod,
+    AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, InitiatorMode,
+    LogoutInitiator, OidcLogout, PublicKeyCredential, ResourceServer, RotationType, Tenant,
+    TokenEndpointAuthMethod,
 };
-use url::Url;
+use url::{Host, Url};
 
 use super::ManageError;
 use crate::device;
@@ -23,6 +24,7 @@ const GRANT_TYPES: [&str; 4] =
 /// Schemes that a browser runs or reads by itself.
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];
+const MAX_BACKCHANNEL_URL_BYTES: usize = 2048;
 /// A public RSA key of 8192 bits takes 1.5 kB.
 const MAX_PEM_BYTES: usize = 8192;
 
@@ -64,6 +66,36 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
             transfer.enforce_device_binding != DeviceBinding::Asn || has_asn,
             "device binding `asn` needs ASN data, which this server does not have",
         )?;
+    }
+    client.oidc_logout.as_ref().map_or(Ok(()), oidc_logout)
+}
+
+/// `reference/native-to-web.md` section 3.5. Whether an address may be reached, is looked at when it is.
+fn oidc_logout(settings: &OidcLogout) -> Result<(), ManageError> {
+    rule(settings.backchannel_logout_urls.len() <= 1, "oidc_logout has at most one backchannel_logout_url")?;
+    for uri in &settings.backchannel_logout_urls {
+        rule(uri.len() <= MAX_BACKCHANNEL_URL_BYTES, "a backchannel_logout_url has at most 2048 bytes")?;
+        absolute_uri(uri)?;
+        let url = Url::parse(uri).ok();
+        let is_loopback = |url: &Url| match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        rule(
+            url.is_some_and(|url| url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)),
+            format!("{uri}: must be https, or http on loopback for development"),
+        )?;
+    }
+    if let Some(initiators) = &settings.backchannel_logout_initiators {
+        let selected = &initiators.selected_initiators;
+        rule(
+            initiators.mode == InitiatorMode::All
+                || LogoutInitiator::REQUIRED.iter().all(|required| selected.contains(required)),
+            "selected_initiators must have rp-logout and idp-logout",
+        )?;
+        rule(selected.len() <= LogoutInitiator::ALL.len(), "selected_initiators names one twice")?;
     }
     Ok(())
 }
@@ -307,6 +339,7 @@ mod tests {
             client_authentication_methods: None,
             require_proof_of_possession: false,
             resource_server_identifier: None,
+            oidc_logout: None,
         }
     }
 

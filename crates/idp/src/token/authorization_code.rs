@@ -1,12 +1,12 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use model::{
-    AuthorizationCode, Client, CookieMode, LogType, RefreshToken, RefreshTokenId, RotationType, Session,
-    Timestamp, TokenEndpointAuthMethod, User, random_token,
+    AuthorizationCode, Client, CookieMode, LogType, RefreshToken, RefreshTokenId, RotationType, Timestamp,
+    TokenEndpointAuthMethod, User, random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
-use storage::TenantTx;
+use storage::{CodeSession, CodeUse, TenantTx};
 
 use super::{TokenInput, TokenResponse, new_device};
 use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS};
@@ -25,7 +25,7 @@ const ONLINE_PREFIX: &str = "ORT";
 /// What a code that may be exchanged rests on.
 struct Ready {
     code: AuthorizationCode,
-    session: Session,
+    session: CodeSession,
     user: User,
     /// Which refresh token is due.
     refresh: Option<Access>,
@@ -69,10 +69,8 @@ pub(super) async fn exchange_approved(
     jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let ready = check(&mut tx, client, &input.parameters, hash, jkt, now).await?;
-    drop(tx);
-    let ready = match ready {
+    let found = idp.storage.code_use(&ctx.tenant.id, hash, now).await?;
+    let ready = match check(idp, ctx, client, &input.parameters, found, jkt, now).await? {
         Ok(ready) => ready,
         Err(Refused::OAuth(error)) => return Err(error.into()),
         Err(Refused::Replay) => return replay(idp, ctx, client, hash).await,
@@ -99,8 +97,8 @@ pub(super) async fn exchange_approved(
     let grant = Grant {
         client,
         user: &user,
-        session_id: Some(&session.id),
-        ends_with_session: Some(&session.id),
+        session_id: Some(&code.session_id),
+        ends_with_session: Some(&code.session_id),
         refresh_token_id: refresh.as_ref().map(|(token, _)| &token.id),
         auth_time: code.auth_time,
         scope: &scope,
@@ -115,22 +113,22 @@ pub(super) async fn exchange_approved(
 
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_user(&user.user_id).await?;
-    if !tx.spend_code(hash, now).await? {
+    let refresh_token_id = refresh.as_ref().map(|(token, _)| &token.id);
+    let access_hash = issued.stored.as_ref().map(|(hash, _)| hash.as_str());
+    if !tx.spend_code(hash, refresh_token_id, access_hash, now).await? {
         drop(tx);
         return replay(idp, ctx, client, hash).await;
     }
     // The session may have ended while the tokens were signed.
-    if !tx.hold_session(&session.id, now).await? {
+    if !tx.hold_session(&code.session_id, now).await? {
         return Err(invalid_code().into());
     }
     if let Some((token, secret)) = &refresh {
         make_room(&mut tx, &user, client, now).await?;
         tx.insert_refresh_token(token, &hash_credential(secret)).await?;
-        tx.set_code_refresh_token(hash, &token.id).await?;
     }
     if let Some((access_hash, row)) = &issued.stored {
         tx.insert_access_token(access_hash, row).await?;
-        tx.set_code_access_token(hash, access_hash).await?;
     }
     let (log_type, description) = match &code.request.device_code_hash {
         None => (LogType::SuccessExchangeCode, "Authorization code for access token"),
@@ -139,9 +137,9 @@ pub(super) async fn exchange_approved(
     let mut entry = log_entry(log_type, Some(client), Some(&user.user_id), &ctx.origin, now);
     entry.description = description.to_owned();
     entry.details = json!({
-        "session_id": session.id,
+        "session_id": code.session_id,
         "audience": code.request.audience,
-        "refresh_token_id": refresh.as_ref().map(|(token, _)| &token.id),
+        "refresh_token_id": refresh_token_id,
     });
     tx.insert_log(&entry).await?;
     tx.commit().await?;
@@ -161,14 +159,16 @@ fn invalid_code() -> OAuthError {
 }
 
 async fn check(
-    tx: &mut TenantTx,
+    idp: &Idp,
+    ctx: &RequestContext,
     client: &Client,
     parameters: &Parameters,
-    hash: &str,
+    found: Option<CodeUse>,
     jkt: Option<&str>,
     now: Timestamp,
 ) -> Result<Result<Ready, Refused>, IdpError> {
-    let Some((code, used_at)) = tx.code(hash).await?.filter(|(code, _)| code.client_id == client.client_id)
+    let Some(CodeUse { code, used_at, session, user }) =
+        found.filter(|found| found.code.client_id == client.client_id)
     else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
@@ -184,22 +184,11 @@ async fn check(
     if now >= code.expires_at {
         return Ok(Err(Refused::OAuth(invalid_code())));
     }
-    let session = live_session(tx, &code, now).await?;
-    let user = tx.user(&code.user_id).await?.filter(|user| !user.blocked);
-    let (Some(session), Some(user)) = (session, user) else {
+    let (Some(session), Some(user)) = (session, user.filter(|user| !user.blocked)) else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
-    let refresh = wants_refresh_token(tx, client, &code, &session).await?;
+    let refresh = wants_refresh_token(idp, ctx, client, &code, &session).await?;
     Ok(Ok(Ready { code, session, user, refresh }))
-}
-
-async fn live_session(
-    tx: &mut TenantTx,
-    code: &AuthorizationCode,
-    now: Timestamp,
-) -> Result<Option<Session>, IdpError> {
-    let session = tx.session(&code.session_id).await?;
-    Ok(session.filter(|session| session.is_alive(now) && session.user_id == code.user_id))
 }
 
 /// In the token request exactly when it was in the authorization request, and then the same (RFC 6749 §4.1.3).
@@ -231,10 +220,11 @@ fn check_verifier(code: &AuthorizationCode, parameters: &Parameters) -> Result<(
 /// A refresh token needs `offline_access` or `online_access`, a client and an API that allow it, and, in a transferred
 /// session, a client that wants it there.
 async fn wants_refresh_token(
-    tx: &mut TenantTx,
+    idp: &Idp,
+    ctx: &RequestContext,
     client: &Client,
     code: &AuthorizationCode,
-    session: &Session,
+    session: &CodeSession,
 ) -> Result<Option<Access>, IdpError> {
     let asked = |name: &str| code.request.scope.iter().any(|scope| scope == name);
     let access = match (asked(OFFLINE_ACCESS), asked(ONLINE_ACCESS)) {
@@ -250,16 +240,17 @@ async fn wants_refresh_token(
     }
     let api = match &code.request.audience {
         None => None,
-        Some(audience) => match tx.resource_server(audience).await? {
+        Some(audience) => match idp.settings.api(&ctx.tenant, audience).await? {
             None => return Ok(None),
             api => api,
         },
     };
     let ephemeral = session.cookie_mode == CookieMode::NonPersistent;
     let allowed = match (access, &api) {
-        (Access::Offline, api) => api.as_ref().is_none_or(|api| api.allow_offline_access),
+        (Access::Offline, api) => api.as_ref().is_none_or(|api| api.server.allow_offline_access),
         (Access::Online, None) => !ephemeral,
         (Access::Online, Some(api)) => {
+            let api = &api.server;
             api.allow_online_access && (!ephemeral || api.allow_online_access_with_ephemeral_sessions)
         }
     };
@@ -274,7 +265,7 @@ fn new_refresh_token(
     ctx: &RequestContext,
     client: &Client,
     code: &AuthorizationCode,
-    session: &Session,
+    session: &CodeSession,
     access: Access,
     scope: &[String],
     jkt: Option<&str>,
@@ -290,7 +281,7 @@ fn new_refresh_token(
         id: RefreshTokenId::new(format!("rt_{}", random_token(&*idp.random, 24))),
         client_id: client.client_id.clone(),
         user_id: code.user_id.clone(),
-        session_id: Some(session.id.clone()),
+        session_id: Some(code.session_id.clone()),
         bound_to_session: online || (transferred && tied),
         parent_refresh_token: session.parent_refresh_token.clone(),
         connection_id: session.connection_id.clone(),

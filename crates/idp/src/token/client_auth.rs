@@ -1,5 +1,7 @@
 //! Client authentication (RFC 6749 §2.3): one method, the registered one.
 
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use model::{Client, ClientId, LogEntry, LogType, Timestamp, TokenEndpointAuthMethod};
 use oauth::{ErrorCode, OAuthError};
@@ -33,19 +35,19 @@ pub(crate) async fn authenticate(
     idp: &Idp,
     ctx: &RequestContext,
     input: &TokenInput,
-) -> Result<Client, IdpError> {
+) -> Result<Arc<Client>, IdpError> {
     let now = idp.now();
     let Presented { client_id, credential } = presented(ctx, input, now)?;
-    let client = idp.storage.begin_read(&ctx.tenant.id).await?.client(&client_id).await?;
+    let client = idp.settings.client(&ctx.tenant, &client_id).await?;
     let is_registered =
         |method| client.as_ref().is_some_and(|client| client.token_endpoint_auth_method == method);
     let mut reason = None;
     let is_right = match &credential {
         Credential::None => is_registered(TokenEndpointAuthMethod::None),
-        Credential::Secret { secret, method } => fits(client.as_ref(), secret) && is_registered(*method),
+        Credential::Secret { secret, method } => fits(client.as_deref(), secret) && is_registered(*method),
         Credential::Assertion(assertion) => {
             let checked = match assertion {
-                Ok(assertion) => assertion.accept(idp, ctx, client.as_ref(), now).await?,
+                Ok(assertion) => assertion.accept(idp, ctx, client.as_deref(), now).await?,
                 Err(reason) => Err(*reason),
             };
             reason = checked.err();

@@ -25,10 +25,9 @@ pub(super) async fn exchange(
     }
     let audience = input.parameters.require("audience")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let api = tokens::resource_server(&mut tx, audience).await?;
-    let grant = tx.client_grant(&client.client_id, audience).await?;
-    drop(tx);
+    let api = &tokens::api(idp, ctx, audience).await?.server;
+    let grant =
+        idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
     let Some(grant) = grant else {
         return Err(IdpError::oauth(
             ErrorCode::UnauthorizedClient,
@@ -41,7 +40,7 @@ pub(super) async fn exchange(
         .filter(|scope| api.scopes.contains(scope) && (requested.is_empty() || requested.contains(scope)))
         .collect();
     let now = idp.now();
-    let (access_token, token_type) = tokens::machine_token(idp, ctx, client, &api, &scope, jkt, now).await?;
+    let (access_token, token_type) = tokens::machine_token(idp, ctx, client, api, &scope, jkt, now).await?;
     let mut entry =
         log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now);
     entry.description = "Client credentials for an access token".to_owned();

@@ -61,21 +61,20 @@ pub(super) async fn exchange(
     let secret = input.parameters.require("refresh_token")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
     let hash = hash_credential(secret);
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let (found, state) = look_up(&mut tx, client, &hash, idp.now()).await?;
-    let user = match &found {
-        Some(token) => tx.user(&token.user_id).await?,
-        None => None,
+    let now = idp.now();
+    let found = idp.storage.refresh_token_use(&ctx.tenant.id, &hash, now).await?;
+    let Some(found) = found.filter(|found| found.token.client_id == client.client_id) else {
+        return Err(unknown());
     };
-    drop(tx);
-    let (Some(token), again) = (found, matches!(state, State::Again)) else { return Err(unknown()) };
+    let state = state(&found, client, now);
+    let RefreshTokenUse { token, user, .. } = found;
     match state {
         State::Fresh | State::Again => {}
         State::Reused => return reused(idp, ctx, client, &hash, &token.user_id).await,
         State::Dead => return Err(unknown()),
     }
     dpop::check_bound(token.dpop_jkt.as_deref(), jkt)?;
-    let valid = Valid { user: usable(user)?, token, again, jkt };
+    let valid = Valid { user: usable(user)?, token, again: matches!(state, State::Again), jkt };
     let target = target(idp, ctx, client, input, &valid.token, requested).await?;
     let outcome = run_actions(idp, ctx, client, input, &valid, &target).await?;
     if let Some(reason) = outcome.decision.denied.clone() {
@@ -111,31 +110,24 @@ async fn look_up(
     hash: &str,
     now: Timestamp,
 ) -> Result<(Option<RefreshToken>, State), IdpError> {
-    let found = tx.refresh_token_by_secret(hash).await?;
+    let found = tx.refresh_token_use(hash, now).await?;
     let Some(found) = found.filter(|found| found.token.client_id == client.client_id) else {
         return Ok((None, State::Dead));
     };
-    let mut state = state(&found, client.refresh_token.leeway, now);
-    if found.token.bound_to_session && matches!(state, State::Fresh | State::Again) {
-        let session = match &found.token.session_id {
-            Some(id) => tx.session(id).await?,
-            None => None,
-        };
-        if !session.is_some_and(|session| session.is_alive(now)) {
-            state = State::Dead;
-        }
-    }
+    let state = state(&found, client, now);
     Ok((Some(found.token), state))
 }
 
-fn state(found: &RefreshTokenUse, leeway_secs: i64, now: Timestamp) -> State {
+fn state(found: &RefreshTokenUse, client: &Client, now: Timestamp) -> State {
     if !found.token.is_alive(now) {
         return State::Dead;
     }
+    let leeway_ends = |spent_at: Timestamp| spent_at.plus_secs(client.refresh_token.leeway);
     match found.spent_at {
+        Some(spent_at) if found.newer_secrets != 1 || now >= leeway_ends(spent_at) => State::Reused,
+        _ if !found.session_lives => State::Dead,
         None => State::Fresh,
-        Some(spent_at) if found.newer_secrets == 1 && now < spent_at.plus_secs(leeway_secs) => State::Again,
-        Some(_) => State::Reused,
+        Some(_) => State::Again,
     }
 }
 
@@ -207,9 +199,7 @@ async fn available(
     }
     let policy = policies.iter().find(|policy| policy.audience == asked_for);
     let api = match policy {
-        Some(policy) => {
-            idp.storage.begin_read(&ctx.tenant.id).await?.resource_server(&policy.audience).await?
-        }
+        Some(policy) => idp.settings.api(&ctx.tenant, &policy.audience).await?,
         None => None,
     };
     let (Some(policy), Some(api)) = (policy, api) else {
@@ -217,9 +207,10 @@ async fn available(
     };
     let of_user = |scope: &&String| asked_for == granted || authorize::is_about_the_user(scope);
     let mut available: Vec<String> = token.scope.iter().filter(of_user).cloned().collect();
-    let more = policy.scope.iter().filter(|scope| api.scopes.contains(scope) && !token.scope.contains(scope));
+    let more =
+        policy.scope.iter().filter(|scope| api.server.scopes.contains(scope) && !token.scope.contains(scope));
     available.extend(more.cloned());
-    Ok((Some(api.identifier), available))
+    Ok((Some(api.server.identifier.clone()), available))
 }
 
 async fn run_actions(
@@ -310,8 +301,8 @@ async fn make(
     })
 }
 
-/// One transaction: the secret is looked up once more and spent, its successor stored, the tokens' rows, the Actions'
-/// decision and the record written.
+/// One transaction: the secret is spent, its successor stored, the tokens' rows, the Actions' decision and the record
+/// written. The conditional statements decide; only who loses looks up why.
 #[expect(
     clippy::too_many_arguments,
     reason = "one call at the end of the exchange, with all that came before"
@@ -329,37 +320,40 @@ async fn commit(
     let now = idp.now();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_user(&valid.user.user_id).await?;
-    let (found, state) = look_up(&mut tx, client, hash, now).await?;
-    let Some(mut token) = found else { return Err(unknown()) };
-    match state {
-        State::Fresh => {
-            if let Some(new_secret) = &new_secret {
-                tx.spend_refresh_secret(hash, now).await?;
-                tx.add_refresh_secret(&token.id, &hash_credential(new_secret), now).await?;
-            }
+    let mut token = valid.token;
+    let mut again = valid.again;
+    let new_hash = new_secret.as_deref().map(hash_credential);
+    if let (false, Some(new_hash)) = (again, &new_hash) {
+        if tx.spend_refresh_secret(hash, now).await? {
+            tx.add_refresh_secret(&token.id, new_hash, now).await?;
+        } else {
+            again = true;
         }
-        // The successor is there already. It is this one, unless the leeway was set only after it was made.
-        State::Again => {
-            if let Some(new_secret) = &new_secret
-                && tx.refresh_token_by_secret(&hash_credential(new_secret)).await?.is_none()
-            {
-                return Err(unknown());
-            }
-        }
-        State::Reused => {
-            drop(tx);
-            return reused(idp, ctx, client, hash, &valid.user.user_id).await;
-        }
-        State::Dead => return Err(unknown()),
     }
-    usable(tx.user(&token.user_id).await?)?;
-    if !renew(&mut tx, ctx, client, &mut token, now).await? {
+    if again {
+        match look_up(&mut tx, client, hash, now).await?.1 {
+            // The successor is there already. It is this one, unless the leeway was set only after it was made.
+            State::Again => {
+                if let Some(new_hash) = &new_hash
+                    && tx.refresh_token_use(new_hash, now).await?.is_none()
+                {
+                    return Err(unknown());
+                }
+            }
+            State::Reused => {
+                drop(tx);
+                return reused(idp, ctx, client, hash, &valid.user.user_id).await;
+            }
+            State::Fresh | State::Dead => return Err(unknown()),
+        }
+    }
+    if !renew(&mut tx, ctx, client, &mut token, new_hash.is_some(), now).await? {
         return Err(unknown());
     }
     let mut entry =
         log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);
     entry.description = "Refresh token for access token".to_owned();
-    entry.details = details(&token, outcome, &made, valid.again);
+    entry.details = details(&token, outcome, &made, again);
     let response = match made {
         Made::Tokens { issued, scope, .. } => {
             if let Some((hash, row)) = &issued.stored {
@@ -394,6 +388,7 @@ async fn renew(
     ctx: &RequestContext,
     client: &Client,
     token: &mut RefreshToken,
+    spent: bool,
     now: Timestamp,
 ) -> Result<bool, IdpError> {
     if let (true, Some(id)) = (token.online, &token.session_id) {
@@ -403,6 +398,11 @@ async fn renew(
             return Ok(false);
         }
     } else {
+        if let (true, Some(id)) = (token.bound_to_session, &token.session_id)
+            && !tx.hold_session(id, now).await?
+        {
+            return Ok(false);
+        }
         let settings = &client.refresh_token;
         // A token without an end gets one when the client's setting wants it, and keeps it.
         let absolute = settings.absolute_lifetime().map(|secs| now.plus_secs(secs));
@@ -414,7 +414,7 @@ async fn renew(
     if token.online || token.expires_at.or(token.idle_expires_at).is_some() {
         seen_at(&mut token.device, &ctx.origin);
     }
-    if !tx.record_exchange(token, now).await? {
+    if !tx.record_exchange(token, spent, now).await? {
         return Ok(false);
     }
     if turned_on {

@@ -20,7 +20,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::credential::hash_credential;
 use crate::manage::{self, NewUser};
-use crate::{ActionExecutor, ActionRun, NoNetworkData, PasswordQueue, Vault, keys, revoke, userinfo};
+use crate::{
+    ActionExecutor, ActionRun, NoNetworkData, PasswordQueue, Settings, Vault, keys, revoke, userinfo,
+};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -71,6 +73,7 @@ impl World {
         storage.migrate().await.unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
         let idp = Idp {
+            settings: Settings::new(storage.clone()),
             storage,
             clock: clock.clone(),
             random: Arc::new(SystemRandom),
@@ -88,6 +91,7 @@ impl World {
             sessions: SessionSettings::default(),
             flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
             created_at: clock.now(),
+            settings_version: 0,
         };
         manage::create_tenant(&idp, &tenant).await.unwrap();
         let issuer = "https://acme.localhost:8443/".to_owned();
@@ -124,6 +128,12 @@ impl World {
         world
     }
 
+    /// As a request of this moment has it.
+    async fn request(&self) -> RequestContext {
+        let tenant = self.idp.storage.tenant(&self.ctx.tenant.id).await.unwrap().unwrap();
+        RequestContext { tenant, ..self.ctx.clone() }
+    }
+
     async fn put(&self, client: &Client) {
         manage::put_client(&self.idp, &self.ctx.tenant.id, client).await.unwrap();
     }
@@ -154,7 +164,7 @@ impl World {
             metadata: BTreeMap::new(),
         };
         let mut tx = self.idp.storage.begin(&self.ctx.tenant.id).await.unwrap();
-        tx.insert_session(&session, session.id.as_str()).await.unwrap();
+        tx.insert_session(&session, session.id.as_str(), &self.ctx.issuer).await.unwrap();
         tx.commit().await.unwrap();
         session
     }
@@ -201,7 +211,7 @@ impl World {
     }
 
     async fn token(&self, pairs: &[(&str, &str)]) -> Result<TokenResponse, (u16, String, String)> {
-        token(&self.idp, &self.ctx, input(pairs)).await.map_err(|error| match error {
+        token(&self.idp, &self.request().await, input(pairs)).await.map_err(|error| match error {
             IdpError::OAuth(error) => (error.status(), error.code.as_str().to_owned(), error.description),
             IdpError::Server(error) => panic!("{error}"),
         })
@@ -270,6 +280,7 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }
 
@@ -281,7 +292,7 @@ fn claims(jwt: &str) -> Value {
 }
 
 async fn show(world: &World, token: &str) -> Result<Map<String, Value>, IdpError> {
-    userinfo::userinfo(&world.idp, &world.ctx, userinfo::Presented::Bearer(token)).await
+    userinfo::userinfo(&world.idp, &world.request().await, userinfo::Presented::Bearer(token)).await
 }
 
 fn unknown() -> (u16, String, String) {
@@ -332,7 +343,7 @@ async fn reuse_ends_the_family_and_what_descends_from_it() {
     let first = world.native_login().await.refresh_token.unwrap();
     let parent = {
         let mut tx = world.idp.storage.begin_read(&world.ctx.tenant.id).await.unwrap();
-        tx.refresh_token_by_secret(&hash_credential(&first)).await.unwrap().unwrap().token.id
+        tx.refresh_token_use(&hash_credential(&first), world.idp.now()).await.unwrap().unwrap().token.id
     };
     let transfer = world
         .token(&[
@@ -434,20 +445,24 @@ async fn revocation_and_rotation_of_keys() {
     let world = World::new().await;
     let tokens = world.native_login().await;
     let secret = tokens.refresh_token.unwrap();
-    let foreign =
-        revoke::revoke(&world.idp, &world.ctx, input(&[("client_id", "other"), ("token", &secret)])).await;
+    let foreign = revoke::revoke(
+        &world.idp,
+        &world.request().await,
+        input(&[("client_id", "other"), ("token", &secret)]),
+    )
+    .await;
     assert!(foreign.is_err());
     let kid = keys::rotate(&world.idp, &world.ctx.tenant.id).await.unwrap().signing_kid;
     let again = world.refresh(&secret).await.unwrap();
     let id_token = again.id_token.unwrap();
     assert_eq!(jsonwebtoken::decode_header(&id_token).unwrap().kid.unwrap(), kid);
     assert_eq!(claims(&id_token).get("nonce"), None);
-    let jwks = keys::jwks(&world.idp, &world.ctx.tenant).await.unwrap();
+    let jwks = keys::jwks(&world.idp, &world.request().await.tenant).await.unwrap();
     assert_eq!(jwks["keys"].as_array().unwrap().len(), 3);
     assert!(jwks["keys"][0].get("d").is_none());
     let own = || input(&[("client_id", "native"), ("token", again.refresh_token.as_deref().unwrap())]);
-    revoke::revoke(&world.idp, &world.ctx, own()).await.unwrap();
-    revoke::revoke(&world.idp, &world.ctx, own()).await.unwrap();
+    revoke::revoke(&world.idp, &world.request().await, own()).await.unwrap();
+    revoke::revoke(&world.idp, &world.request().await, own()).await.unwrap();
     assert_eq!(world.refresh(again.refresh_token.as_deref().unwrap()).await.unwrap_err(), unknown());
     assert!(show(&world, &again.access_token).await.is_err());
 }

@@ -140,7 +140,7 @@ async fn verify<T: DeserializeOwned>(
     now: Timestamp,
 ) -> Result<Option<(TokenType, T)>, ServerError> {
     let Some(header) = our_header(token) else { return Ok(None) };
-    let keys = keys::published(idp, &ctx.tenant.id, now).await?;
+    let keys = keys::published(idp, &ctx.tenant, now).await?;
     let Some(key) = keys.iter().find(|key| key.kid == header.kid) else { return Ok(None) };
     let key = DecodingKey::from_rsa_components(&key.modulus, &key.exponent)
         .map_err(|error| ServerError::Crypto(format!("a public key of our own: {error}")))?;

@@ -162,6 +162,7 @@ fn tenant(idp: &Idp, demo: &Demo) -> Tenant {
         sessions: SessionSettings::default(),
         flags: TenantFlags { pushed_authorization_requests_supported: true, ..TenantFlags::default() },
         created_at: idp.now(),
+        settings_version: 0,
     }
 }
 
@@ -187,6 +188,7 @@ fn native_client(demo: &Demo) -> Client {
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }
 
@@ -214,5 +216,6 @@ fn web_client(demo: &Demo) -> Client {
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
+        oidc_logout: None,
     }
 }

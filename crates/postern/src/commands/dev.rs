@@ -55,7 +55,8 @@ fn config_text(folder: &Path, port: u16) -> String {
     let url = json!(format!("sqlite:{}", folder.join("postern.db").display()));
     format!(
         "# Written by `postern dev` at each start.\n[server]\nlisten = \"127.0.0.1:{port}\"\nscheme = \"http\"\n\
-         base_domain = \"localhost:{port}\"\n\n[database]\nurl = {url}\n"
+         base_domain = \"localhost:{port}\"\n\n[database]\nurl = {url}\n\n[outgoing]\n\
+         allowed_networks = [\"127.0.0.0/8\", \"::1\"]\n"
     )
 }
 

@@ -14,6 +14,12 @@ use crate::wiring::anything_sealed;
 
 /// The shortest lifetimes are 60 s.
 const MAX_CLOCK_DIFFERENCE_MS: i64 = 1000;
+/// Beyond this, rows and clients are not counted on.
+const COUNT_LIMIT: u32 = 10_000;
+/// A sweep that works has passed by then.
+const OVERDUE_SECS: i64 = 24 * 3600;
+/// A key that signs for longer is worth a rotation (NIST SP 800-57 Part 1 §5.3.6: one to three years).
+const OLD_KEY_SECS: i64 = 365 * 24 * 3600;
 
 /// One row of the table.
 struct Check {
@@ -127,40 +133,105 @@ async fn database(config: &Config, checks: &mut Vec<Check>) {
         }
     };
     checks.extend(server(&url, &storage).await);
-    match storage.check_schema().await {
-        Ok(state @ (SchemaState::Current | SchemaState::Ahead)) => {
-            checks.push(match state {
-                SchemaState::Ahead => note("schema", "a newer version of postern has added to it"),
-                _ => good("schema", "current"),
-            });
-            match storage.tenants().await {
-                Ok(tenants) if tenants.is_empty() => {
-                    checks.push(note("tenants", "none; `postern tenant create NAME` makes one"));
-                }
-                Ok(tenants) => {
-                    checks.push(good("tenants", tenants.len().to_string()));
-                    checks.push(signing_keys(&storage, &tenants).await);
-                }
-                Err(error) => checks.push(wrong("tenants", ExitCode::Database, error)),
-            }
-            checks.push(match anything_sealed(&storage).await {
-                Ok(sealed) => key(config, sealed),
-                Err(_) => {
-                    wrong_with("encryption key", ExitCode::Database, "the database cannot be read".to_owned())
-                }
-            });
-        }
-        Ok(SchemaState::Behind { pending }) => {
-            let text = format!("behind by {pending} migrations: run `postern migrate`");
-            checks.push(wrong_with("schema", ExitCode::Database, text));
-        }
-        Ok(SchemaState::Incompatible) => {
-            let text = "changed by a newer version of postern: use that version".to_owned();
-            checks.push(wrong_with("schema", ExitCode::Database, text));
-        }
-        Err(error) => checks.push(wrong("schema", ExitCode::Database, error)),
+    let (usable, check) = schema(&storage).await;
+    checks.push(check);
+    if usable {
+        contents(config, &storage, checks).await;
     }
     storage.close().await;
+}
+
+/// Whether this program can use the tables, and what it says about them.
+async fn schema(storage: &Storage) -> (bool, Check) {
+    let what = "schema";
+    let (state, versions) = match (storage.check_schema().await, storage.schema_versions().await) {
+        (Ok(state), Ok(versions)) => (state, versions),
+        (Err(error), _) | (_, Err(error)) => return (false, wrong(what, ExitCode::Database, error)),
+    };
+    let there =
+        versions.database.map_or_else(|| "none yet".to_owned(), |version| format!("version {version}"));
+    let needed = versions.program;
+    match state {
+        SchemaState::Current => (true, good(what, there)),
+        SchemaState::Ahead => {
+            let text = format!(
+                "{there}: a newer version of postern has added to version {needed}; this one can use it"
+            );
+            (true, note(what, text))
+        }
+        SchemaState::Behind { pending } => {
+            let text = format!(
+                "{there}, this program needs version {needed}, and {pending} migrations are not applied: back the \
+                 database up, then run `postern migrate`"
+            );
+            (false, wrong_with(what, ExitCode::Database, text))
+        }
+        SchemaState::Incompatible => {
+            let text = format!("{there}: changed by a newer version of postern; use that version");
+            (false, wrong_with(what, ExitCode::Database, text))
+        }
+    }
+}
+
+/// What the tables hold.
+async fn contents(config: &Config, storage: &Storage, checks: &mut Vec<Check>) {
+    match storage.tenants().await {
+        Ok(tenants) if tenants.is_empty() => {
+            checks.push(note("tenants", "none; `postern tenant create NAME` makes one"));
+        }
+        Ok(tenants) => {
+            checks.push(match storage.count_clients(COUNT_LIMIT).await {
+                Ok(0) => {
+                    note("tenants", format!("{}, without clients: nobody can log in yet", tenants.len()))
+                }
+                Ok(clients) => {
+                    good("tenants", format!("{}, with {} clients", tenants.len(), counted(clients)))
+                }
+                Err(error) => wrong("tenants", ExitCode::Database, error),
+            });
+            checks.push(signing_keys(storage, &tenants).await);
+        }
+        Err(error) => checks.push(wrong("tenants", ExitCode::Database, error)),
+    }
+    checks.push(match anything_sealed(storage).await {
+        Ok(sealed) => key(config, sealed),
+        Err(_) => wrong_with("encryption key", ExitCode::Database, "the database cannot be read".to_owned()),
+    });
+    checks.push(housekeeping(config, storage).await);
+}
+
+/// What has ended and is still there.
+async fn housekeeping(config: &Config, storage: &Storage) -> Check {
+    let what = "ended rows";
+    let now = SystemClock.now();
+    let log_secs = config.housekeeping.settings().log_secs;
+    let (rows, overdue) = match (
+        storage.ended_rows(now, log_secs, COUNT_LIMIT).await,
+        storage.ended_rows(now.plus_secs(-OVERDUE_SECS), log_secs, COUNT_LIMIT).await,
+    ) {
+        (Ok(rows), Ok(overdue)) => (rows, overdue),
+        (Err(error), _) | (_, Err(error)) => return wrong(what, ExitCode::Database, error),
+    };
+    let list = |rows: &[(&str, i64)]| -> String {
+        rows.iter().map(|(table, rows)| format!("{table} {}", counted(*rows))).collect::<Vec<_>>().join(", ")
+    };
+    if overdue.is_empty() {
+        let text = if rows.is_empty() { "none".to_owned() } else { list(&rows) };
+        return good(what, format!("{text}; the servers remove them"));
+    }
+    note(
+        what,
+        format!(
+            "waiting for more than a day: {}. Servers remove them while they run; where they do run, raise \
+             housekeeping.batch_rows or lower housekeeping.pause_ms",
+            list(&overdue)
+        ),
+    )
+}
+
+/// A number that was not counted beyond the limit.
+fn counted(rows: i64) -> String {
+    if rows >= i64::from(COUNT_LIMIT) { format!("{COUNT_LIMIT} or more") } else { rows.to_string() }
 }
 
 /// What the database is, whether it keeps what it acknowledges, and whether its clock is ours.
@@ -176,10 +247,36 @@ async fn server(url: &str, storage: &Storage) -> Vec<Check> {
         DatabaseKind::Postgres => "PostgreSQL",
     };
     let mut checks = vec![good("database", format!("{url}, {name} {}", info.version))];
-    if !info.not_durable.is_empty() {
-        let text =
-            format!("{}: an answered request may be lost with the machine", info.not_durable.join(", "));
-        checks.push(wrong_with("durability", ExitCode::Database, text));
+    let list = |good: bool| -> Vec<String> {
+        let settings = info.settings.iter().filter(|setting| setting.good == good);
+        settings.map(|setting| format!("{} = {}", setting.name, setting.value)).collect()
+    };
+    checks.push(match list(false).as_slice() {
+        [] => good("durability", list(true).join(", ")),
+        bad => {
+            let mend = match info.kind {
+                // This program sets them itself.
+                DatabaseKind::Sqlite => "put the file on a local disk, where SQLite can share memory",
+                DatabaseKind::Postgres => "turn them on in postgresql.conf",
+            };
+            let text =
+                format!("{}: an answered request may be lost with the machine; {mend}", bad.join(", "));
+            wrong_with("durability", ExitCode::Database, text)
+        }
+    });
+    checks.extend(info.connections.map(|(usable, of_node)| {
+        let text = format!("{usable} for all nodes, up to {of_node} for each: {} nodes", usable / of_node);
+        match usable / of_node {
+            0 | 1 => note("connections", format!("{text}; raise max_connections before you add one")),
+            _ => good("connections", text),
+        }
+    }));
+    if !info.invalid_indexes.is_empty() {
+        let text = format!(
+            "{} half made by a migration that was broken off: `DROP INDEX CONCURRENTLY` each, then run `postern migrate`",
+            info.invalid_indexes.join(", ")
+        );
+        checks.push(wrong_with("indexes", ExitCode::Database, text));
     }
     if let Some(clock) = info.clock {
         // At which moment between the two it was read is unknown.
@@ -191,15 +288,20 @@ async fn server(url: &str, storage: &Storage) -> Vec<Check> {
             ..=MAX_CLOCK_DIFFERENCE_MS => good("clock", text),
             _ => note(
                 "clock",
-                format!("{text}: nodes that disagree about the time end sessions and codes early or late"),
+                format!(
+                    "{text}: nodes that disagree about the time end sessions and codes early or late; set both \
+                     machines' clocks by NTP"
+                ),
             ),
         });
     }
     checks
 }
 
-/// Each tenant has a key that signs, and one that is published to sign next.
+/// Each tenant has a key that signs, and has it not for too long.
 async fn signing_keys(storage: &Storage, tenants: &[model::Tenant]) -> Check {
+    let now = SystemClock.now();
+    let mut oldest: Option<(model::Timestamp, &model::TenantId)> = None;
     for tenant in tenants {
         let keys = match storage.begin_read(&tenant.id).await {
             Ok(mut tx) => tx.signing_keys().await,
@@ -207,14 +309,26 @@ async fn signing_keys(storage: &Storage, tenants: &[model::Tenant]) -> Check {
         };
         match keys {
             Err(error) => return wrong("signing keys", ExitCode::Database, error),
-            Ok(keys) if !keys.iter().any(|key| key.state == model::SigningKeyState::Current) => {
-                let text = format!("tenant {} has no key that signs: run `postern keys rotate`", tenant.id);
-                return wrong_with("signing keys", ExitCode::Failed, text);
-            }
-            Ok(_) => {}
+            Ok(keys) => match keys.iter().find(|key| key.state == model::SigningKeyState::Current) {
+                None => {
+                    let text =
+                        format!("tenant {} has no key that signs: run `postern keys rotate`", tenant.id);
+                    return wrong_with("signing keys", ExitCode::Failed, text);
+                }
+                Some(key) => {
+                    let made = (key.created_at, &tenant.id);
+                    oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
+                }
+            },
         }
     }
-    good("signing keys", "every tenant has one that signs")
+    let Some((made, tenant)) = oldest else { return good("signing keys", "none is needed yet") };
+    let age = now.ms_since(made) / 1000;
+    let text = format!("every tenant has one that signs; the oldest is {} days old", age / (24 * 3600));
+    match age {
+        ..=OLD_KEY_SECS => good("signing keys", text),
+        _ => note("signing keys", format!("{text}: run `postern keys rotate --tenant {tenant}`")),
+    }
 }
 
 fn key(config: &Config, sealed: bool) -> Check {
@@ -241,9 +355,33 @@ fn network(config: &Config) -> Check {
     }
 }
 
+/// Where compiled code is kept: a folder that can be written, or that can be made.
 fn cache(config: &Config) -> Check {
-    match config.actions.cache_dir() {
-        None => note("compiled code", "no cache folder: the engine is compiled at each start"),
-        Some(folder) => good("compiled code", format!("kept in {}", folder.display())),
+    let what = "compiled code";
+    let Some(folder) = config.actions.cache_dir() else {
+        return note(what, "no cache folder: the engine is compiled at each start; set actions.cache_dir");
+    };
+    let shown = folder.display();
+    match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            note(what, format!("{shown} is not there yet; the first start makes it, and takes some seconds"))
+        }
+        Err(error) => {
+            let text =
+                format!("cannot read {shown}: {error}; give it to this user, or set actions.cache_dir");
+            wrong_with(what, ExitCode::Configuration, text)
+        }
+        // The file has no name: nothing is left of it.
+        Ok(files) => match tempfile::tempfile_in(&folder) {
+            Err(error) => {
+                let text = format!("cannot write in {shown}: {error}; free space, or set actions.cache_dir");
+                wrong_with(what, ExitCode::Configuration, text)
+            }
+            Ok(_) => {
+                let sizes = files.flatten().filter_map(|file| file.metadata().ok()).map(|file| file.len());
+                let (count, bytes) = sizes.fold((0_u64, 0), |(count, sum), size| (count + 1, sum + size));
+                good(what, format!("{count} files in {shown}, {} MB", bytes / 1_000_000))
+            }
+        },
     }
 }

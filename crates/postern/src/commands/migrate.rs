@@ -15,10 +15,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     let before = storage.check_schema().await.or_exit(ExitCode::Database, "cannot read the schema")?;
     let outcome = match before {
         SchemaState::Behind { pending } => {
-            storage
-                .migrate()
-                .await
-                .or_exit(ExitCode::Database, "a migration failed; those before it stay applied")?;
+            storage.migrate().await.or_exit(ExitCode::Database, "a migration failed")?;
             Ok(format!("{url}: {pending} migrations applied"))
         }
         SchemaState::Current => Ok(format!("{url}: nothing to do")),

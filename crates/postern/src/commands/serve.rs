@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use idp::Idp;
 use model::TenantId;
+use postern::housekeeping::Housekeeping;
+use postern::outgoing::Outgoing;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use web::{AppState, Hosts, Tls};
 
 use crate::config::{Config, Scheme};
+use crate::delivery;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::wiring::{Schema, open_idp};
 
@@ -70,7 +74,16 @@ pub async fn listen(
             _ = tokio::signal::ctrl_c() => tracing::info!("ctrl-c: finishing what is under way"),
         }
     };
+    let http = Outgoing::new(config.outgoing.allowed_networks.iter().map(|network| network.0))
+        .or_exit(ExitCode::Failed, "cannot send requests: are there root certificates on this machine?")?;
+    let settings = config.housekeeping.settings();
+    let housekeeping = Housekeeping::start(idp.storage.clone(), Arc::clone(&idp.clock), settings);
+    let (serving, served) = oneshot::channel::<()>();
+    let delivery = tokio::spawn(delivery::run(Arc::clone(&idp), Arc::new(http), served));
     let outcome = web::serve(listener, web::router(state), tls, shutdown).await;
+    drop(serving);
+    delivery.await.or_exit(ExitCode::Failed, "the delivery of back-channel logouts failed")?;
+    housekeeping.stop().await;
     idp.storage.close().await;
     outcome.or_exit(ExitCode::Failed, "the server stopped")
 }

@@ -44,6 +44,7 @@ async fn create(config: &Config, name: String, friendly_name: Option<String>) ->
         sessions: SessionSettings::default(),
         flags: TenantFlags::default(),
         created_at: idp.now(),
+        settings_version: 0,
     };
     idp::manage::create_tenant(&idp, &tenant)
         .await

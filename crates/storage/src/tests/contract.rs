@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use model::LogoutInitiator::RpLogout;
 use model::{
     ActionId, ClientId, DeviceDecision, Execution, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState,
     Tenant, TenantId, UserId,
@@ -7,6 +8,8 @@ use model::{
 use serde_json::{Map, json};
 
 use super::fixtures::*;
+pub use super::housekeeping::*;
+pub use super::logouts::*;
 use crate::{RefreshTokens, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.
@@ -34,7 +37,7 @@ pub async fn fill(tx: &mut TenantTx) {
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
     }
-    tx.insert_session(&session("session", Some("rt_1")), "session-secret").await.unwrap();
+    tx.insert_session(&session("session", Some("rt_1")), "session-secret", ISSUER).await.unwrap();
     tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
     assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
     tx.insert_pushed_request("pushed", &pushed_request()).await.unwrap();
@@ -42,7 +45,6 @@ pub async fn fill(tx: &mut TenantTx) {
     tx.insert_refresh_token(&refresh_token("rt_1"), "refresh-secret").await.unwrap();
     tx.insert_session_transfer_token("transfer", &session_transfer_token()).await.unwrap();
     tx.insert_access_token("access", &access_token()).await.unwrap();
-    tx.set_code_access_token("code", "access").await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
     tx.deploy_action(&ActionId::new("act_1"), "greet", "source", "sha256:1", Some("sealed"), now())
@@ -85,7 +87,7 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert_eq!(tx.code("code").await.unwrap(), Some((code("session"), None)));
     assert_eq!(tx.waiting_device("user-code", now()).await.unwrap(), Some(device_code()));
     assert_eq!(tx.refresh_token(&RefreshTokenId::new("rt_1")).await.unwrap(), Some(refresh_token("rt_1")));
-    let found = tx.refresh_token_by_secret("refresh-secret").await.unwrap().unwrap();
+    let found = tx.refresh_token_use("refresh-secret", now()).await.unwrap().unwrap();
     assert_eq!((found.token, found.spent_at, found.newer_secrets), (refresh_token("rt_1"), None, 0));
     assert_eq!(tx.access_token("access").await.unwrap(), Some(access_token()));
     assert_eq!(tx.actions().await.unwrap()[0].1, Some(1));
@@ -128,7 +130,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.session(&sid).await.unwrap(), None);
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), None);
     assert!(!tx.update_session(&session("session", None), Some("stolen"), now()).await.unwrap());
-    assert_eq!(tx.revoke_sessions(Sessions::One(&sid), now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&sid), RpLogout, now()).await.unwrap(), 0);
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap(), None);
@@ -139,16 +141,14 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert!(!tx.deny_device_code("device", "no", now()).await.unwrap());
     assert!(!tx.tell_device_expiry("device", now()).await.unwrap());
     assert_eq!(tx.code("code").await.unwrap(), None);
-    assert!(!tx.spend_code("code", now()).await.unwrap());
-    tx.set_code_refresh_token("code", &rt).await.unwrap();
-    tx.set_code_access_token("code", "another").await.unwrap();
+    assert!(!tx.spend_code("code", Some(&rt), Some("another"), now()).await.unwrap());
     tx.delete_access_token_of_code("code").await.unwrap();
     assert_eq!(tx.refresh_token(&rt).await.unwrap(), None);
-    assert_eq!(tx.refresh_token_by_secret("refresh-secret").await.unwrap(), None);
+    assert_eq!(tx.refresh_token_use("refresh-secret", now()).await.unwrap(), None);
     assert!(!tx.spend_refresh_secret("refresh-secret", now()).await.unwrap());
-    assert!(!tx.record_exchange(&refresh_token("rt_1"), now()).await.unwrap());
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), now()).await.unwrap(), 0);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), now()).await.unwrap(), 0);
+    assert!(!tx.record_exchange(&refresh_token("rt_1"), true, now()).await.unwrap());
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), RpLogout, now()).await.unwrap(), 0);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), RpLogout, now()).await.unwrap(), 0);
     assert_eq!(tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap(), 0);
     assert_eq!(tx.oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
     assert_eq!(tx.spend_session_transfer_token("transfer", now()).await.unwrap(), None);
@@ -204,7 +204,7 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
                 tokio::spawn(async move {
                     let mut tx = storage.begin(&acme()).await.unwrap();
                     let won = match kind {
-                        Spent::Code => tx.spend_code("code", now()).await.unwrap(),
+                        Spent::Code => tx.spend_code("code", None, None, now()).await.unwrap(),
                         Spent::TransferToken => {
                             tx.spend_session_transfer_token("transfer", now()).await.unwrap()
                                 == Some(session_transfer_token())
@@ -237,7 +237,7 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
     }
     let mut tx = storage.begin_read(&acme()).await.unwrap();
     assert_eq!(tx.code("code").await.unwrap().unwrap().1, Some(now()));
-    assert_eq!(tx.refresh_token_by_secret("refresh-secret").await.unwrap().unwrap().spent_at, Some(now()));
+    assert_eq!(tx.refresh_token_use("refresh-secret", now()).await.unwrap().unwrap().spent_at, Some(now()));
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
 }
 
@@ -247,10 +247,10 @@ pub async fn a_spend_that_is_not_committed_did_not_happen(storage: &Storage) {
     fill(&mut tx).await;
     tx.commit().await.unwrap();
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", now()).await.unwrap());
+    assert!(tx.spend_code("code", None, None, now()).await.unwrap());
     drop(tx);
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", now()).await.unwrap());
+    assert!(tx.spend_code("code", None, None, now()).await.unwrap());
 }
 
 pub async fn a_login_under_way_is_for_its_browser_and_its_time(storage: &Storage) {
@@ -315,7 +315,7 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
     for id in ["live", "revoked", "idle"] {
-        tx.insert_session(&session(id, None), &format!("{id}-secret")).await.unwrap();
+        tx.insert_session(&session(id, None), &format!("{id}-secret"), ISSUER).await.unwrap();
     }
     let mut changed = session("live", None);
     changed.updated_at = at(10);
@@ -350,8 +350,8 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     assert_eq!(of_user, [touched]);
 
     let revoked = SessionId::new("revoked");
-    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(1)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), at(2)).await.unwrap(), 0);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), RpLogout, at(1)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_sessions(Sessions::One(&revoked), RpLogout, at(2)).await.unwrap(), 0);
     assert!(tx.hold_session(&SessionId::new("live"), at(10)).await.unwrap());
     for (id, moment) in [("revoked", at(10)), ("idle", at(100)), ("missing", at(10))] {
         let before = tx.session(&SessionId::new(id)).await.unwrap();
@@ -373,7 +373,7 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
     for (id, from) in
         [("s1", Some("rt_native")), ("s2", Some("rt_native")), ("s3", Some("rt_x")), ("s4", None)]
     {
-        tx.insert_session(&session(id, from), id).await.unwrap();
+        tx.insert_session(&session(id, from), id, ISSUER).await.unwrap();
         tx.insert_code(id, &code(id)).await.unwrap();
     }
     for (id, session_id, bound, from) in [
@@ -390,9 +390,9 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
         tx.insert_refresh_token(&token, id).await.unwrap();
     }
     let (s2, s4) = (SessionId::new("s2"), SessionId::new("s4"));
-    tx.revoke_sessions(Sessions::One(&s2), at(1)).await.unwrap();
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), at(2)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), at(3)).await.unwrap(), 0);
+    tx.revoke_sessions(Sessions::One(&s2), RpLogout, at(1)).await.unwrap();
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), RpLogout, at(2)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&parent), RpLogout, at(3)).await.unwrap(), 0);
     for (id, revoked_at) in [("s1", Some(at(2))), ("s2", Some(at(1))), ("s3", None), ("s4", None)] {
         let id = SessionId::new(id);
         assert_eq!(tx.session(&id).await.unwrap().unwrap().revoked_at, revoked_at, "{id}");
@@ -403,15 +403,15 @@ pub async fn a_revocation_ends_what_descends_and_nothing_else(storage: &Storage)
     }
     let ended = [("rt_native", true), ("rt_1", true), ("rt_2", true), ("rt_3", false), ("rt_4", false)];
     for (id, ended) in ended {
-        let by_secret = tx.refresh_token_by_secret(id).await.unwrap().unwrap().token;
+        let by_secret = tx.refresh_token_use(id, now()).await.unwrap().unwrap().token;
         assert_eq!(by_secret.revoked_at, ended.then_some(at(2)), "{id}");
         let id = RefreshTokenId::new(id);
         assert_eq!(tx.refresh_token(&id).await.unwrap().unwrap().revoked_at, by_secret.revoked_at, "{id}");
-        let exchanged = tx.record_exchange(&refresh_token(id.as_str()), at(3)).await.unwrap();
+        let exchanged = tx.record_exchange(&refresh_token(id.as_str()), true, at(3)).await.unwrap();
         assert_eq!(exchanged, !ended, "{id}");
     }
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::BoundTo(&s4), at(4)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&s4), at(5)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::BoundTo(&s4), RpLogout, at(4)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&s4), RpLogout, at(5)).await.unwrap(), 1);
 }
 
 pub async fn a_revocation_leaves_the_descendants_where_the_client_wants_it(storage: &Storage) {
@@ -425,8 +425,8 @@ pub async fn a_revocation_leaves_the_descendants_where_the_client_wants_it(stora
         let id = RefreshTokenId::new(format!("rt_{round}"));
         tx.insert_refresh_token(&refresh_token(id.as_str()), id.as_str()).await.unwrap();
         let sid = SessionId::new(format!("{sid}{round}"));
-        tx.insert_session(&session(sid.as_str(), Some(id.as_str())), sid.as_str()).await.unwrap();
-        tx.revoke_refresh_tokens(RefreshTokens::OfUser(&user_id()), at(1)).await.unwrap();
+        tx.insert_session(&session(sid.as_str(), Some(id.as_str())), sid.as_str(), ISSUER).await.unwrap();
+        tx.revoke_refresh_tokens(RefreshTokens::OfUser(&user_id()), RpLogout, at(1)).await.unwrap();
         let ended = tx.session(&sid).await.unwrap().unwrap().revoked_at;
         assert_eq!(ended, cascades.then_some(at(1)));
     }
@@ -458,11 +458,11 @@ pub async fn refresh_tokens_are_revoked_by_user_client_and_audience(storage: &St
         (RefreshTokens::OfUser(&UserId::new("x")), 0),
         (RefreshTokens::OfUser(&user), 1),
     ] {
-        assert_eq!(tx.revoke_refresh_tokens(which, at(1)).await.unwrap(), count, "{which:?}");
+        assert_eq!(tx.revoke_refresh_tokens(which, RpLogout, at(1)).await.unwrap(), count, "{which:?}");
     }
-    tx.insert_session(&session("s1", None), "s1").await.unwrap();
-    tx.insert_session(&session("s2", None), "s2").await.unwrap();
-    assert_eq!(tx.revoke_sessions(Sessions::OfUser(&user), at(1)).await.unwrap(), 2);
+    tx.insert_session(&session("s1", None), "s1", ISSUER).await.unwrap();
+    tx.insert_session(&session("s2", None), "s2", ISSUER).await.unwrap();
+    assert_eq!(tx.revoke_sessions(Sessions::OfUser(&user), RpLogout, at(1)).await.unwrap(), 2);
 }
 
 pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
@@ -475,7 +475,7 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
     tx.add_refresh_secret(&id, "second", now()).await.unwrap();
     tx.add_refresh_secret(&id, "third", now()).await.unwrap();
     for (secret, spent_at, newer) in [("first", Some(at(1)), 2), ("second", None, 1), ("third", None, 0)] {
-        let found = tx.refresh_token_by_secret(secret).await.unwrap().unwrap();
+        let found = tx.refresh_token_use(secret, now()).await.unwrap().unwrap();
         assert_eq!((found.spent_at, found.newer_secrets), (spent_at, newer), "{secret}");
     }
     let mut exchanged = refresh_token("rt_1");
@@ -483,17 +483,17 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
     exchanged.idle_expires_at = Some(at(150));
     exchanged.rotating = false;
     exchanged.device.last_ip = Some("198.51.100.9".to_owned());
-    assert!(tx.record_exchange(&exchanged, at(50)).await.unwrap());
+    assert!(tx.record_exchange(&exchanged, true, at(50)).await.unwrap());
     exchanged.last_exchanged_at = Some(at(50));
     assert_eq!(tx.refresh_token(&id).await.unwrap(), Some(exchanged.clone()));
     let metadata = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
     assert!(tx.set_refresh_token_metadata(&id, &metadata).await.unwrap());
     assert_eq!(tx.refresh_token(&id).await.unwrap().unwrap().metadata, metadata);
     exchanged.idle_expires_at = Some(at(500));
-    assert!(!tx.record_exchange(&exchanged, at(150)).await.unwrap());
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(51)).await.unwrap(), 1);
-    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), at(52)).await.unwrap(), 0);
-    assert!(!tx.record_exchange(&exchanged, at(53)).await.unwrap());
+    assert!(!tx.record_exchange(&exchanged, true, at(150)).await.unwrap());
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), RpLogout, at(51)).await.unwrap(), 1);
+    assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&id), RpLogout, at(52)).await.unwrap(), 0);
+    assert!(!tx.record_exchange(&exchanged, true, at(53)).await.unwrap());
 }
 
 pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
@@ -513,7 +513,7 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
     for oldest in ["rt_b", "rt_a"] {
         let found = tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap().unwrap();
         assert_eq!(found.as_str(), oldest);
-        tx.revoke_refresh_tokens(RefreshTokens::One(&found), at(5)).await.unwrap();
+        tx.revoke_refresh_tokens(RefreshTokens::One(&found), RpLogout, at(5)).await.unwrap();
     }
     assert_eq!(tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap(), None);
 }
@@ -655,8 +655,90 @@ pub async fn a_tenants_settings_are_replaced(storage: &Storage) {
         ..tenant(&acme())
     };
     storage.put_tenant(&Tenant { created_at: at(99), ..changed.clone() }).await.unwrap();
-    assert_eq!(storage.tenant(&acme()).await.unwrap(), Some(changed));
+    let settings_version = changed.settings_version + 1;
+    assert_eq!(storage.tenant(&acme()).await.unwrap(), Some(Tenant { settings_version, ..changed }));
     assert_eq!(storage.tenant(&TenantId::new("none")).await.unwrap(), None);
+}
+
+pub async fn what_a_tenant_sets_up_makes_a_new_version_and_what_its_users_do_does_not(storage: &Storage) {
+    async fn version(storage: &Storage, tenant: &TenantId) -> i64 {
+        storage.tenant(tenant).await.unwrap().unwrap().settings_version
+    }
+    type Done<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    type Step = for<'a> fn(&'a mut TenantTx) -> Done<'a>;
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    let changes: [(&str, Step); 7] = [
+        ("client", |tx| Box::pin(async { tx.put_client(&client()).await.unwrap() })),
+        ("API", |tx| Box::pin(async { tx.put_resource_server(&resource_server()).await.unwrap() })),
+        ("grant", |tx| Box::pin(async { tx.put_client_grant(&client_grant()).await.unwrap() })),
+        ("connection", |tx| Box::pin(async { tx.put_connection(&connection()).await.unwrap() })),
+        ("key", |tx| {
+            Box::pin(async { tx.put_signing_key(&signing_key("new", SigningKeyState::Next)).await.unwrap() })
+        }),
+        ("no more key", |tx| Box::pin(async { tx.delete_signing_key("new").await.unwrap() })),
+        ("Action", |tx| {
+            Box::pin(async {
+                let id = ActionId::new("act_1");
+                tx.deploy_action(&id, "greet", "other", "sha256:1", None, at(1)).await.unwrap();
+            })
+        }),
+    ];
+    let others = version(storage, &other()).await;
+    for (what, change) in changes {
+        let before = version(storage, &acme()).await;
+        let mut tx = storage.begin(&acme()).await.unwrap();
+        change(&mut tx).await;
+        assert_eq!(version(storage, &acme()).await, before, "{what}: not before it is committed");
+        tx.commit().await.unwrap();
+        assert!(version(storage, &acme()).await > before, "{what}");
+    }
+    assert_eq!(version(storage, &other()).await, others, "another tenant's");
+
+    let before = version(storage, &acme()).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.record_login(&user_id(), now(), "ip").await.unwrap();
+    tx.touch_session(&SessionId::new("session"), now(), at(1)).await.unwrap();
+    tx.insert_log(&log_entry("one")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(version(storage, &acme()).await, before);
+}
+
+pub async fn a_code_is_found_with_its_user_and_its_living_session(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
+    let session = session("session", Some("rt_1"));
+    assert_eq!((found.code, found.used_at), (code("session"), None));
+    assert_eq!(found.user.unwrap().user_id, user_id());
+    let alive = found.session.unwrap();
+    assert_eq!(alive.connection_id, session.connection_id);
+    assert_eq!(alive.parent_refresh_token, session.parent_refresh_token);
+    assert_eq!(alive.cookie_mode, session.cookie_mode);
+    for late in [session.expires_at, session.idle_expires_at] {
+        let found = storage.code_use(&acme(), "code", late).await.unwrap().unwrap();
+        assert_eq!(found.session, None, "the session has ended by itself");
+    }
+    assert_eq!(storage.code_use(&other(), "code", now()).await.unwrap(), None, "another tenant");
+    assert_eq!(storage.code_use(&acme(), "unknown", now()).await.unwrap(), None);
+
+    // What the session was handed over from ends, and the session with it.
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_1")), RpLogout, now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
+    assert_eq!(found.session, None, "the session was ended by the cascade");
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.spend_code("code", None, Some("access"), now()).await.unwrap());
+    tx.commit().await.unwrap();
+    let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
+    assert_eq!(found.used_at, Some(now()));
 }
 
 pub async fn reading_cannot_write(storage: &Storage) {

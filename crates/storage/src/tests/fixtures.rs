@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client,
-    ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
-    DeviceCode, DeviceDecision, JwtConfiguration, LogEntry, LogType, PendingAuthorization,
+    AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest,
+    BackchannelLogout, BackchannelLogoutInitiators, Client, ClientAuthenticationMethods, ClientGrant,
+    ClientId, Connection, ConnectionId, CookieMode, Device, DeviceCode, DeviceDecision, InitiatorMode,
+    JwtConfiguration, LogEntry, LogType, LogoutInitiator, OidcLogout, PendingAuthorization,
     PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
     PushedAuthorizationRequest, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
     RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
@@ -23,6 +24,8 @@ pub fn now() -> Timestamp {
 pub fn at(secs: i64) -> Timestamp {
     now().plus_secs(secs)
 }
+
+pub const ISSUER: &str = "https://acme.test/";
 
 pub fn acme() -> TenantId {
     TenantId::new("acme")
@@ -51,6 +54,7 @@ pub fn tenant(id: &TenantId) -> Tenant {
             ..TenantFlags::default()
         },
         created_at: now(),
+        settings_version: now().as_ms(),
     }
 }
 
@@ -105,6 +109,13 @@ pub fn client() -> Client {
         }),
         require_proof_of_possession: true,
         resource_server_identifier: text("https://api.acme.test/"),
+        oidc_logout: Some(OidcLogout {
+            backchannel_logout_urls: words(&["https://acme.test/logged-out"]),
+            backchannel_logout_initiators: Some(BackchannelLogoutInitiators {
+                mode: InitiatorMode::Custom,
+                selected_initiators: vec![LogoutInitiator::RpLogout, LogoutInitiator::IdpLogout],
+            }),
+        }),
     }
 }
 
@@ -212,6 +223,18 @@ pub fn session(id: &str, parent: Option<&str>) -> Session {
         cookie_mode: CookieMode::NonPersistent,
         idle_lifetime_secs: 100,
         metadata: BTreeMap::from([("plan".to_owned(), "pro".to_owned())]),
+    }
+}
+
+/// Of the client of [`client`], claimed for the first time.
+pub fn backchannel_logout(session: &str) -> BackchannelLogout {
+    BackchannelLogout {
+        session_id: SessionId::new(session),
+        client_id: client_id(),
+        user_id: user_id(),
+        issuer: ISSUER.to_owned(),
+        created_at: now(),
+        attempts: 1,
     }
 }
 

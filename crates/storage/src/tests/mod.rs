@@ -2,6 +2,8 @@
 
 mod contract;
 mod fixtures;
+mod housekeeping;
+mod logouts;
 mod plans;
 mod postgres;
 mod sqlite;

@@ -1,8 +1,11 @@
 //! What is PostgreSQL's own. The contract runs here, too: see `sqlite.rs`.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::fixtures::{acme, client, client_id, with_tenants};
 use crate::{SchemaState, Storage};
@@ -62,6 +65,70 @@ async fn the_schema_is_behind_then_current_then_ahead_then_incompatible() {
     }
 }
 
+/// The migrations of a later version of this program.
+fn later(storage: &Storage, more: &[&'static str]) -> Migrator {
+    let mut migrations: Vec<_> = storage.migrator().iter().cloned().collect();
+    for (version, sql) in (9001..).zip(more) {
+        let no_tx = sql.starts_with("-- no-transaction");
+        let kind = MigrationType::Simple;
+        migrations.push(Migration::new(version, "later".into(), kind, sql.into_sql_str(), no_tx));
+    }
+    Migrator::with_migrations(migrations)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_waits_for_a_migration_that_waits_for_a_transaction() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    let mut long = storage.begin(&acme()).await.unwrap();
+    long.put_client(&client()).await.unwrap();
+    let migration = {
+        let storage = storage.clone();
+        let migrator = later(&storage, &["ALTER TABLE clients ADD COLUMN later TEXT"]);
+        tokio::spawn(async move { storage.migrate_by(&migrator).await })
+    };
+    // It waits for the table; and then it does not, and others go on, who have come after it.
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    for expected in [1, 0, 1] {
+        let wanted = async {
+            while sqlx::query_scalar::<_, i64>(waits).fetch_one(&storage.reader).await.unwrap() != expected {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wanted).await.expect("it gives up and tries again");
+        let mut tx = storage.begin_read(&acme()).await.unwrap();
+        assert_eq!(tx.client(&client_id()).await.unwrap(), None);
+        assert!(!migration.is_finished());
+    }
+    long.commit().await.unwrap();
+    migration.await.unwrap().unwrap();
+    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Ahead);
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    assert_eq!(tx.client(&client_id()).await.unwrap(), Some(client()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_that_migrate_at_once_make_an_index_concurrently_once() {
+    let (storage, _) = open().await;
+    let index = "-- no-transaction\nCREATE INDEX CONCURRENTLY later ON logs (code)";
+    let migrator = Arc::new(later(&storage, &["CREATE TABLE later_table (id BIGINT)", index]));
+    let nodes: Vec<_> = (0..4)
+        .map(|_| {
+            let (storage, migrator) = (storage.clone(), Arc::clone(&migrator));
+            tokio::spawn(async move { storage.migrate_by(&migrator).await })
+        })
+        .collect();
+    for node in nodes {
+        node.await.unwrap().unwrap();
+    }
+    let applied = "SELECT COUNT(*) FROM _sqlx_migrations WHERE version > 9000";
+    assert_eq!(sqlx::query_scalar::<_, i64>(applied).fetch_one(&storage.reader).await.unwrap(), 2);
+    assert_eq!(storage.info().await.unwrap().invalid_indexes, Vec::<String>::new());
+    let versions = storage.schema_versions().await.unwrap();
+    assert!(versions.database == Some(9002) && versions.program < 9000, "{versions:?}");
+}
+
 #[tokio::test]
 async fn connections_that_the_server_ended_are_replaced() {
     let (storage, _) = open().await;
@@ -119,5 +186,7 @@ async fn the_database_tells_its_version_and_its_clock() {
     assert_eq!(info.kind, crate::DatabaseKind::Postgres);
     assert!(info.version.starts_with(|first: char| first.is_ascii_digit()), "{info:?}");
     assert!(info.clock.unwrap().as_ms() > 1_700_000_000_000);
-    assert!(info.not_durable.is_empty(), "{info:?}");
+    assert!(info.settings.len() == 3 && info.settings.iter().all(|setting| setting.good), "{info:?}");
+    assert!(matches!(info.connections, Some((16.., 16))), "{info:?}");
+    assert!(info.invalid_indexes.is_empty(), "{info:?}");
 }
