@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -9,12 +10,14 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use url::Url;
 
-use crate::seed;
+use crate::{node, seed};
 
 /// Raw HTTP with a cookie jar of its own: one browser, or one app. It follows no redirect.
 pub struct RawClient {
-    http: Client,
-    port: u16,
+    /// One for each node behind the name; each request takes the next.
+    nodes: Vec<Client>,
+    next: AtomicUsize,
+    base_domain: String,
     jar: Mutex<BTreeMap<String, String>>,
 }
 
@@ -30,13 +33,28 @@ pub struct Response {
 
 impl RawClient {
     pub fn new(port: u16, from: Ipv4Addr) -> Self {
-        let mut builder =
-            Client::builder().redirect(Policy::none()).no_proxy().local_address(IpAddr::V4(from));
-        for tenant in [seed::ACME, seed::OTHER, "unknown", "deep.acme"] {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            builder = builder.resolve(&format!("{tenant}.localhost"), address);
+        Self {
+            nodes: vec![http(port, from)],
+            next: AtomicUsize::new(0),
+            base_domain: format!("localhost:{port}"),
+            jar: Mutex::default(),
         }
-        Self { http: builder.build().unwrap(), port, jar: Mutex::default() }
+    }
+
+    /// At several nodes behind one name, as a load balancer without memory spreads it: each request goes to the next.
+    pub fn spread(ports: &[u16]) -> Self {
+        Self {
+            nodes: ports.iter().map(|port| http(*port, Ipv4Addr::LOCALHOST)).collect(),
+            next: AtomicUsize::new(0),
+            base_domain: node::SHARED_DOMAIN.to_owned(),
+            jar: Mutex::default(),
+        }
+    }
+
+    /// The same browser, from now on at these nodes.
+    #[must_use]
+    pub fn moved_to(self, ports: &[u16]) -> Self {
+        Self { jar: self.jar, ..Self::spread(ports) }
     }
 
     /// An address at the tenant `acme`.
@@ -47,7 +65,7 @@ impl RawClient {
     /// An address at any tenant. What is an address already stays.
     pub fn url_of(&self, tenant: &str, path: &str) -> String {
         if path.starts_with('/') {
-            format!("http://{tenant}.localhost:{}{path}", self.port)
+            format!("http://{tenant}.{}{path}", self.base_domain)
         } else {
             path.to_owned()
         }
@@ -55,7 +73,8 @@ impl RawClient {
 
     /// For what the other methods do not cover; goes out with [`Self::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.url(path))
+        let node = self.next.fetch_add(1, Ordering::Relaxed) % self.nodes.len();
+        self.nodes[node].request(method, self.url(path))
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -111,6 +130,16 @@ impl RawClient {
             }
         }
     }
+}
+
+/// Finds the tenants at this port of this machine, whatever their URL says: where a URL has a port, that one counts.
+fn http(port: u16, from: Ipv4Addr) -> Client {
+    let mut builder = Client::builder().redirect(Policy::none()).no_proxy().local_address(IpAddr::V4(from));
+    for tenant in [seed::ACME, seed::OTHER, "unknown", "deep.acme"] {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        builder = builder.resolve(&format!("{tenant}.localhost"), address);
+    }
+    builder.build().unwrap()
 }
 
 impl fmt::Debug for Response {

@@ -5,14 +5,19 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyPool, AssertSqlSafe};
 use storage::Storage;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 /// The database of one test.
 pub struct Database {
     pub url: String,
     /// SQLite's folder.
     folder: Option<TempDir>,
+    /// For statements of the test's own.
+    pool: OnceCell<AnyPool>,
 }
 
 impl Database {
@@ -31,11 +36,11 @@ impl Database {
             let name = new_name();
             psql(&format!("DROP DATABASE IF EXISTS {name}"));
             psql(&format!("CREATE DATABASE {name}"));
-            return Self { url: postgres_url(&name), folder: None };
+            return Self { url: postgres_url(&name), folder: None, pool: OnceCell::new() };
         }
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("postern.db").display());
-        Self { url, folder: Some(folder) }
+        Self { url, folder: Some(folder), pool: OnceCell::new() }
     }
 
     /// A fresh SQLite file.
@@ -43,12 +48,12 @@ impl Database {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("postern.db").display());
         migrate(&url).await;
-        Self { url, folder: Some(folder) }
+        Self { url, folder: Some(folder), pool: OnceCell::new() }
     }
 
     /// A fresh database on the server that `TEST_POSTGRES_URL` names.
     pub async fn postgres() -> Self {
-        static TEMPLATE: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
         let template = TEMPLATE
             .get_or_init(|| async {
                 let name = format!("e2e_{}", std::process::id());
@@ -61,7 +66,73 @@ impl Database {
         let name = new_name();
         psql(&format!("DROP DATABASE IF EXISTS {name}"));
         psql(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
-        Self { url: postgres_url(&name), folder: None }
+        Self { url: postgres_url(&name), folder: None, pool: OnceCell::new() }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.folder.is_none()
+    }
+
+    /// A connection beside the server's, for statements of the test's own. There is one: its settings hold.
+    pub async fn pool(&self) -> &AnyPool {
+        self.pool
+            .get_or_init(|| async {
+                sqlx::any::install_default_drivers();
+                let pool = AnyPoolOptions::new().max_connections(1);
+                pool.connect(&self.url).await.expect("a database")
+            })
+            .await
+    }
+
+    /// The one number that the statement yields.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql)
+            .fetch_one(self.pool().await)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"))
+    }
+
+    /// The table's columns, without those that count by themselves.
+    pub async fn columns(&self, table: &str) -> Vec<String> {
+        let sql = match self.is_postgres() {
+            true => {
+                "SELECT CAST(column_name AS TEXT) FROM information_schema.columns
+                     WHERE table_schema = 'public' AND table_name = $1 AND is_identity = 'NO'"
+            }
+            false => "SELECT name FROM pragma_table_info($1)",
+        };
+        let columns = sqlx::query_scalar(sql).bind(table.to_owned()).fetch_all(self.pool().await).await;
+        columns.expect("the columns")
+    }
+
+    /// Runs statements; how many rows they changed.
+    pub async fn execute(&self, sql: String) -> u64 {
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.pool().await).await;
+        done.expect("a statement that works").rows_affected()
+    }
+
+    /// Gives its space back to PostgreSQL's disk. A SQLite file goes with the value.
+    pub fn discard(&self) {
+        if self.is_postgres() {
+            let name = self.url.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a name");
+            psql(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+
+    /// What SQLite's own checks find wrong with the file. PostgreSQL has no such check that is always there.
+    pub async fn damage(&self) -> Vec<String> {
+        if self.is_postgres() {
+            return Vec::new();
+        }
+        let pool = self.pool().await;
+        let mut damage: Vec<String> =
+            sqlx::query_scalar("PRAGMA integrity_check").fetch_all(pool).await.expect("a check");
+        damage.retain(|line| line != "ok");
+        let foreign = sqlx::query("PRAGMA foreign_key_check").fetch_all(pool).await.expect("a check");
+        if !foreign.is_empty() {
+            damage.push(format!("{} rows without the row that they refer to", foreign.len()));
+        }
+        damage
     }
 
     /// Opens it once more, as another node does.

@@ -14,21 +14,30 @@
 
 pub mod actions;
 pub mod assertion;
+pub mod bench;
 pub mod chromium;
 pub mod client;
 pub mod clock;
 pub mod database;
+pub mod double_spend;
 pub mod dpop;
 pub mod flow;
+pub mod forms;
+pub mod invariants;
 pub mod jwt;
 pub mod key;
+pub mod kill;
+pub mod ledger;
+pub mod lookups;
 pub mod node;
 pub mod operator;
 pub mod process;
 pub mod race;
 pub mod receiver;
+pub mod revocation;
 pub mod seed;
 pub mod server;
+pub mod statements;
 pub mod wire;
 
 pub use client::{RawClient, Response};

@@ -1,25 +1,35 @@
 //! One node of an installation: `postern serve` as a process, on a database that others may share.
 
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use idp::{Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use model::{Client, SystemClock, SystemRandom, TenantId};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::database::Database;
-use crate::process::{Serve, free_port};
+use crate::process::{Ended, Serve, free_port, run};
+use crate::wire::Wire;
 use crate::{Login, RawClient, actions, seed};
 
 /// The installation's key. Each node has it in a file.
 const KEY: [u8; 32] = [7; 32];
 
+/// The base domain of nodes behind one name: a port of its own would make each of them an issuer of its own.
+pub const SHARED_DOMAIN: &str = "localhost";
+
 /// A running node. It is killed with the value.
 pub struct Node {
     pub port: u16,
-    idp: Arc<Idp>,
     pub server: Serve,
-    _folder: TempDir,
+    idp: Arc<Idp>,
+    base_domain: String,
+    folder: TempDir,
+    /// Settings beside those of its file.
+    more: Vec<(String, String)>,
 }
 
 impl Node {
@@ -30,22 +40,35 @@ impl Node {
 
     /// The same, with settings as `POSTERN_SERVER__SCHEME`.
     pub async fn start_with(database: &Database, more: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let config = folder.path().join("postern.toml");
-        std::fs::write(&config, "").unwrap();
+        Self::start_at(database, port, format!("localhost:{port}"), more).await
+    }
+
+    /// Starts nodes on one database, behind one name.
+    pub async fn start_several(database: &Database, count: usize) -> Vec<Self> {
+        let mut nodes = Vec::new();
+        for _ in 0..count {
+            nodes.push(Self::start_at(database, free_port(), SHARED_DOMAIN.to_owned(), &[]).await);
+        }
+        nodes
+    }
+
+    async fn start_at(database: &Database, port: u16, base_domain: String, more: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("key");
         write_private(&key_file, &KEY);
-        let listen = format!("127.0.0.1:{port}");
-        let base_domain = format!("localhost:{port}");
-        let mut settings = vec![
-            ("POSTERN_DATABASE__URL", database.url.as_str()),
-            ("POSTERN_ENCRYPTION__KEY_FILE", key_file.to_str().unwrap()),
-            ("POSTERN_SERVER__LISTEN", &listen),
-            ("POSTERN_SERVER__BASE_DOMAIN", &base_domain),
-        ];
-        settings.extend(more);
-        let server = Serve::start(config.to_str().unwrap(), &settings, port).await;
+        // Strings are written as JSON, whose strings are TOML strings, too.
+        let settings = format!(
+            "[server]\nlisten = \"127.0.0.1:{port}\"\nbase_domain = \"{base_domain}\"\n\
+             [database]\nurl = {}\n[encryption]\nkey_file = {}\n",
+            json!(database.url),
+            json!(key_file)
+        );
+        let config = folder.path().join("postern.toml");
+        std::fs::write(&config, settings).unwrap();
+        let more: Vec<_> =
+            more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let server = serve(&config, &more, port).await;
         let storage = database.open().await;
         let idp = Arc::new(Idp {
             actions: actions::executor(storage.clone()),
@@ -58,7 +81,26 @@ impl Node {
             network: Arc::new(NoNetworkData),
             limits: actions::LIMITS,
         });
-        Self { port, idp, server: server.unwrap_or_else(|ended| panic!("{ended:?}")), _folder: folder }
+        Self { port, server, idp, base_domain, folder, more }
+    }
+
+    /// Starts it anew, when it was killed. How long it took from the start of the process to the first answer that
+    /// needs the database.
+    pub async fn start_again(&mut self) -> Duration {
+        let started = Instant::now();
+        self.server = serve(&self.config(), &self.more, self.port).await;
+        Wire::connect(self.port, &self.host()).await.get("/.well-known/jwks.json", "").await.expect(200);
+        started.elapsed()
+    }
+
+    /// Runs another command with the node's configuration.
+    pub async fn command(&self, arguments: &[&str]) -> Ended {
+        let config = self.config();
+        run(["--config", config.to_str().unwrap()].iter().chain(arguments)).await
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("postern.toml")
     }
 
     /// The two tenants.
@@ -83,13 +125,17 @@ impl Node {
         seed::change_client(&self.idp, id, change).await;
     }
 
-    /// A fresh browser or app on this machine.
-    pub fn client(&self) -> RawClient {
-        RawClient::new(self.port, Ipv4Addr::LOCALHOST)
+    /// The host name of `acme`, with the port where one is visible.
+    pub fn host(&self) -> String {
+        format!("{}.{}", seed::ACME, self.base_domain)
     }
 
-    pub fn host(&self) -> String {
-        format!("{}.localhost:{}", seed::ACME, self.port)
+    /// A fresh browser or app at this node.
+    pub fn client(&self) -> RawClient {
+        match self.base_domain == SHARED_DOMAIN {
+            true => RawClient::spread(&[self.port]),
+            false => RawClient::new(self.port, Ipv4Addr::LOCALHOST),
+        }
     }
 
     /// Logs the user in; the session's cookie, as a `Cookie` header has it.
@@ -101,7 +147,13 @@ impl Node {
     }
 }
 
-fn write_private(path: &std::path::Path, bytes: &[u8]) {
+async fn serve(config: &Path, more: &[(String, String)], port: u16) -> Serve {
+    let more: Vec<_> = more.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let started = Serve::start(config.to_str().unwrap(), &more, port).await;
+    started.unwrap_or_else(|ended| panic!("{ended:?}"))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();

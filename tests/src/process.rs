@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::flow::{CHALLENGE, VERIFIER, text};
-use crate::{Response, jwt};
+use crate::node::Node;
+use crate::{Response, jwt, seed};
 
 pub const NATIVE: &str = "demo-native";
 /// Any port will do (RFC 8252 §7.3).
 pub const NATIVE_CALLBACK: &str = "http://127.0.0.1:8765/callback";
 pub const WEB: &str = "demo-web";
 pub const WEB_CALLBACK: &str = "http://127.0.0.1:3001/callback";
-const TRANSFER_AUDIENCE: &str = "urn:demo.localhost:session_transfer";
 
 /// The path of the program, built from the sources as they are: `cargo test` builds it for no test but its own.
 pub fn program() -> &'static Path {
@@ -141,6 +141,11 @@ impl Serve {
         processor_time(&self.child.id().expect("it runs").to_string())
     }
 
+    /// SIGKILL.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Serves with this configuration file and settings on top of it, as `POSTERN_SERVER__SCHEME`, and waits until the
     /// port is open. An error is how the program ended instead.
     pub async fn start(config: &str, settings: &[(&str, &str)], port: u16) -> Result<Self, Ended> {
@@ -161,7 +166,7 @@ impl Serve {
         });
         let is_open = async {
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
         let status = tokio::select! {
@@ -184,34 +189,74 @@ pub fn processor_time(process: &str) -> Duration {
     fields.skip(12).take(2).map(|ticks| TICK * ticks.parse::<u32>().expect("ticks")).sum()
 }
 
-/// A browser and an app in one, at the demo tenant. An error means that no whole answer came; clones share the cookies.
+/// A browser and an app in one. An error means that no whole answer came; clones share the cookies.
 #[derive(Clone)]
 pub struct App {
     http: Client,
     origin: String,
     user: (String, String),
-    web_secret: String,
+    native: Registration,
+    web: Registration,
     jar: Arc<Mutex<BTreeMap<String, String>>>,
+    answers: Arc<AtomicU64>,
+}
+
+/// A client as the app knows it.
+#[derive(Clone)]
+struct Registration {
+    id: &'static str,
+    callback: &'static str,
+    /// For HTTP Basic.
+    secret: Option<String>,
 }
 
 impl App {
     /// At the demo tenant, by this scheme.
     pub fn new(scheme: &str, port: u16, http: ClientBuilder, demo: &Value) -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let http = http
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .resolve("demo.localhost", address)
-            .build()
-            .unwrap();
         Self {
-            http,
+            http: connect(http, "demo.localhost", port),
             origin: format!("{scheme}://demo.localhost:{port}"),
             user: (text(&demo["user"], "email"), text(&demo["user"], "password")),
-            web_secret: text(&demo["web_client"], "client_secret"),
+            native: Registration { id: NATIVE, callback: NATIVE_CALLBACK, secret: None },
+            web: Registration {
+                id: WEB,
+                callback: WEB_CALLBACK,
+                secret: Some(text(&demo["web_client"], "client_secret")),
+            },
             jar: Arc::default(),
+            answers: Arc::default(),
         }
+    }
+
+    /// At the tenant `acme` of a node, from an address of this machine. It redeems no code of the web client.
+    pub fn at(node: &Node, user: &str, from: Ipv4Addr) -> Self {
+        let http = Client::builder().local_address(IpAddr::V4(from));
+        Self {
+            http: connect(http, "acme.localhost", node.port),
+            origin: format!("http://{}", node.host()),
+            user: (user.to_owned(), seed::PASSWORD.to_owned()),
+            native: Registration { id: seed::NATIVE, callback: seed::NATIVE_CALLBACK, secret: None },
+            web: Registration { id: seed::WEB, callback: seed::WEB_CALLBACK, secret: None },
+            jar: Arc::default(),
+            answers: Arc::default(),
+        }
+    }
+
+    /// The same browser and user, from now on at this node and from this address.
+    #[must_use]
+    pub fn moved_to(&self, node: &Node, from: Ipv4Addr) -> Self {
+        Self { jar: self.jar.clone(), answers: self.answers.clone(), ..Self::at(node, &self.user.0, from) }
+    }
+
+    /// The same connections and user, in a browser without cookies.
+    #[must_use]
+    pub fn without_cookies(&self) -> Self {
+        Self { jar: Arc::default(), ..self.clone() }
+    }
+
+    /// How many whole answers came to this app and those that were made from it.
+    pub fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     pub fn cookie(&self, name: &str) -> Option<String> {
@@ -228,14 +273,13 @@ impl App {
 
     /// `GET /authorize`.
     pub async fn authorize(&self, client: &str, more: &[(&str, &str)]) -> Result<Response, Error> {
-        let (callback, scope) = match client {
-            NATIVE => (NATIVE_CALLBACK, "openid profile offline_access"),
-            _ => (WEB_CALLBACK, "openid profile"),
-        };
+        let client = self.registration(client);
+        let scope =
+            if client.id == self.native.id { "openid profile offline_access" } else { "openid profile" };
         let query = [
             ("response_type", "code"),
-            ("client_id", client),
-            ("redirect_uri", callback),
+            ("client_id", client.id),
+            ("redirect_uri", client.callback),
             ("scope", scope),
             ("state", "the-state"),
             ("code_challenge", CHALLENGE),
@@ -254,7 +298,8 @@ impl App {
 
     /// The token request of either client.
     pub async fn exchange(&self, client: &str, code: &str) -> Result<Response, Error> {
-        let callback = if client == NATIVE { NATIVE_CALLBACK } else { WEB_CALLBACK };
+        let client = self.registration(client);
+        let callback = client.callback;
         let grant = ("grant_type", "authorization_code");
         let form = [grant, ("code", code), ("redirect_uri", callback), ("code_verifier", VERIFIER)];
         self.post(client, "/oauth/token", &form).await
@@ -262,18 +307,20 @@ impl App {
 
     pub async fn refresh(&self, token: &str) -> Result<Response, Error> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        self.post(NATIVE, "/oauth/token", &form).await
+        self.post(&self.native, "/oauth/token", &form).await
     }
 
     /// Trades a refresh token for a session transfer token.
     pub async fn transfer(&self, token: &str) -> Result<Response, Error> {
         let grant = ("grant_type", "refresh_token");
-        let form = [grant, ("refresh_token", token), ("audience", TRANSFER_AUDIENCE)];
-        self.post(NATIVE, "/oauth/token", &form).await
+        let host = self.origin.split(['/', ':']).nth(3).unwrap();
+        let audience = format!("urn:{host}:session_transfer");
+        let form = [grant, ("refresh_token", token), ("audience", &audience)];
+        self.post(&self.native, "/oauth/token", &form).await
     }
 
     pub async fn revoke(&self, token: &str) -> Result<Response, Error> {
-        self.post(NATIVE, "/oauth/revoke", &[("token", token)]).await
+        self.post(&self.native, "/oauth/revoke", &[("token", token)]).await
     }
 
     /// The tokens of a whole login with the password.
@@ -293,12 +340,21 @@ impl App {
         format!("{}{path}", self.origin)
     }
 
-    async fn post(&self, client: &str, path: &str, form: &[(&str, &str)]) -> Result<Response, Error> {
+    fn registration(&self, client: &str) -> &Registration {
+        [&self.native, &self.web].into_iter().find(|known| known.id == client).expect("one of the two")
+    }
+
+    async fn post(
+        &self,
+        client: &Registration,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Response, Error> {
         let mut form = form.to_vec();
         let mut request = self.http.post(self.url(path));
-        match client {
-            WEB => request = request.basic_auth(WEB, Some(&self.web_secret)),
-            public => form.push(("client_id", public)),
+        match &client.secret {
+            Some(secret) => request = request.basic_auth(client.id, Some(secret)),
+            None => form.push(("client_id", client.id)),
         }
         self.send(request.form(&form)).await
     }
@@ -312,6 +368,7 @@ impl App {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let url = response.url().to_string();
         let body = response.text().await?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
         let mut jar = self.jar.lock().unwrap();
         for cookie in headers.get_all(SET_COOKIE) {
             let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
@@ -323,4 +380,14 @@ impl App {
         }
         Ok(Response { status, headers, body, url })
     }
+}
+
+/// Finds the host at this port of this machine; follows no redirect, waits for no answer that does not come.
+fn connect(http: ClientBuilder, host: &str, port: u16) -> Client {
+    http.redirect(Policy::none())
+        .no_proxy()
+        .timeout(Duration::from_secs(30))
+        .resolve(host, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .build()
+        .unwrap()
 }

@@ -33,28 +33,33 @@ pub struct TestServer {
 impl TestServer {
     /// With the two seeded tenants and no Action, as a developer runs it: plain HTTP on loopback.
     pub async fn start() -> Self {
-        Self::start_with(Scheme::Http, Vec::new(), None).await
+        Self::start_on(Database::fresh().await).await
+    }
+
+    /// The same on this database, which is fresh.
+    pub async fn start_on(database: Database) -> Self {
+        Self::start_with(database, Scheme::Http, Vec::new(), None).await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.
     pub async fn start_behind_proxy() -> Self {
         let proxy = IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Self::start_with(Scheme::Https, vec![proxy], None).await
+        Self::start_with(Database::fresh().await, Scheme::Https, vec![proxy], None).await
     }
 
     /// With an executor that does what no Action can do.
     pub async fn start_with_executor(executor: Arc<dyn ActionExecutor>) -> Self {
-        Self::start_with(Scheme::Http, Vec::new(), Some(executor)).await
+        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), Some(executor)).await
     }
 
     async fn start_with(
+        database: Database,
         scheme: Scheme,
         trusted_proxies: Vec<IpNet>,
         executor: Option<Arc<dyn ActionExecutor>>,
     ) -> Self {
         // What the server logs as an error is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
-        let database = Database::fresh().await;
         let storage = database.open().await;
         let clock = Arc::new(FakeClock::default());
         let idp = Arc::new(idp_on(storage, clock.clone(), executor));

@@ -51,14 +51,11 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Builds these packages' programs and yields the folder that they are in.
-pub(crate) fn build(packages: &[&str], release: bool) -> Result<PathBuf> {
+pub(crate) fn build(packages: &[&str]) -> Result<PathBuf> {
     let mut arguments = vec!["build", "--bins"];
     packages.iter().for_each(|package| arguments.extend(["-p", package]));
-    if release {
-        arguments.push("--release");
-    }
     run(&mut cargo(&arguments))?;
-    Ok(target_folder()?.join(if release { "release" } else { "debug" }))
+    Ok(target_folder()?.join("debug"))
 }
 
 /// Where cargo builds to.

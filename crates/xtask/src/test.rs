@@ -1,13 +1,19 @@
-//! `cargo xtask test`: format, lints, every test, on one core or many, and one line that sums it up.
+//! `cargo xtask test`: format, lints, every test, the end-to-end tests on both databases, and one line that sums it up.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
 use crate::packages;
 use crate::postgres::{self, Postgres};
 use crate::process::{self, cargo, note, say};
+
+/// The variable that says on which database the end-to-end tests run.
+const DATABASE: &str = "TEST_DATABASE";
+/// Modules of the end-to-end tests that choose their database themselves, or depend on none: they run once.
+const OF_THEIR_OWN_DATABASE: [&str; 7] =
+    ["chromium", "command_line", "double_spend", "kill", "nodes", "process", "tls"];
 
 /// What the test runner said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,14 +45,39 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "-D",
         "warnings",
     ]))?;
-    note("$ cargo test");
-    // Without --no-fail-fast the count would end at the first crate that fails.
-    let mut child = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])
-        .env(postgres::VARIABLE, postgres.url())
-        .stdout(Stdio::piped())
-        .spawn()?;
     let mut counts = Counts::default();
     let mut closing = Vec::new();
+    // Without --no-fail-fast the count would end at the first crate that fails.
+    let all = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    note("$ cargo test");
+    let mut succeeded = run_tests(&mut cargo(&all), &postgres, &mut counts, &mut closing)?;
+    note("$ cargo test --test e2e, on PostgreSQL");
+    let mut again = cargo(&[&all[..], &["--test", "e2e", "--"]].concat());
+    again.env(DATABASE, "postgres");
+    for module in OF_THEIR_OWN_DATABASE {
+        again.args(["--skip", &format!("{module}::")]);
+    }
+    succeeded &= run_tests(&mut again, &postgres, &mut counts, &mut closing)?;
+    say("");
+    closing.iter().for_each(|line| say(line));
+    if counts.ignored > 0 {
+        say(&format!("{} ignored: nothing may be skipped on a machine that can run it", counts.ignored));
+    }
+    say(&format!("{} passed, {} failed", counts.passed, counts.failed));
+    ensure!(succeeded && counts.failed == 0, "tests failed");
+    ensure!(counts.ignored == 0, "tests were skipped");
+    ensure!(counts.passed > 0, "no test ran");
+    Ok(())
+}
+
+/// Runs tests and shows what they say; whether all went well.
+fn run_tests(
+    command: &mut Command,
+    postgres: &Postgres,
+    counts: &mut Counts,
+    closing: &mut Vec<String>,
+) -> Result<bool> {
+    let mut child = command.env(postgres::VARIABLE, postgres.url()).stdout(Stdio::piped()).spawn()?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line?;
@@ -56,17 +87,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             }
         }
     }
-    let status = child.wait()?;
-    say("");
-    closing.iter().for_each(|line| say(line));
-    if counts.ignored > 0 {
-        say(&format!("{} ignored: nothing may be skipped on a machine that can run it", counts.ignored));
-    }
-    say(&format!("{} passed, {} failed", counts.passed, counts.failed));
-    ensure!(status.success() && counts.failed == 0, "tests failed");
-    ensure!(counts.ignored == 0, "tests were skipped");
-    ensure!(counts.passed > 0, "no test ran");
-    Ok(())
+    Ok(child.wait()?.success())
 }
 
 impl Counts {

@@ -14,7 +14,7 @@ pub(crate) use stage::Stage;
 pub(crate) async fn run(exit: bool) -> Result<()> {
     packages::wasm_toolchain()?;
     crate::process::note("$ cargo build -p postern -p web-app");
-    let programs = build(&["postern", "web-app"], false)?;
+    let programs = build(&["postern", "web-app"])?;
     let stage = Stage::set(&programs).await?;
     let outcome = steps::play(&stage).await;
     if let Err(error) = outcome {

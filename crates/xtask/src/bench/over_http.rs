@@ -1,66 +1,37 @@
-//! `cargo xtask bench`: criterion's benches, or a quick measurement of everything as one JSON object. Both in the
-//! release profile; redemption and code exchange over loopback against a server process.
+//! Redemption and code exchange over loopback, against `postern dev` as a process, with its Action.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::demo::Stage;
 use crate::http::{Peer, form_action, hidden_field, parameter, pkce, random, text};
-use crate::packages;
-use crate::process::{build, cargo, run, say};
+use crate::process::{cargo, run, target_folder};
 
-/// Whole flows of the quick measurement, after some to warm up.
-const FLOWS: usize = 200;
+/// Flows before the ones that count.
 const WARM_UP: usize = 20;
 
-/// Criterion's benches.
-pub(crate) fn criterion() -> Result<()> {
-    packages::wasm_toolchain()?;
-    run(&mut cargo(&["bench", "--locked", "-p", "action-build"]))
-}
-
-/// Everything, once.
-pub(crate) async fn quick(as_json: bool) -> Result<()> {
-    packages::wasm_toolchain()?;
-    // The bench's own output is read: `run` would send it to standard error.
-    let output = cargo(&["bench", "--quiet", "--locked", "-p", "postern", "--bench", "quick"])
-        .stderr(std::process::Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "the bench failed");
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let line =
-        printed.lines().rev().find(|line| line.starts_with('{')).context("the bench printed no JSON")?;
-    let mut figures: Map<String, Value> = serde_json::from_str(line)?;
-    let programs = build(&["postern"], true)?;
-    let stage = Stage::server_only(&programs).await?;
-    let measured = over_http(&stage).await;
+/// The times of so many flows.
+pub(super) async fn measure(flows: usize) -> Result<Map<String, Value>> {
+    // As the benches build it: one set of features for all of the workspace.
+    run(&mut cargo(&["build", "--quiet", "--locked", "--release", "--workspace", "--bin", "postern"]))?;
+    let stage = Stage::server_only(&target_folder()?.join("release")).await?;
+    let measured = flow_times(&stage, flows).await;
     if measured.is_err() {
         stage.complain();
     }
     stage.clear().await?;
     let (redemptions, exchanges) = measured?;
-    figures.insert("authorize_redemption".to_owned(), summary(redemptions));
-    figures.insert("code_exchange".to_owned(), summary(exchanges));
-    if as_json {
-        say(&Value::Object(figures).to_string());
-        return Ok(());
-    }
-    for (name, value) in figures {
-        match (value["median_us"].as_f64(), value["p99_us"].as_f64()) {
-            (Some(median), Some(p99)) => {
-                say(&format!("{name:<34}{median:>12.1} us median {p99:>12.1} us p99"))
-            }
-            _ => say(&format!("{name:<34}{value:>12}")),
-        }
-    }
-    Ok(())
+    Ok(Map::from_iter([
+        ("authorize_redemption".to_owned(), summary(redemptions)),
+        ("code_exchange".to_owned(), summary(exchanges)),
+    ]))
 }
 
 /// Redemptions at `/authorize`, Action included, and code exchanges at `/oauth/token`.
-async fn over_http(stage: &Stage) -> Result<(Vec<Duration>, Vec<Duration>)> {
+async fn flow_times(stage: &Stage, flows: usize) -> Result<(Vec<Duration>, Vec<Duration>)> {
     let native_id = text(&stage.demo["native_client"], "client_id")?;
     let web_id = text(&stage.demo["web_client"], "client_id")?;
     let web_secret = text(&stage.demo["web_client"], "client_secret")?;
@@ -72,7 +43,7 @@ async fn over_http(stage: &Stage) -> Result<(Vec<Duration>, Vec<Duration>)> {
     // Cookies stay away: each redemption is that of a browser without a session. Connections are kept.
     let browser = Peer::without_cookies(&stage.issuer)?;
     let (mut redemptions, mut exchanges) = (Vec::new(), Vec::new());
-    for index in 0..FLOWS + WARM_UP {
+    for index in 0..flows + WARM_UP {
         let form = [
             ("grant_type", "refresh_token"),
             ("client_id", native_id),

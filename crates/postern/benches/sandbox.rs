@@ -1,6 +1,5 @@
-//! What `cargo xtask bench --quick --json` measures inside one process: prints one JSON object.
-//!
-//! Run it through `cargo xtask bench`; the times over HTTP are measured there.
+//! Deploying an Action and running it in a fresh sandbox, in this process. Prints one JSON object; `cargo xtask bench`
+//! runs it and shows it.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -18,8 +17,6 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/actions
 /// Of 2.6 kB, as a redeemed session transfer token gives.
 const EVENT: &str =
     include_str!("../../../samples/actions/limit-transferred-session/events/native-to-web.json");
-const RUNS: usize = 2_000;
-const DEPLOYS: usize = 60;
 const CONCURRENT: usize = 32;
 
 /// As the server's defaults, in `default.toml`.
@@ -39,18 +36,20 @@ const LIMITS: Limits = Limits {
 const BUILD_LIMITS: Limits = Limits { fuel: 20_000_000_000, ..LIMITS };
 
 fn main() -> Result<()> {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let (count, deploys) = if quick { (2_000, 60) } else { (20_000, 600) };
     let runtime = Arc::new(Runtime::new(RuntimeConfig::new(None))?);
     let source = Source::read(&Path::new(SAMPLE).join("action.js"))?;
     let artifact = build(&runtime, &source)?;
     let mut result = json!({
-        "fresh_sandbox_run": summary(&measure::runs(&runtime, &artifact, EVENT, &LIMITS, RUNS)?),
-        "deploy_script": summary(&measure::deploy(&runtime, &source, &BUILD_LIMITS, DEPLOYS)?),
+        "fresh_sandbox_run": summary(&measure::runs(&runtime, &artifact, EVENT, &LIMITS, count)?),
+        "deploy_script": summary(&measure::deploy(&runtime, &source, &BUILD_LIMITS, deploys)?),
         "artifact_bytes": artifact.bytes.len(),
         "event_bytes": EVENT.len(),
     });
     for (name, size) in [("fresh_sandbox_run_100kb", 100_000), ("fresh_sandbox_run_1mb", 1_000_000)] {
         let large = build(&runtime, &measure::with_module_code(&source, size))?;
-        result[name] = summary(&measure::runs(&runtime, &large, EVENT, &LIMITS, RUNS)?);
+        result[name] = summary(&measure::runs(&runtime, &large, EVENT, &LIMITS, count)?);
     }
     result["memory_per_concurrent_run_bytes"] = json!(memory_per_run(&runtime)?);
     print(&result);
