@@ -12,10 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::{Idp, IdpError, ServerError, tokens};
 
-/// How many tenants get their turn at a time, and how many requests one of them has in it: no tenant takes the others'
-/// turn.
+/// How many tenants get their turn at a time; one of them has a few requests in it, so that none takes the others' turn.
 const TENANTS_AT_A_TIME: i64 = 16;
-const REQUESTS_OF_A_TENANT: i64 = 8;
 /// How long one node has what it has claimed. More than [`OutgoingHttp`] takes.
 const LEASE_SECS: i64 = 60;
 /// How often a client is tried. With the delays between, for six hours.
@@ -80,8 +78,7 @@ impl Deliveries {
         for id in self.idp.storage.tenants_with_due_logouts(now, TENANTS_AT_A_TIME).await? {
             let Some(tenant) = self.idp.storage.tenant(&id).await?.map(Arc::new) else { continue };
             let mut tx = self.idp.storage.begin(&id).await?;
-            let claimed =
-                tx.claim_backchannel_logouts(now, now.plus_secs(LEASE_SECS), REQUESTS_OF_A_TENANT).await?;
+            let claimed = tx.claim_backchannel_logouts(now, now.plus_secs(LEASE_SECS)).await?;
             tx.commit().await?;
             for logout in claimed {
                 let (idp, http, tenant) =

@@ -26,8 +26,8 @@ async fn put_client(tx: &mut TenantTx, id: &str, initiators: &[LogoutInitiator])
 }
 
 /// Claims until a second later.
-async fn claim(tx: &mut TenantTx, now: Timestamp, limit: i64) -> Vec<BackchannelLogout> {
-    tx.claim_backchannel_logouts(now, now.plus_secs(1), limit).await.unwrap()
+async fn claim(tx: &mut TenantTx, now: Timestamp) -> Vec<BackchannelLogout> {
+    tx.claim_backchannel_logouts(now, now.plus_secs(1)).await.unwrap()
 }
 
 fn names(logouts: &[BackchannelLogout]) -> BTreeSet<(&str, &str)> {
@@ -51,7 +51,7 @@ pub async fn the_end_of_a_session_is_queued_for_each_client_that_wants_to_know(s
     }
     let mut tx = storage.begin(&acme()).await.unwrap();
     tx.revoke_sessions(Sessions::One(&sid("own")), RpLogout, at(1)).await.unwrap();
-    let logouts = claim(&mut tx, at(1), 10).await;
+    let logouts = claim(&mut tx, at(1)).await;
     assert_eq!(names(&logouts), BTreeSet::from([("own", "a-second"), ("own", "z-first")]));
     for logout in logouts {
         let expected = BackchannelLogout {
@@ -64,18 +64,18 @@ pub async fn the_end_of_a_session_is_queued_for_each_client_that_wants_to_know(s
     }
     // It ended by itself before.
     tx.revoke_sessions(Sessions::One(&sid("idle")), RpLogout, at(200)).await.unwrap();
-    assert_eq!(claim(&mut tx, at(200), 10).await, []);
+    assert_eq!(claim(&mut tx, at(200)).await, []);
     tx.revoke_sessions(Sessions::One(&sid("revoked")), SessionRevoked, at(2)).await.unwrap();
-    assert_eq!(names(&claim(&mut tx, at(2), 10).await), BTreeSet::from([("revoked", "a-second")]));
+    assert_eq!(names(&claim(&mut tx, at(2)).await), BTreeSet::from([("revoked", "a-second")]));
     tx.revoke_refresh_tokens(RefreshTokens::One(&parent), SessionRevoked, at(2)).await.unwrap();
-    assert_eq!(names(&claim(&mut tx, at(2), 10).await), BTreeSet::from([("child", "a-second")]));
+    assert_eq!(names(&claim(&mut tx, at(2)).await), BTreeSet::from([("child", "a-second")]));
     // All of it is over already.
     tx.revoke_sessions(Sessions::OfUser(&user_id()), RpLogout, at(2)).await.unwrap();
     tx.revoke_refresh_tokens(RefreshTokens::OfUser(&user_id()), RpLogout, at(2)).await.unwrap();
-    assert_eq!(claim(&mut tx, at(2), 10).await, []);
+    assert_eq!(claim(&mut tx, at(2)).await, []);
     tx.commit().await.unwrap();
     let mut tx = storage.begin(&other()).await.unwrap();
-    assert_eq!(claim(&mut tx, at(500), 10).await, []);
+    assert_eq!(claim(&mut tx, at(500)).await, []);
 }
 
 pub async fn a_logout_is_claimed_by_one_at_a_time_until_it_is_finished(storage: &Storage) {
@@ -94,7 +94,7 @@ pub async fn a_logout_is_claimed_by_one_at_a_time_until_it_is_finished(storage: 
             let storage = storage.clone();
             tokio::spawn(async move {
                 let mut tx = storage.begin(&acme()).await.unwrap();
-                let claimed = claim(&mut tx, at(1), 1).await;
+                let claimed = claim(&mut tx, at(1)).await;
                 tx.commit().await.unwrap();
                 claimed
             })
@@ -106,23 +106,23 @@ pub async fn a_logout_is_claimed_by_one_at_a_time_until_it_is_finished(storage: 
     }
     // On PostgreSQL several may have wanted the same one, and only one got it.
     let mut tx = storage.begin(&acme()).await.unwrap();
-    first.extend(claim(&mut tx, at(1), 10).await);
+    first.extend(claim(&mut tx, at(1)).await);
     assert_eq!((first.len(), names(&first).len()), (2, 2), "{first:?}");
     assert!(first.iter().all(|logout| logout.attempts == 1));
 
     // The claim ran out, and somebody else has it.
-    let second = claim(&mut tx, at(2), 10).await;
+    let second = claim(&mut tx, at(2)).await;
     assert!(second.len() == 2 && second.iter().all(|logout| logout.attempts == 2), "{second:?}");
     for late in &first {
         tx.put_off_backchannel_logout(late, at(1)).await.unwrap();
         assert!(!tx.finish_backchannel_logout(late, at(1)).await.unwrap());
     }
-    assert_eq!(claim(&mut tx, at(2), 10).await, []);
+    assert_eq!(claim(&mut tx, at(2)).await, []);
     tx.put_off_backchannel_logout(&second[0], at(50)).await.unwrap();
     assert!(tx.finish_backchannel_logout(&second[1], at(60)).await.unwrap());
     assert!(!tx.finish_backchannel_logout(&second[1], at(60)).await.unwrap());
-    assert_eq!(claim(&mut tx, at(49), 10).await, []);
-    let third = claim(&mut tx, at(50), 10).await;
+    assert_eq!(claim(&mut tx, at(49)).await, []);
+    let third = claim(&mut tx, at(50)).await;
     assert_eq!((third.len(), third[0].attempts), (1, 3));
     assert!(tx.finish_backchannel_logout(&third[0], at(70)).await.unwrap());
     tx.commit().await.unwrap();
