@@ -1,4 +1,4 @@
-//! The statements that this process sends to its databases, as sqlx logs them, and how the databases would run them.
+//! The statements that this process sends to its databases, as sqlx and `storage` log them, and how the databases would run them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,8 +14,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::database::Database;
 
-/// Where sqlx logs each statement.
-const TARGET: &str = "sqlx::query";
+/// Where each statement is logged: those to PostgreSQL, and those to SQLite.
+const TARGETS: [&str; 2] = ["sqlx::query", "storage::sqlite"];
 
 /// A statement that was run.
 #[derive(Debug, Clone)]
@@ -44,7 +44,8 @@ impl Recorder {
         static RECORDER: OnceLock<Recorder> = OnceLock::new();
         RECORDER.get_or_init(|| {
             let recorder = Self::default();
-            let layer = recorder.clone().with_filter(Targets::new().with_target(TARGET, Level::DEBUG));
+            let targets = Targets::new().with_targets(TARGETS.map(|target| (target, Level::DEBUG)));
+            let layer = recorder.clone().with_filter(targets);
             let subscriber = tracing_subscriber::registry().with(layer);
             tracing::subscriber::set_global_default(subscriber).expect("no other listens in this process");
             recorder
@@ -83,7 +84,7 @@ impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "summary" => value.clone_into(&mut self.summary),
-            "db.statement" => value.clone_into(&mut self.statement),
+            "statement" | "db.statement" => value.clone_into(&mut self.statement),
             _ => {}
         }
     }

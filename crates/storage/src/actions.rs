@@ -3,6 +3,7 @@
 use model::{Action, ActionBinding, ActionId, ActionVersion, Execution, Timestamp};
 
 use crate::row::{Record, to_json};
+use crate::statement::Statement;
 use crate::{Storage, StorageError, TenantTx};
 
 const POST_LOGIN: &str = "post-login";
@@ -10,9 +11,8 @@ const POST_LOGIN: &str = "post-login";
 impl Storage {
     /// The artifact of that digest: what kind it is, as JSON, and its bytes.
     pub async fn artifact(&self, digest: &str) -> Result<Option<(String, Vec<u8>)>, StorageError> {
-        let digest = digest.to_owned();
         let sql = "SELECT digest, kind, bytes FROM artifacts WHERE digest = $1";
-        let rows = self.read(|| sqlx::query(sql).bind(digest.clone())).await?;
+        let rows = self.read(&Statement::new(sql).bind(digest)).await?;
         let Some(row) =
             rows.into_iter().next().map(|row| Record { table: "artifacts", id_column: "digest", row })
         else {
@@ -30,7 +30,7 @@ impl TenantTx {
         kind_json: &str,
         bytes: &[u8],
     ) -> Result<(), StorageError> {
-        let query = sqlx::query(
+        let query = Statement::new(
             "INSERT INTO artifacts (digest, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
         )
         .bind(digest.to_owned())
@@ -62,7 +62,7 @@ impl TenantTx {
             .bind(new_id.as_str())
             .bind(name)
             .bind(now.as_ms());
-        let row = self.row("actions", "id", query).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let row = self.row("actions", "id", query).await?.ok_or(StorageError::NoRow)?;
         let version = ActionVersion {
             action_id: ActionId::new(row.text("id")?),
             number: row.int("deployed_version")?,

@@ -7,6 +7,7 @@ use model::{
 
 use crate::row::{Record, to_json};
 use crate::sessions::cookie_mode;
+use crate::statement::Statement;
 use crate::users::{user_columns, user_if_any};
 use crate::{Storage, StorageError, TenantTx};
 
@@ -65,9 +66,8 @@ impl Storage {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<CodeUse>, StorageError> {
-        let query =
-            || sqlx::query(CODE_USE).bind(tenant.as_str().to_owned()).bind(hash.to_owned()).bind(now.as_ms());
-        let Some(row) = self.read(query).await?.into_iter().next() else { return Ok(None) };
+        let query = Statement::new(CODE_USE).bind(tenant.as_str()).bind(hash).bind(now.as_ms());
+        let Some(row) = self.read(&query).await?.into_iter().next() else { return Ok(None) };
         let row = Record { table: "codes", id_column: "hash", row };
         let session = match row.opt_text("s_connection_id")? {
             None => None,

@@ -1,11 +1,13 @@
 //! The database: where it is, and transactions within one tenant.
 
+use std::sync::Arc;
+
 use model::{TenantId, UserId};
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
 use sqlx::{Any, AnyPool, Transaction};
 
-use crate::row::Record;
+use crate::lease::{Connections, Lease};
+use crate::row::{Record, Row};
+use crate::statement::Statement;
 use crate::{StorageError, postgres, sqlite};
 
 /// The database. Clones share their connections.
@@ -13,7 +15,14 @@ use crate::{StorageError, postgres, sqlite};
 pub struct Storage {
     pub(crate) reader: AnyPool,
     pub(crate) writer: AnyPool,
-    kind: DatabaseKind,
+    /// Of a SQLite file: what tenants' transactions run on. The pools are for what is not a tenant's.
+    sqlite: Option<Sqlite>,
+}
+
+#[derive(Debug, Clone)]
+struct Sqlite {
+    readers: Arc<Connections>,
+    writer: Arc<Connections>,
 }
 
 /// Which program keeps the tables.
@@ -32,20 +41,29 @@ impl Storage {
         sqlx::any::install_default_drivers();
         if postgres::is_url(url) {
             let pool = postgres::open(url).await?;
-            return Ok(Self { reader: pool.clone(), writer: pool, kind: DatabaseKind::Postgres });
+            return Ok(Self { reader: pool.clone(), writer: pool, sqlite: None });
         }
-        let (reader, writer) = sqlite::open(sqlite::path(url).ok_or(StorageError::Url)?).await?;
-        Ok(Self { reader, writer, kind: DatabaseKind::Sqlite })
+        let path = sqlite::path(url).ok_or(StorageError::Url)?;
+        let (reader, writer) = sqlite::open(path).await?;
+        let sqlite = Sqlite {
+            writer: Connections::open(path, 1, sqlite::WRITER_SETUP)?,
+            readers: Connections::open(path, sqlite::READERS, sqlite::READER_SETUP)?,
+        };
+        Ok(Self { reader, writer, sqlite: Some(sqlite) })
     }
 
     /// Which program keeps the tables.
     #[must_use]
     pub fn kind(&self) -> DatabaseKind {
-        self.kind
+        if self.sqlite.is_some() { DatabaseKind::Sqlite } else { DatabaseKind::Postgres }
     }
 
     /// Ends all connections, when their transactions have ended.
     pub async fn close(&self) {
+        if let Some(sqlite) = &self.sqlite {
+            sqlite.readers.close().await;
+            sqlite.writer.close().await;
+        }
         self.reader.close().await;
         self.writer.close().await;
     }
@@ -54,20 +72,39 @@ impl Storage {
     /// in it. On PostgreSQL they run side by side: one that reads and then writes by what it has read takes
     /// [`TenantTx::lock_user`] or [`TenantTx::lock_settings`] first.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
-        let tx = match self.kind {
-            DatabaseKind::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
-            DatabaseKind::Postgres => self.begin_postgres(postgres::BEGIN).await?,
-        };
-        Ok(TenantTx::new(tx, tenant, self.kind))
+        Ok(TenantTx::new(self.begin_any().await?, tenant))
     }
 
     /// A transaction that only reads, all from one moment. Dropping it is enough.
     pub async fn begin_read(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
-        let tx = match self.kind {
-            DatabaseKind::Sqlite => self.reader.begin().await?,
-            DatabaseKind::Postgres => self.begin_postgres(postgres::BEGIN_READ).await?,
+        let tx = match &self.sqlite {
+            Some(sqlite) => {
+                let mut lease = sqlite.readers.lease().await?;
+                lease.begin("BEGIN").await?;
+                Tx::Sqlite(lease)
+            }
+            None => Tx::Postgres(self.begin_postgres(postgres::BEGIN_READ).await?),
         };
-        Ok(TenantTx::new(tx, tenant, self.kind))
+        Ok(TenantTx::new(tx, tenant))
+    }
+
+    async fn begin_any(&self) -> Result<Tx, StorageError> {
+        match &self.sqlite {
+            Some(sqlite) => {
+                let mut lease = sqlite.writer.lease().await?;
+                lease.begin("BEGIN IMMEDIATE").await?;
+                Ok(Tx::Sqlite(lease))
+            }
+            None => Ok(Tx::Postgres(self.begin_postgres(postgres::BEGIN).await?)),
+        }
+    }
+
+    /// Runs a statement that is no tenant's, in a transaction of its own; how many rows it changed.
+    pub(crate) async fn write(&self, statement: &Statement) -> Result<u64, StorageError> {
+        let mut tx = self.begin_any().await?;
+        let changed = tx.run(statement).await?.1;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     /// Nothing has happened yet in a transaction that cannot begin: after the server was away, each connection of the
@@ -83,36 +120,76 @@ impl Storage {
     }
 
     /// All rows of a statement that reads, outside of any transaction.
-    pub(crate) async fn read(&self, statement: impl Fn() -> Statement) -> Result<Vec<AnyRow>, sqlx::Error> {
-        for _ in 0..postgres::CONNECTIONS {
-            match statement().fetch_all(&self.reader).await {
-                Err(error) if postgres::is_lost(&error) => {}
-                outcome => return outcome,
-            }
+    pub(crate) async fn read(&self, statement: &Statement) -> Result<Vec<Row>, StorageError> {
+        if let Some(sqlite) = &self.sqlite {
+            let (rows, _) = sqlite.readers.lease().await?.run(statement)?;
+            return Ok(rows.into_iter().map(Row::Sqlite).collect());
         }
-        statement().fetch_all(&self.reader).await
+        let mut outcome = statement.query().fetch_all(&self.reader).await;
+        for _ in 0..postgres::CONNECTIONS {
+            match &outcome {
+                Err(error) if postgres::is_lost(error) => {}
+                _ => break,
+            }
+            outcome = statement.query().fetch_all(&self.reader).await;
+        }
+        Ok(outcome?.into_iter().map(Row::Postgres).collect())
     }
 }
 
 /// A transaction within one tenant. Dropped without [`TenantTx::commit`], it is undone.
 #[derive(Debug)]
 pub struct TenantTx {
-    tx: Transaction<'static, Any>,
+    tx: Tx,
     tenant: String,
-    kind: DatabaseKind,
     /// All statements so far, for the test of their query plans.
     #[cfg(test)]
     pub(crate) seen: std::sync::Mutex<Vec<&'static str>>,
 }
 
-pub(crate) type Statement = Query<'static, Any, AnyArguments>;
+#[derive(Debug)]
+enum Tx {
+    Postgres(Transaction<'static, Any>),
+    Sqlite(Lease),
+}
+
+impl Tx {
+    async fn commit(self) -> Result<(), StorageError> {
+        match self {
+            Self::Postgres(tx) => Ok(tx.commit().await?),
+            Self::Sqlite(mut lease) => lease.commit(),
+        }
+    }
+
+    /// Runs a statement to its end: its rows, or how many it changed.
+    async fn run(&mut self, statement: &Statement) -> Result<(Vec<Row>, u64), StorageError> {
+        match self {
+            Self::Sqlite(lease) => {
+                let (rows, changed) = lease.run(statement)?;
+                Ok((rows.into_iter().map(Row::Sqlite).collect(), changed))
+            }
+            Self::Postgres(tx) => {
+                Ok((Vec::new(), statement.query().execute(&mut **tx).await?.rows_affected()))
+            }
+        }
+    }
+
+    async fn rows(&mut self, statement: &Statement) -> Result<Vec<Row>, StorageError> {
+        match self {
+            Self::Sqlite(_) => Ok(self.run(statement).await?.0),
+            Self::Postgres(tx) => {
+                let rows = statement.query().fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+}
 
 impl TenantTx {
-    fn new(tx: Transaction<'static, Any>, tenant: &TenantId, kind: DatabaseKind) -> Self {
+    fn new(tx: Tx, tenant: &TenantId) -> Self {
         Self {
             tx,
             tenant: tenant.as_str().to_owned(),
-            kind,
             #[cfg(test)]
             seen: std::sync::Mutex::default(),
         }
@@ -120,7 +197,7 @@ impl TenantTx {
 
     /// Makes what was written last.
     pub async fn commit(self) -> Result<(), StorageError> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await
     }
 
     /// From here on, until this transaction ends, no other one that has called this for the user goes on: what belongs
@@ -128,7 +205,7 @@ impl TenantTx {
     /// SQLite that holds by itself. Call it before the first statement whose result the transaction acts on, and once:
     /// two users' locks, taken by two transactions in different order, would wait for each other.
     pub async fn lock_user(&mut self, user: &UserId) -> Result<(), StorageError> {
-        if self.kind == DatabaseKind::Postgres {
+        if matches!(self.tx, Tx::Postgres(_)) {
             let query = self
                 .sql("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
                 .bind(user.as_str().to_owned());
@@ -139,7 +216,7 @@ impl TenantTx {
 
     /// The same for the tenant's settings: clients, APIs, connections, keys, Actions, and who has which name.
     pub async fn lock_settings(&mut self) -> Result<(), StorageError> {
-        if self.kind == DatabaseKind::Postgres {
+        if matches!(self.tx, Tx::Postgres(_)) {
             let query = self.sql("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE");
             self.run(query).await?;
         }
@@ -153,12 +230,12 @@ impl TenantTx {
         if let Ok(mut seen) = self.seen.lock() {
             seen.push(sql);
         }
-        sqlx::query(sql).bind(self.tenant.clone())
+        Statement::new(sql).bind(self.tenant.clone())
     }
 
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, StorageError> {
-        Ok(statement.execute(&mut *self.tx).await?.rows_affected())
+        Ok(self.tx.run(&statement).await?.1)
     }
 
     /// All rows of a statement.
@@ -168,7 +245,7 @@ impl TenantTx {
         id_column: &'static str,
         statement: Statement,
     ) -> Result<Vec<Record>, StorageError> {
-        let rows = statement.fetch_all(&mut *self.tx).await?;
+        let rows = self.tx.rows(&statement).await?;
         Ok(rows.into_iter().map(|row| Record { table, id_column, row }).collect())
     }
 
@@ -184,7 +261,6 @@ impl TenantTx {
 
     /// For the one table without a tenant.
     pub(crate) async fn run_for_all(&mut self, statement: Statement) -> Result<(), StorageError> {
-        statement.execute(&mut *self.tx).await?;
-        Ok(())
+        self.tx.run(&statement).await.map(drop)
     }
 }

@@ -1,3 +1,5 @@
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -16,6 +18,15 @@ pub enum StorageError {
     /// The database refused a statement, or could not be reached.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The same of a SQLite file.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The database was closed: the program ends.
+    #[error("the database was closed")]
+    Closed,
+    /// A statement has no row where it always has one.
+    #[error("database: no row")]
+    NoRow,
     /// The tables could not be brought up to date.
     #[error("database migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -40,6 +51,12 @@ impl StorageError {
     /// Whether a row with the same unique value (a name, an email address) is there already.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
+                [SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY].contains(&error.extended_code)
+            }
+            _ => false,
+        }
     }
 }

@@ -7,9 +7,10 @@
 //! of nodes may sweep at the same time: on PostgreSQL each passes over the rows that another has locked.
 
 use model::Timestamp;
-use sqlx::{AssertSqlSafe, Row};
 
 use crate::rate_limits::LONGEST_WINDOW_SECS;
+use crate::row::Row;
+use crate::statement::Statement;
 use crate::{DatabaseKind, Storage, StorageError};
 
 /// So long after its end a row is left alone: requests under way have read it, and a node whose clock is behind takes it
@@ -251,10 +252,8 @@ impl Storage {
         let mut counts: Vec<(&'static str, i64)> = Vec::new();
         for rule in &RULES {
             let (until, limit) = (rule.stay.until(now, log_secs), i64::from(limit));
-            let rows = self
-                .read(|| sqlx::query(AssertSqlSafe(rule.count(self.kind()))).bind(until).bind(limit))
-                .await?;
-            let count = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>(0))?;
+            let rows = self.read(&Statement::new(rule.count(self.kind())).bind(until).bind(limit)).await?;
+            let count = number(rule, rows.first(), "ended")?.unwrap_or_default();
             match counts.iter_mut().find(|(table, _)| *table == rule.table) {
                 Some((_, sum)) => *sum = (*sum + count).min(limit),
                 None => counts.push((rule.table, count)),
@@ -276,10 +275,10 @@ impl Sweep {
                 (self.rule, self.after) = (self.rule + 1, -1);
                 continue;
             };
-            let delete = AssertSqlSafe(rule.delete(self.storage.kind()));
+            let delete = rule.delete(self.storage.kind());
             let limit = i64::from(self.batch_rows);
-            let query = sqlx::query(delete).bind(self.after).bind(until).bind(limit);
-            let removed = query.execute(&self.storage.writer).await?.rows_affected();
+            let query = Statement::new(delete).bind(self.after).bind(until).bind(limit);
+            let removed = self.storage.write(&query).await?;
             if removed < u64::from(self.batch_rows) {
                 (self.after, self.until) = (until, None);
             }
@@ -293,12 +292,18 @@ impl Sweep {
         if self.until.is_none() {
             let (after, limit) = (self.after, i64::from(self.batch_rows));
             let last = rule.stay.until(self.now, self.log_secs);
-            let query = || sqlx::query(AssertSqlSafe(rule.window())).bind(after).bind(last).bind(limit);
-            let rows = self.storage.read(query).await?;
-            self.until = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+            let query = Statement::new(rule.window()).bind(after).bind(last).bind(limit);
+            let rows = self.storage.read(&query).await?;
+            self.until = number(rule, rows.first(), "last")?;
         }
         Ok(self.until)
     }
+}
+
+/// The number of that name in a row of a statement about the rule's table.
+fn number(rule: &Rule, row: Option<&Row>, name: &'static str) -> Result<Option<i64>, StorageError> {
+    let wrong = |reason| StorageError::Row { table: rule.table, column: name, id: String::new(), reason };
+    row.map_or(Ok(None), |row| row.int(name)).map_err(wrong)
 }
 
 impl Stay {
@@ -333,7 +338,7 @@ impl Rule {
     pub(crate) fn window(&self) -> String {
         let Self { ended, end, .. } = self;
         format!(
-            "SELECT MAX(w.moment) FROM (SELECT {end} AS moment FROM {ended} e
+            "SELECT MAX(w.moment) AS last FROM (SELECT {end} AS moment FROM {ended} e
                  WHERE {end} > $1 AND {end} <= $2 ORDER BY {end} LIMIT $3) w"
         )
     }
@@ -360,7 +365,7 @@ impl Rule {
         let Self { ended, end, unless, .. } = self;
         let join = self.join(kind);
         format!(
-            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM {ended} e {join} WHERE {end} <= $1 {unless} LIMIT $2) w"
+            "SELECT COUNT(*) AS ended FROM (SELECT 1 AS one FROM {ended} e {join} WHERE {end} <= $1 {unless} LIMIT $2) w"
         )
     }
 }

@@ -16,6 +16,7 @@ mod error;
 mod housekeeping;
 mod info;
 mod keys;
+mod lease;
 mod logs;
 mod pending;
 mod postgres;
@@ -29,6 +30,7 @@ mod session_transfer_tokens;
 mod sessions;
 mod spent_jwt_ids;
 mod sqlite;
+mod statement;
 mod tenants;
 mod users;
 

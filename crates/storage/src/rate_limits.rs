@@ -29,7 +29,7 @@ impl TenantTx {
             )
             .bind(key)
             .bind(now.as_ms() - now.as_ms() % window);
-        self.row("rate_limits", "key", query).await?.ok_or(sqlx::Error::RowNotFound)?.int("hits")
+        self.row("rate_limits", "key", query).await?.ok_or(StorageError::NoRow)?.int("hits")
     }
 
     /// Forgets the hits.

@@ -7,6 +7,7 @@ use model::{
 };
 
 use crate::row::{Record, ms, to_json};
+use crate::statement::Statement;
 use crate::users::{user_columns, user_if_any};
 use crate::{Storage, StorageError, TenantTx};
 
@@ -69,13 +70,8 @@ impl Storage {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<RefreshTokenUse>, StorageError> {
-        let query = || {
-            sqlx::query(REFRESH_TOKEN_USE)
-                .bind(tenant.as_str().to_owned())
-                .bind(hash.to_owned())
-                .bind(now.as_ms())
-        };
-        let row = self.read(query).await?.into_iter().next();
+        let query = Statement::new(REFRESH_TOKEN_USE).bind(tenant.as_str()).bind(hash).bind(now.as_ms());
+        let row = self.read(&query).await?.into_iter().next();
         row.map(|row| refresh_token_use(&Record { table: "refresh_tokens", id_column: "id", row }))
             .transpose()
     }

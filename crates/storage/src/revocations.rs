@@ -5,8 +5,8 @@
 
 use model::{ClientId, LogoutInitiator, RefreshTokenId, SessionId, TenantId, Timestamp, UserId};
 
-use crate::connect::Statement;
 use crate::row::Record;
+use crate::statement::Statement;
 use crate::{Storage, StorageError, TenantTx};
 
 /// Which sessions end.
@@ -179,8 +179,8 @@ impl Storage {
                  AND EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = c.tenant_id
                      AND s.idle_expires_at > $1 AND s.idle_expires_at <= $2)";
         let pattern = among(LogoutInitiator::SessionExpired);
-        let query = || sqlx::query(sql).bind(after.as_ms()).bind(until.as_ms()).bind(pattern.clone());
-        let rows = self.read(query).await?;
+        let query = Statement::new(sql).bind(after.as_ms()).bind(until.as_ms()).bind(pattern);
+        let rows = self.read(&query).await?;
         rows.into_iter()
             .map(|row| Record { table: "clients", id_column: "tenant_id", row })
             .map(|row| row.text("tenant_id").map(TenantId::new))

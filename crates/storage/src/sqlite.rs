@@ -10,9 +10,10 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use crate::StorageError;
 
 /// WAL: readers do not wait for the writer. FULL: what is committed survives a power cut.
-const WRITER_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
-const READER_SETUP: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
-const READERS: u32 = 8;
+pub(crate) const WRITER_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
+pub(crate) const READER_SETUP: &str =
+    "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
+pub(crate) const READERS: u32 = 8;
 
 /// The path in `sqlite:path/to/file.db`, when it names a file.
 pub(crate) fn path(url: &str) -> Option<&str> {

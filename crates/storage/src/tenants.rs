@@ -1,6 +1,7 @@
 use model::{Tenant, TenantId};
 
 use crate::row::{Record, to_json};
+use crate::statement::Statement;
 use crate::{Storage, StorageError};
 
 impl Storage {
@@ -9,7 +10,7 @@ impl Storage {
         let sql =
             "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
                  settings_version FROM tenants ORDER BY id";
-        let rows = self.read(|| sqlx::query(sql)).await?;
+        let rows = self.read(&Statement::new(sql)).await?;
         rows.into_iter().map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).collect()
     }
 
@@ -18,14 +19,14 @@ impl Storage {
         let sql =
             "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
                  settings_version FROM tenants WHERE id = $1";
-        let rows = self.read(|| sqlx::query(sql).bind(id.as_str().to_owned())).await?;
+        let rows = self.read(&Statement::new(sql).bind(id.as_str())).await?;
         let row = rows.into_iter().next();
         row.map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).transpose()
     }
 
     /// Makes the tenant, or replaces its settings. When it was made stays; `settings_version` is the database's.
     pub async fn put_tenant(&self, tenant: &Tenant) -> Result<(), StorageError> {
-        sqlx::query(
+        let query = Statement::new(
             "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (id) DO UPDATE SET friendly_name = excluded.friendly_name,
@@ -39,10 +40,8 @@ impl Storage {
         .bind(to_json(&tenant.allowed_logout_urls)?)
         .bind(to_json(&tenant.sessions)?)
         .bind(to_json(&tenant.flags)?)
-        .bind(tenant.created_at.as_ms())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
+        .bind(tenant.created_at.as_ms());
+        self.write(&query).await.map(drop)
     }
 }
 

@@ -1,0 +1,84 @@
+//! A statement with its values, for either database.
+
+use std::borrow::Cow;
+
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+
+/// What runs. The parameters are numbered, `$1` first.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub sql: Cow<'static, str>,
+    pub values: Vec<Value>,
+}
+
+/// A value of a parameter, of one of the three types that the tables have.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Integer(Option<i64>),
+    Text(Option<String>),
+    Blob(Vec<u8>),
+}
+
+impl Statement {
+    pub fn new(sql: impl Into<Cow<'static, str>>) -> Self {
+        Self { sql: sql.into(), values: Vec::new() }
+    }
+
+    /// Gives the next parameter its value.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// The same for sqlx.
+    pub fn query(&self) -> Query<'static, Any, AnyArguments> {
+        // No statement is made from what anybody sends: all are constants of this crate, or put together from some.
+        let query = match &self.sql {
+            Cow::Borrowed(sql) => sqlx::query(*sql),
+            Cow::Owned(sql) => sqlx::query(AssertSqlSafe(sql.clone())),
+        };
+        self.values.iter().fold(query, |query, value| match value {
+            Value::Integer(value) => query.bind(*value),
+            Value::Text(value) => query.bind(value.clone()),
+            Value::Blob(value) => query.bind(value.clone()),
+        })
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Blob(value)
+    }
+}
