@@ -32,17 +32,11 @@ pub struct Chromium {
     _profile: TempDir,
 }
 
-impl Chromium {
-    pub async fn start() -> Self {
-        Self::start_with(json!({})).await
-    }
-
-    /// As a reader who has switched JavaScript off.
-    pub async fn start_without_javascript() -> Self {
-        Self::start_with(json!({ "profile.managed_default_content_settings.javascript": 2 })).await
-    }
-
-    async fn start_with(preferences: Value) -> Self {
+/// Starts chromedriver. The port that it is given must be free for IPv4 and IPv6 alike, which it finds out by trying: where
+/// many tests have connections, it ends now and then.
+async fn start_driver() -> (Child, u16) {
+    const ATTEMPTS: usize = 10;
+    for _ in 0..ATTEMPTS {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -54,16 +48,29 @@ impl Chromium {
                 "chromedriver: `apt-get install chromium chromium-driver`, or `cargo xtask test` does it",
             );
         let mut lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
-        let port = loop {
-            let line = lines.next_line().await.expect("its output").expect("chromedriver starts");
+        while let Some(line) = lines.next_line().await.expect("its output") {
             let port = line.split("successfully on port ").nth(1);
-            if let Some(port) = port.and_then(|port| port.trim_end_matches('.').parse().ok()) {
-                break port;
-            }
-        };
-        // Somebody must read on, or the driver waits.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            let Some(port) = port.and_then(|port| port.trim_end_matches('.').parse().ok()) else { continue };
+            // Somebody must read on, or the driver waits.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return (driver, port);
+        }
+    }
+    panic!("chromedriver ended {ATTEMPTS} times before it was ready");
+}
 
+impl Chromium {
+    pub async fn start() -> Self {
+        Self::start_with(json!({})).await
+    }
+
+    /// As a reader who has switched JavaScript off.
+    pub async fn start_without_javascript() -> Self {
+        Self::start_with(json!({ "profile.managed_default_content_settings.javascript": 2 })).await
+    }
+
+    async fn start_with(preferences: Value) -> Self {
+        let (driver, port) = start_driver().await;
         let profile = tempfile::tempdir().expect("a folder");
         let http = Client::builder().no_proxy().build().expect("a client");
         let options = json!({
