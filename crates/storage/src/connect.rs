@@ -1,6 +1,7 @@
 //! The database: where it is, and transactions within one tenant.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{TenantId, UserId};
 use sqlx::{Any, AnyPool, Transaction};
@@ -46,8 +47,8 @@ impl Storage {
         let path = sqlite::path(url).ok_or(StorageError::Url)?;
         let (reader, writer) = sqlite::open(path).await?;
         let sqlite = Sqlite {
-            writer: Connections::open(path, 1, sqlite::WRITER_SETUP)?,
-            readers: Connections::open(path, sqlite::READERS, sqlite::READER_SETUP)?,
+            writer: Connections::open(path, 1, sqlite::WRITER_SETUP, Duration::ZERO)?,
+            readers: Connections::open(path, sqlite::READERS, sqlite::READER_SETUP, sqlite::READER_BUSY)?,
         };
         Ok(Self { reader, writer, sqlite: Some(sqlite) })
     }

@@ -42,12 +42,17 @@ pub(crate) struct SqliteRow {
 }
 
 impl Connections {
-    /// Opens so many, each with these settings.
-    pub fn open(path: &str, count: u32, setup: &str) -> Result<Arc<Self>, StorageError> {
+    /// Opens so many, each with these settings. `busy_timeout` is how long a statement may block for another process.
+    pub fn open(
+        path: &str,
+        count: u32,
+        setup: &str,
+        busy_timeout: Duration,
+    ) -> Result<Arc<Self>, StorageError> {
         let open = || {
             let connection = Connection::open(path)?;
             connection.execute_batch(setup)?;
-            connection.busy_timeout(Duration::ZERO)?;
+            connection.busy_timeout(busy_timeout)?;
             connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
             Ok::<_, rusqlite::Error>(connection)
         };

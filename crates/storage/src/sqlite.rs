@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -13,6 +14,8 @@ use crate::StorageError;
 pub(crate) const WRITER_SETUP: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000";
 pub(crate) const READER_SETUP: &str =
     "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON";
+/// A reader waits for nobody but another process that opens or repairs the file.
+pub(crate) const READER_BUSY: Duration = Duration::from_secs(1);
 pub(crate) const READERS: u32 = 8;
 
 /// The path in `sqlite:path/to/file.db`, when it names a file.
