@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 3;
+const QUICK_ROUNDS: usize = 1;
 /// Refreshes of each connection in one round, and codes that are exchanged.
 /// Fewer than the refresh tokens that a user may have at a client.
 const EACH: usize = 180;
@@ -33,9 +34,11 @@ const SIGNATURES: f64 = 2.0;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
     let mut figures = serde_json::Map::new();
     let mut show = |name: &str, database: Database| {
-        let figure = runtime.block_on(measure(database));
+        let figure = runtime.block_on(measure(database, rounds));
         println!("{name}: {figure}");
         figures.insert(name.to_owned(), figure);
     };
@@ -69,12 +72,12 @@ fn signatures_per_second() -> f64 {
     count.load(Ordering::Relaxed) as f64 / TIME.as_secs_f64()
 }
 
-async fn measure(database: Database) -> Value {
+async fn measure(database: Database, rounds: usize) -> Value {
     let node = Node::start(&database).await;
     let (mut signs, mut refreshes, mut exchanges) = (Vec::new(), Vec::new(), Vec::new());
     let (mut refresh_us, mut exchange_us) = (Vec::new(), Vec::new());
     node.seed().await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let users: Vec<String> =
             (0..CONNECTIONS).map(|index| format!("user{round}-{index}@example.com")).collect();
         node.add_users(&users).await;
