@@ -6,4 +6,5 @@ mod housekeeping;
 mod logouts;
 mod plans;
 mod postgres;
+mod settings;
 mod sqlite;
