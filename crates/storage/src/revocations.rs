@@ -42,7 +42,7 @@ pub enum RefreshTokens<'a> {
 }
 
 /// Queues what the clients of the sessions are told that ended at `$ended_at` (back-channel logout), by the initiator
-/// whose placeholder is `$initiator`. `$2` is now. By `CROSS JOIN`, SQLite begins with the sessions.
+/// where `$initiator` stands for it. `$2` is now. By `CROSS JOIN`, SQLite begins with the sessions.
 macro_rules! queue_logouts {
     ($ended_at:literal, $initiator:literal, $($sessions:literal),+) => {
         concat!(
