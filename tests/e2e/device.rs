@@ -210,7 +210,10 @@ async fn of_parallel_polls_and_of_two_browsers_one_wins() {
     let (first, second) = (server.client(), server.client());
     Login::web().code(&first, seed::ADA).await;
     Login::web().code(&second, seed::BOB).await;
-    let (one, two) = tokio::join!(connect(&first, &codes), connect(&second, &codes));
+    // Both have the page before either answers it: a code that is connected is shown to nobody.
+    let user_code = text(&codes, "user_code");
+    let (ada, bob) = (enter(&first, &user_code).await, enter(&second, &user_code).await);
+    let (one, two) = tokio::join!(decide(&first, &ada, "connect"), decide(&second, &bob, "connect"));
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 400], "{one:?} {two:?}");
