@@ -1,11 +1,11 @@
 //! The database: where it is, and transactions within one tenant.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::{TenantId, UserId};
 use sqlx::{Any, AnyPool, Transaction};
 
+use crate::group::{Member, Writer};
 use crate::lease::{Connections, Lease};
 use crate::row::{Record, Row};
 use crate::statement::Statement;
@@ -23,7 +23,7 @@ pub struct Storage {
 #[derive(Debug, Clone)]
 struct Sqlite {
     readers: Arc<Connections>,
-    writer: Arc<Connections>,
+    writer: Arc<Writer>,
 }
 
 /// Which program keeps the tables.
@@ -47,7 +47,7 @@ impl Storage {
         let path = sqlite::path(url).ok_or(StorageError::Url)?;
         let (reader, writer) = sqlite::open(path).await?;
         let sqlite = Sqlite {
-            writer: Connections::open(path, 1, sqlite::WRITER_SETUP, Duration::ZERO)?,
+            writer: Arc::new(Writer::open(path, sqlite::WRITER_SETUP)?),
             readers: Connections::open(path, sqlite::READERS, sqlite::READER_SETUP, sqlite::READER_BUSY)?,
         };
         Ok(Self { reader, writer, sqlite: Some(sqlite) })
@@ -81,8 +81,8 @@ impl Storage {
         let tx = match &self.sqlite {
             Some(sqlite) => {
                 let mut lease = sqlite.readers.lease().await?;
-                lease.begin("BEGIN").await?;
-                Tx::Sqlite(lease)
+                lease.begin()?;
+                Tx::SqliteRead(lease)
             }
             None => Tx::Postgres(self.begin_postgres(postgres::BEGIN_READ).await?),
         };
@@ -91,11 +91,7 @@ impl Storage {
 
     async fn begin_any(&self) -> Result<Tx, StorageError> {
         match &self.sqlite {
-            Some(sqlite) => {
-                let mut lease = sqlite.writer.lease().await?;
-                lease.begin("BEGIN IMMEDIATE").await?;
-                Ok(Tx::Sqlite(lease))
-            }
+            Some(sqlite) => Ok(Tx::Sqlite(sqlite.writer.begin().await?)),
             None => Ok(Tx::Postgres(self.begin_postgres(postgres::BEGIN).await?)),
         }
     }
@@ -151,33 +147,34 @@ pub struct TenantTx {
 #[derive(Debug)]
 enum Tx {
     Postgres(Transaction<'static, Any>),
-    Sqlite(Lease),
+    Sqlite(Member),
+    SqliteRead(Lease),
 }
 
 impl Tx {
     async fn commit(self) -> Result<(), StorageError> {
         match self {
             Self::Postgres(tx) => Ok(tx.commit().await?),
-            Self::Sqlite(mut lease) => lease.commit(),
+            Self::Sqlite(member) => member.commit().await,
+            Self::SqliteRead(_) => Ok(()),
         }
     }
 
     /// Runs a statement to its end: its rows, or how many it changed.
     async fn run(&mut self, statement: &Statement) -> Result<(Vec<Row>, u64), StorageError> {
-        match self {
-            Self::Sqlite(lease) => {
-                let (rows, changed) = lease.run(statement)?;
-                Ok((rows.into_iter().map(Row::Sqlite).collect(), changed))
-            }
+        let (rows, changed) = match self {
+            Self::Sqlite(member) => member.run(statement)?,
+            Self::SqliteRead(lease) => lease.run(statement)?,
             Self::Postgres(tx) => {
-                Ok((Vec::new(), statement.query().execute(&mut **tx).await?.rows_affected()))
+                return Ok((Vec::new(), statement.query().execute(&mut **tx).await?.rows_affected()));
             }
-        }
+        };
+        Ok((rows.into_iter().map(Row::Sqlite).collect(), changed))
     }
 
     async fn rows(&mut self, statement: &Statement) -> Result<Vec<Row>, StorageError> {
         match self {
-            Self::Sqlite(_) => Ok(self.run(statement).await?.0),
+            Self::Sqlite(_) | Self::SqliteRead(_) => Ok(self.run(statement).await?.0),
             Self::Postgres(tx) => {
                 let rows = statement.query().fetch_all(&mut **tx).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())

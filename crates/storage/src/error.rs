@@ -21,6 +21,9 @@ pub enum StorageError {
     /// The same of a SQLite file.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The transaction was undone, by itself or with those that were to be committed with it.
+    #[error("database: the transaction was undone")]
+    Undone,
     /// The database was closed: the program ends.
     #[error("the database was closed")]
     Closed,

@@ -1,19 +1,16 @@
-//! Connections to a SQLite file that run their statements where they are called: a statement takes microseconds, and to
-//! hand it to another thread takes more. What may wait (another process's transaction) is waited for without blocking.
+//! The connections to a SQLite file that read. Statements run where they are called: one takes microseconds, and to hand
+//! it to another thread takes more.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, ErrorCode, ToSql};
+use rusqlite::{Connection, ToSql};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::StorageError;
 use crate::statement::{Statement, Value};
 
-/// How long a transaction waits for that of another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// More than there are statements: each is parsed once for each connection.
 const PREPARED_STATEMENTS: usize = 1000;
 
@@ -41,22 +38,58 @@ pub(crate) struct SqliteRow {
     values: Vec<rusqlite::types::Value>,
 }
 
+/// Opens a connection with these settings. `busy_timeout` is how long a statement may block for another process.
+pub(crate) fn connect(path: &str, setup: &str, busy_timeout: Duration) -> Result<Connection, StorageError> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(setup)?;
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    Ok(connection)
+}
+
+/// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
+pub(crate) fn run(
+    connection: &Connection,
+    statement: &Statement,
+) -> Result<(Vec<SqliteRow>, u64), StorageError> {
+    let started = Instant::now();
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
+    for index in 1..=prepared.parameter_count() {
+        // SQLite numbers `$3` by where it stands, not by what it is called.
+        let number = prepared.parameter_name(index).and_then(|name| name.strip_prefix('$'));
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        let value = number.and_then(|number| statement.values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(statement.values.len(), index))?;
+        prepared.raw_bind_parameter(index, value)?;
+    }
+    let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = Vec::new();
+    let mut found = prepared.raw_query();
+    while let Some(row) = found.next()? {
+        let values = (0..columns.len()).map(|index| row.get(index)).collect::<Result<_, _>>()?;
+        rows.push(SqliteRow { columns: Arc::clone(&columns), values });
+    }
+    drop(found);
+    drop(prepared);
+    let changed = connection.changes();
+    let elapsed_secs = started.elapsed().as_secs_f64();
+    tracing::debug!(target: "storage::sqlite", statement = &*statement.sql, elapsed_secs);
+    Ok((rows, changed))
+}
+
+fn undo(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.prepare_cached("ROLLBACK")?.execute([])
+}
+
 impl Connections {
-    /// Opens so many, each with these settings. `busy_timeout` is how long a statement may block for another process.
+    /// Opens so many, each with these settings.
     pub fn open(
         path: &str,
         count: u32,
         setup: &str,
         busy_timeout: Duration,
     ) -> Result<Arc<Self>, StorageError> {
-        let open = || {
-            let connection = Connection::open(path)?;
-            connection.execute_batch(setup)?;
-            connection.busy_timeout(busy_timeout)?;
-            connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
-            Ok::<_, rusqlite::Error>(connection)
-        };
-        let idle = (0..count).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
+        let idle = (0..count).map(|_| connect(path, setup, busy_timeout)).collect::<Result<Vec<_>, _>>()?;
         let permits = Arc::new(Semaphore::new(idle.len()));
         Ok(Arc::new(Self { idle: Mutex::new(idle), permits, count }))
     }
@@ -81,51 +114,15 @@ impl Connections {
 }
 
 impl Lease {
-    /// Begins a transaction with this statement.
-    pub async fn begin(&mut self, begin: &str) -> Result<(), StorageError> {
-        let started = Instant::now();
-        loop {
-            let outcome = self.connection()?.execute_batch(begin);
-            match outcome {
-                Err(error) if is_busy(&error) && started.elapsed() < BUSY_TIMEOUT => {
-                    tokio::time::sleep(BUSY_PAUSE).await;
-                }
-                outcome => return Ok(outcome?),
-            }
-        }
-    }
-
-    /// Commits it.
-    pub fn commit(&mut self) -> Result<(), StorageError> {
-        Ok(self.connection()?.execute_batch("COMMIT")?)
+    /// Begins a transaction: from here on, all statements see one moment.
+    pub fn begin(&mut self) -> Result<(), StorageError> {
+        self.connection()?.prepare_cached("BEGIN")?.execute([])?;
+        Ok(())
     }
 
     /// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
     pub fn run(&mut self, statement: &Statement) -> Result<(Vec<SqliteRow>, u64), StorageError> {
-        let started = Instant::now();
-        let connection = self.connection()?;
-        let mut prepared = connection.prepare_cached(&statement.sql)?;
-        for index in 1..=prepared.parameter_count() {
-            // SQLite numbers `$3` by where it stands, not by what it is called.
-            let number = prepared.parameter_name(index).and_then(|name| name.strip_prefix('$'));
-            let number = number.and_then(|number| number.parse::<usize>().ok());
-            let value = number.and_then(|number| statement.values.get(number.checked_sub(1)?));
-            let value = value.ok_or(rusqlite::Error::InvalidParameterCount(statement.values.len(), index))?;
-            prepared.raw_bind_parameter(index, value)?;
-        }
-        let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
-        let mut rows = Vec::new();
-        let mut found = prepared.raw_query();
-        while let Some(row) = found.next()? {
-            let values = (0..columns.len()).map(|index| row.get(index)).collect::<Result<_, _>>()?;
-            rows.push(SqliteRow { columns: Arc::clone(&columns), values });
-        }
-        drop(found);
-        drop(prepared);
-        let changed = connection.changes();
-        let elapsed_secs = started.elapsed().as_secs_f64();
-        tracing::debug!(target: "storage::sqlite", statement = &*statement.sql, elapsed_secs);
-        Ok((rows, changed))
+        run(self.connection()?, statement)
     }
 
     fn connection(&self) -> Result<&Connection, StorageError> {
@@ -136,7 +133,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let is_usable = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
+        let is_usable = connection.is_autocommit() || undo(&connection).is_ok();
         if !is_usable {
             tracing::error!("a transaction could not be undone: its connection is not used any more");
             return;
@@ -161,9 +158,4 @@ impl ToSql for Value {
             Self::Blob(value) => value.to_sql(),
         }
     }
-}
-
-/// Whether another process holds what is needed.
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }

@@ -1,5 +1,5 @@
 //! The database: one file for each aggregate. One set of statements for SQLite, by rusqlite, and PostgreSQL, by sqlx; what
-//! differs between them is in `migrations/`, `connect.rs`, `lease.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
+//! differs between them is in `migrations/`, `connect.rs`, `lease.rs`, `group.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
 //! `sqlite.rs` and `postgres.rs`.
 //!
 //! A [`TenantTx`] is a transaction with its tenant fixed: no method takes a tenant, every statement filters by it.
@@ -13,6 +13,7 @@ mod codes;
 mod connect;
 mod device_codes;
 mod error;
+mod group;
 mod housekeeping;
 mod info;
 mod keys;

@@ -2,6 +2,7 @@
 
 mod contract;
 mod fixtures;
+mod group;
 mod housekeeping;
 mod logouts;
 mod plans;
