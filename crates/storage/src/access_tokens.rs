@@ -26,7 +26,7 @@ impl TenantTx {
             .bind(to_json(&token.custom_claims)?)
             .bind(token.expires_at.as_ms())
             .bind(token.dpop_jkt.clone());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Forgets the access token that the code's exchange issued.
@@ -37,7 +37,7 @@ impl TenantTx {
                      (SELECT c.issued_access_token FROM codes c WHERE c.tenant_id = $1 AND c.hash = $2)",
             )
             .bind(code);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The access token of that hash, expired or not.

@@ -157,7 +157,7 @@ impl TenantTx {
             .bind(execution.version)
             .bind(to_json(&execution.report)?)
             .bind(execution.created_at.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The last runs with their transactions, newest first.

@@ -75,7 +75,7 @@ impl TenantTx {
             .bind(logout.client_id.as_str().to_owned())
             .bind(logout.attempts)
             .bind(due_at.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Finishes what the caller has claimed. The row stays until `remove_at` at least (`housekeeping.rs`), so that the

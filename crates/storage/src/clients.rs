@@ -37,7 +37,7 @@ impl TenantTx {
             .bind(i64::from(cascades))
             .bind(client.resource_server_identifier.clone())
             .bind(client.oidc_logout.as_ref().and_then(initiators));
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The API of that audience.
@@ -68,7 +68,7 @@ impl TenantTx {
             )
             .bind(server.identifier.as_str())
             .bind(to_json(server)?);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// What the client may have for the API by itself.
@@ -102,7 +102,7 @@ impl TenantTx {
             .bind(grant.client_id.as_str())
             .bind(grant.audience.as_str())
             .bind(to_json(&grant.scope)?);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 }
 

@@ -102,7 +102,7 @@ impl TenantTx {
             .bind(code.created_at.as_ms())
             .bind(code.expires_at.as_ms())
             .bind(code.issued_refresh_token.as_ref().map(|id| id.as_str().to_owned()));
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The code and when it was spent. Spent codes are found, so that a replay is known as one.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use model::{TenantId, UserId};
-use sqlx::{Any, AnyPool, Transaction};
+use sqlx::AnyPool;
 
 use crate::group::{Member, Writer};
 use crate::lease::{Connections, Lease};
+use crate::pipeline::{self, PostgresTx};
 use crate::row::{Record, Row};
 use crate::statement::Statement;
 use crate::{StorageError, postgres, sqlite};
@@ -14,10 +15,17 @@ use crate::{StorageError, postgres, sqlite};
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Storage {
+    /// For migrations, and for what the database says about itself.
     pub(crate) reader: AnyPool,
     pub(crate) writer: AnyPool,
-    /// Of a SQLite file: what tenants' transactions run on. The pools are for what is not a tenant's.
-    sqlite: Option<Sqlite>,
+    connections: Database,
+}
+
+/// The connections for all else.
+#[derive(Debug, Clone)]
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Arc<pipeline::Connections>),
 }
 
 #[derive(Debug, Clone)]
@@ -41,8 +49,9 @@ impl Storage {
     pub async fn open(url: &str) -> Result<Self, StorageError> {
         sqlx::any::install_default_drivers();
         if postgres::is_url(url) {
-            let pool = postgres::open(url).await?;
-            return Ok(Self { reader: pool.clone(), writer: pool, sqlite: None });
+            let (pool, address) = postgres::open(url).await?;
+            let connections = Database::Postgres(pipeline::Connections::new(address));
+            return Ok(Self { reader: pool.clone(), writer: pool, connections });
         }
         let path = sqlite::path(url).ok_or(StorageError::Url)?;
         let (reader, writer) = sqlite::open(path).await?;
@@ -50,20 +59,26 @@ impl Storage {
             writer: Arc::new(Writer::open(path, sqlite::WRITER_SETUP)?),
             readers: Connections::open(path, sqlite::READERS, sqlite::READER_SETUP, sqlite::READER_BUSY)?,
         };
-        Ok(Self { reader, writer, sqlite: Some(sqlite) })
+        Ok(Self { reader, writer, connections: Database::Sqlite(sqlite) })
     }
 
     /// Which program keeps the tables.
     #[must_use]
     pub fn kind(&self) -> DatabaseKind {
-        if self.sqlite.is_some() { DatabaseKind::Sqlite } else { DatabaseKind::Postgres }
+        match &self.connections {
+            Database::Sqlite(_) => DatabaseKind::Sqlite,
+            Database::Postgres(_) => DatabaseKind::Postgres,
+        }
     }
 
     /// Ends all connections, when their transactions have ended.
     pub async fn close(&self) {
-        if let Some(sqlite) = &self.sqlite {
-            sqlite.readers.close().await;
-            sqlite.writer.close().await;
+        match &self.connections {
+            Database::Sqlite(sqlite) => {
+                sqlite.readers.close().await;
+                sqlite.writer.close().await;
+            }
+            Database::Postgres(connections) => connections.close().await,
         }
         self.reader.close().await;
         self.writer.close().await;
@@ -78,21 +93,21 @@ impl Storage {
 
     /// A transaction that only reads, all from one moment. Dropping it is enough.
     pub async fn begin_read(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
-        let tx = match &self.sqlite {
-            Some(sqlite) => {
+        let tx = match &self.connections {
+            Database::Sqlite(sqlite) => {
                 let mut lease = sqlite.readers.lease().await?;
                 lease.begin()?;
                 Tx::SqliteRead(lease)
             }
-            None => Tx::Postgres(self.begin_postgres(postgres::BEGIN_READ).await?),
+            Database::Postgres(connections) => Tx::Postgres(connections.begin(postgres::BEGIN_READ).await?),
         };
         Ok(TenantTx::new(tx, tenant))
     }
 
     async fn begin_any(&self) -> Result<Tx, StorageError> {
-        match &self.sqlite {
-            Some(sqlite) => Ok(Tx::Sqlite(sqlite.writer.begin().await?)),
-            None => Ok(Tx::Postgres(self.begin_postgres(postgres::BEGIN).await?)),
+        match &self.connections {
+            Database::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.writer.begin().await?)),
+            Database::Postgres(connections) => Ok(Tx::Postgres(connections.begin(postgres::BEGIN).await?)),
         }
     }
 
@@ -104,33 +119,18 @@ impl Storage {
         Ok(changed)
     }
 
-    /// Nothing has happened yet in a transaction that cannot begin: after the server was away, each connection of the
-    /// pool may be a dead one.
-    async fn begin_postgres(&self, begin: &'static str) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        for _ in 0..postgres::CONNECTIONS {
-            match self.writer.begin_with(begin).await {
-                Err(error) if postgres::is_lost(&error) => {}
-                outcome => return outcome,
-            }
-        }
-        self.writer.begin_with(begin).await
-    }
-
     /// All rows of a statement that reads, outside of any transaction.
     pub(crate) async fn read(&self, statement: &Statement) -> Result<Vec<Row>, StorageError> {
-        if let Some(sqlite) = &self.sqlite {
-            let (rows, _) = sqlite.readers.lease().await?.run(statement)?;
-            return Ok(rows.into_iter().map(Row::Sqlite).collect());
-        }
-        let mut outcome = statement.query().fetch_all(&self.reader).await;
-        for _ in 0..postgres::CONNECTIONS {
-            match &outcome {
-                Err(error) if postgres::is_lost(error) => {}
-                _ => break,
+        match &self.connections {
+            Database::Sqlite(sqlite) => {
+                let (rows, _) = sqlite.readers.lease().await?.run(statement)?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
-            outcome = statement.query().fetch_all(&self.reader).await;
+            Database::Postgres(connections) => {
+                let rows = connections.read(statement).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
         }
-        Ok(outcome?.into_iter().map(Row::Postgres).collect())
     }
 }
 
@@ -146,7 +146,7 @@ pub struct TenantTx {
 
 #[derive(Debug)]
 enum Tx {
-    Postgres(Transaction<'static, Any>),
+    Postgres(PostgresTx),
     Sqlite(Member),
     SqliteRead(Lease),
 }
@@ -154,32 +154,23 @@ enum Tx {
 impl Tx {
     async fn commit(self) -> Result<(), StorageError> {
         match self {
-            Self::Postgres(tx) => Ok(tx.commit().await?),
+            Self::Postgres(tx) => tx.commit().await,
             Self::Sqlite(member) => member.commit().await,
             Self::SqliteRead(_) => Ok(()),
         }
     }
 
-    /// Runs a statement to its end: its rows, or how many it changed.
+    /// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
     async fn run(&mut self, statement: &Statement) -> Result<(Vec<Row>, u64), StorageError> {
         let (rows, changed) = match self {
             Self::Sqlite(member) => member.run(statement)?,
             Self::SqliteRead(lease) => lease.run(statement)?,
             Self::Postgres(tx) => {
-                return Ok((Vec::new(), statement.query().execute(&mut **tx).await?.rows_affected()));
+                let (rows, changed) = tx.run(statement).await?;
+                return Ok((rows.into_iter().map(Row::Postgres).collect(), changed));
             }
         };
         Ok((rows.into_iter().map(Row::Sqlite).collect(), changed))
-    }
-
-    async fn rows(&mut self, statement: &Statement) -> Result<Vec<Row>, StorageError> {
-        match self {
-            Self::Sqlite(_) | Self::SqliteRead(_) => Ok(self.run(statement).await?.0),
-            Self::Postgres(tx) => {
-                let rows = statement.query().fetch_all(&mut **tx).await?;
-                Ok(rows.into_iter().map(Row::Postgres).collect())
-            }
-        }
     }
 }
 
@@ -207,7 +198,7 @@ impl TenantTx {
             let query = self
                 .sql("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
                 .bind(user.as_str().to_owned());
-            self.run(query).await?;
+            self.write(query)?;
         }
         Ok(())
     }
@@ -216,7 +207,7 @@ impl TenantTx {
     pub async fn lock_settings(&mut self) -> Result<(), StorageError> {
         if matches!(self.tx, Tx::Postgres(_)) {
             let query = self.sql("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE");
-            self.run(query).await?;
+            self.write(query)?;
         }
         Ok(())
     }
@@ -236,6 +227,18 @@ impl TenantTx {
         Ok(self.tx.run(&statement).await?.1)
     }
 
+    /// Runs a statement whose result nobody needs. On PostgreSQL it goes with the next one, and its error is that one's.
+    pub(crate) fn write(&mut self, statement: Statement) -> Result<(), StorageError> {
+        match &mut self.tx {
+            Tx::Sqlite(member) => member.run(&statement).map(drop),
+            Tx::SqliteRead(lease) => lease.run(&statement).map(drop),
+            Tx::Postgres(tx) => {
+                tx.defer(statement);
+                Ok(())
+            }
+        }
+    }
+
     /// All rows of a statement.
     pub(crate) async fn rows(
         &mut self,
@@ -243,7 +246,7 @@ impl TenantTx {
         id_column: &'static str,
         statement: Statement,
     ) -> Result<Vec<Record>, StorageError> {
-        let rows = self.tx.rows(&statement).await?;
+        let (rows, _) = self.tx.run(&statement).await?;
         Ok(rows.into_iter().map(|row| Record { table, id_column, row }).collect())
     }
 

@@ -1,4 +1,7 @@
+use std::error::Error;
+
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+use tokio_postgres::error::SqlState;
 
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,15 @@ pub enum StorageError {
     /// The same of a SQLite file.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The same of PostgreSQL. What it says of a statement is in the source.
+    #[error("database: {}", with_source(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// The URL says something about TLS that cannot be done.
+    #[error("database URL: {0}")]
+    Tls(String),
+    /// All connections were in use for too long, or none could be made in time.
+    #[error("database: no connection was free in time")]
+    Busy,
     /// The transaction was undone, by itself or with those that were to be committed with it.
     #[error("database: the transaction was undone")]
     Undone,
@@ -55,11 +67,19 @@ impl StorageError {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            Self::Postgres(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
             Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => {
                 [SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY].contains(&error.extended_code)
             }
             _ => false,
         }
+    }
+}
+
+/// The error with its reason, which it does not tell by itself.
+fn with_source(error: &tokio_postgres::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }

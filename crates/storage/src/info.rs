@@ -88,7 +88,7 @@ impl Storage {
             version,
             clock: Some(Timestamp::from_ms(clock)),
             settings: settings.collect(),
-            connections: Some((usable, i64::from(postgres::CONNECTIONS))),
+            connections: Some((usable, i64::from(postgres::CONNECTIONS + postgres::POOL_CONNECTIONS))),
             invalid_indexes,
         })
     }

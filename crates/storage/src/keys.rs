@@ -33,7 +33,7 @@ impl TenantTx {
             .bind(key.modulus.as_str())
             .bind(key.exponent.as_str())
             .bind(key.created_at.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Moves the key on in its life.
@@ -48,13 +48,13 @@ impl TenantTx {
             .bind(kid)
             .bind(state)
             .bind(ms(published_until));
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Removes the key.
     pub async fn delete_signing_key(&mut self, kid: &str) -> Result<(), StorageError> {
         let query = self.sql("DELETE FROM signing_keys WHERE tenant_id = $1 AND kid = $2").bind(kid);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The database: one file for each aggregate. One set of statements for SQLite, by rusqlite, and PostgreSQL, by sqlx; what
-//! differs between them is in `migrations/`, `connect.rs`, `lease.rs`, `group.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
+//! The database: one file for each aggregate. One set of statements for SQLite, by rusqlite, and PostgreSQL, by tokio-postgres; what
+//! differs between them is in `migrations/`, `connect.rs`, `lease.rs`, `group.rs`, `pipeline.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
 //! `sqlite.rs` and `postgres.rs`.
 //!
 //! A [`TenantTx`] is a transaction with its tenant fixed: no method takes a tenant, every statement filters by it.
@@ -20,6 +20,7 @@ mod keys;
 mod lease;
 mod logs;
 mod pending;
+mod pipeline;
 mod postgres;
 mod pushed_requests;
 mod rate_limits;

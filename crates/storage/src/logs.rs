@@ -42,7 +42,7 @@ impl TenantTx {
             .bind(entry.ip.clone())
             .bind(entry.description.as_str())
             .bind(to_json(&entry.details)?);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The last entries, newest first.

@@ -24,7 +24,7 @@ impl TenantTx {
             .bind(to_json(&pending.request)?)
             .bind(pending.created_at.as_ms())
             .bind(pending.expires_at.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The browser's login of that handle, unless it is completed or has expired.

@@ -24,7 +24,7 @@ impl TenantTx {
             .bind(to_json(&request.parameters)?)
             .bind(request.created_at.as_ms())
             .bind(request.expires_at.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Takes the parameters that this client pushed: one caller gets them, once, before they expire. Another client's

@@ -35,6 +35,6 @@ impl TenantTx {
     /// Forgets the hits.
     pub async fn clear_rate_limit(&mut self, key: &str) -> Result<(), StorageError> {
         let query = self.sql("DELETE FROM rate_limits WHERE tenant_id = $1 AND key = $2").bind(key);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 }

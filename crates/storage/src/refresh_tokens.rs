@@ -113,7 +113,7 @@ impl TenantTx {
             .bind(to_json(&token.metadata)?)
             .bind(token.dpop_jkt.clone())
             .bind(i64::from(token.online));
-        self.run(query).await?;
+        self.write(query)?;
         self.add_refresh_secret(&token.id, secret_hash, token.created_at).await
     }
 
@@ -169,7 +169,7 @@ impl TenantTx {
             .bind(id.as_str())
             .bind(hash)
             .bind(now.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Notes an exchange: both ends, where it came from, and whether the token rotates from now on; only if the refresh

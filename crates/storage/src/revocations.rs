@@ -210,7 +210,7 @@ impl TenantTx {
             .bind(among(LogoutInitiator::SessionExpired))
             .bind(after.as_ms())
             .bind(until.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 }
 

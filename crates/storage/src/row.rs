@@ -2,15 +2,14 @@ use model::Timestamp;
 use rusqlite::types::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
+use tokio_postgres::types::FromSql;
 
 use crate::StorageError;
 use crate::lease::SqliteRow;
 
 /// A row of either database.
 pub(crate) enum Row {
-    Postgres(AnyRow),
+    Postgres(tokio_postgres::Row),
     Sqlite(SqliteRow),
 }
 
@@ -77,7 +76,7 @@ impl Record {
 impl Row {
     fn text(&self, column: &str) -> Result<Option<String>, String> {
         match self {
-            Self::Postgres(row) => row.try_get(column).map_err(|error| error.to_string()),
+            Self::Postgres(row) => postgres_value(row, column),
             Self::Sqlite(row) => match row.value(column) {
                 Some(Value::Text(text)) => Ok(Some(text.clone())),
                 Some(Value::Null) => Ok(None),
@@ -88,7 +87,7 @@ impl Row {
 
     pub fn int(&self, column: &str) -> Result<Option<i64>, String> {
         match self {
-            Self::Postgres(row) => row.try_get(column).map_err(|error| error.to_string()),
+            Self::Postgres(row) => postgres_value(row, column),
             Self::Sqlite(row) => match row.value(column) {
                 Some(Value::Integer(number)) => Ok(Some(*number)),
                 Some(Value::Null) => Ok(None),
@@ -99,13 +98,17 @@ impl Row {
 
     fn bytes(&self, column: &str) -> Result<Vec<u8>, String> {
         match self {
-            Self::Postgres(row) => row.try_get(column).map_err(|error| error.to_string()),
+            Self::Postgres(row) => postgres_value(row, column),
             Self::Sqlite(row) => match row.value(column) {
                 Some(Value::Blob(bytes)) => Ok(bytes.clone()),
                 other => Err(unexpected("bytes", other)),
             },
         }
     }
+}
+
+fn postgres_value<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, column: &str) -> Result<T, String> {
+    row.try_get(column).map_err(|error| error.to_string())
 }
 
 /// The value itself may be anything: it is not repeated.

@@ -28,7 +28,7 @@ impl TenantTx {
             .bind(token.auth_time.as_ms())
             .bind(token.created_at.as_ms())
             .bind(token.expires_at.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Spends the session transfer token: one caller gets it, once. The caller looks at its expiry.

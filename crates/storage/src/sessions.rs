@@ -50,7 +50,7 @@ impl TenantTx {
             .bind(session.idle_lifetime_secs)
             .bind(to_json(&session.metadata)?)
             .bind(issuer);
-        self.run(query).await?;
+        self.write(query)?;
         self.add_clients(session).await
     }
 
@@ -199,7 +199,7 @@ impl TenantTx {
                 )
                 .bind(session.id.as_str())
                 .bind(client.as_str());
-            self.run(query).await?;
+            self.write(query)?;
         }
         Ok(())
     }

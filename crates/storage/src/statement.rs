@@ -2,10 +2,6 @@
 
 use std::borrow::Cow;
 
-use sqlx::any::AnyArguments;
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
-
 /// What runs. The parameters are numbered, `$1` first.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement {
@@ -30,20 +26,6 @@ impl Statement {
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
-    }
-
-    /// The same for sqlx.
-    pub fn query(&self) -> Query<'static, Any, AnyArguments> {
-        // No statement is made from what anybody sends: all are constants of this crate, or put together from some.
-        let query = match &self.sql {
-            Cow::Borrowed(sql) => sqlx::query(*sql),
-            Cow::Owned(sql) => sqlx::query(AssertSqlSafe(sql.clone())),
-        };
-        self.values.iter().fold(query, |query, value| match value {
-            Value::Integer(value) => query.bind(*value),
-            Value::Text(value) => query.bind(value.clone()),
-            Value::Blob(value) => query.bind(value.clone()),
-        })
     }
 }
 

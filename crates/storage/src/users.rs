@@ -47,7 +47,7 @@ impl TenantTx {
             .bind(connection.id.as_str())
             .bind(connection.name.as_str())
             .bind(to_json(connection)?);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// The user of that id.
@@ -127,7 +127,7 @@ impl TenantTx {
             )
             .bind(role.id.as_str())
             .bind(role.name.as_str());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Gives the user the role. Harmless when they have it.
@@ -175,7 +175,7 @@ impl TenantTx {
             .bind(user.as_str())
             .bind(now.as_ms())
             .bind(ip);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Replaces both kinds of metadata.
@@ -195,7 +195,7 @@ impl TenantTx {
             .bind(to_json(user_metadata)?)
             .bind(to_json(app_metadata)?)
             .bind(now.as_ms());
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 
     /// Removes the user with their roles. `false`: there is none.
@@ -213,7 +213,7 @@ impl TenantTx {
             .sql("UPDATE users SET password_hash = $3 WHERE tenant_id = $1 AND id = $2")
             .bind(user.as_str())
             .bind(hash);
-        self.run(query).await.map(drop)
+        self.write(query)
     }
 }
 

@@ -685,5 +685,7 @@ pub async fn a_code_is_found_with_its_user_and_its_living_session(storage: &Stor
 pub async fn reading_cannot_write(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin_read(&acme()).await.unwrap();
-    assert!(tx.put_client(&client()).await.is_err());
+    // PostgreSQL says so when it gets the statement.
+    let written = tx.put_client(&client()).await;
+    assert!(written.is_err() || tx.client(&client_id()).await.is_err());
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use super::fixtures::{acme, client, client_id, with_tenants};
-use crate::{SchemaState, Storage};
+use super::fixtures::{acme, client, client_id, now, with_tenants};
+use crate::statement::Statement;
+use crate::{SchemaState, Storage, StorageError, TenantTx};
 
 /// A database that is this test's own, and its URL.
 pub async fn open() -> (Storage, String) {
@@ -81,7 +82,7 @@ async fn nobody_waits_for_a_migration_that_waits_for_a_transaction() {
     let (storage, _) = open().await;
     with_tenants(&storage).await;
     let mut long = storage.begin(&acme()).await.unwrap();
-    long.put_client(&client()).await.unwrap();
+    put_client_now(&mut long).await;
     let migration = {
         let storage = storage.clone();
         let migrator = later(&storage, &["ALTER TABLE clients ADD COLUMN later TEXT"]);
@@ -153,10 +154,18 @@ async fn connections_that_the_server_ended_are_replaced() {
     }
 }
 
-async fn several(storage: &Storage, count: usize) -> Vec<crate::TenantTx> {
+/// The statement goes to the server with the next one whose result is needed.
+async fn put_client_now(tx: &mut TenantTx) {
+    tx.put_client(&client()).await.unwrap();
+    assert_eq!(tx.client(&client_id()).await.unwrap(), Some(client()));
+}
+
+async fn several(storage: &Storage, count: usize) -> Vec<TenantTx> {
     let mut open = Vec::new();
     for _ in 0..count {
-        open.push(storage.begin(&acme()).await.unwrap());
+        let mut tx = storage.begin(&acme()).await.unwrap();
+        tx.client(&client_id()).await.unwrap();
+        open.push(tx);
     }
     open
 }
@@ -166,7 +175,7 @@ async fn a_transaction_that_loses_its_connection_is_an_error_and_did_not_happen(
     let (storage, _) = open().await;
     with_tenants(&storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
-    tx.put_client(&client()).await.unwrap();
+    put_client_now(&mut tx).await;
     sqlx::query(
         "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
@@ -180,6 +189,52 @@ async fn a_transaction_that_loses_its_connection_is_an_error_and_did_not_happen(
 }
 
 #[tokio::test]
+async fn a_statement_that_was_not_waited_for_fails_the_transaction() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    // A role that is not there: the error comes with the next statement, and then nothing goes on.
+    let wrong =
+        Statement::new("INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ('acme', 'u', 'r')");
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.put_client(&client()).await.unwrap();
+    tx.write(wrong.clone()).unwrap();
+    tx.hit_rate_limit("login", 60, now()).await.unwrap_err();
+    assert!(matches!(tx.hit_rate_limit("login", 60, now()).await, Err(StorageError::Undone)));
+    assert!(matches!(tx.commit().await, Err(StorageError::Undone)));
+    // Or with the commit.
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.hit_rate_limit("login", 60, now()).await.unwrap();
+    tx.put_client(&client()).await.unwrap();
+    tx.write(wrong).unwrap();
+    assert!(matches!(tx.commit().await, Err(StorageError::Postgres(_))));
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert_eq!(tx.client(&client_id()).await.unwrap(), None);
+    assert_eq!(tx.hit_rate_limit("login", 60, now()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_that_only_writes_is_committed_and_one_that_is_dropped_is_not() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.put_client(&client()).await.unwrap();
+    drop(tx);
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    put_client_now(&mut tx).await;
+    drop(tx);
+    // More than there are connections: each comes back when its transaction is undone.
+    for _ in 0..40 {
+        let mut tx = storage.begin(&acme()).await.unwrap();
+        assert_eq!(tx.client(&client_id()).await.unwrap(), None);
+    }
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.put_client(&client()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    assert_eq!(tx.client(&client_id()).await.unwrap(), Some(client()));
+}
+
+#[tokio::test]
 async fn the_database_tells_its_version_and_its_clock() {
     let (storage, _) = open().await;
     let info = storage.info().await.unwrap();
@@ -187,6 +242,6 @@ async fn the_database_tells_its_version_and_its_clock() {
     assert!(info.version.starts_with(|first: char| first.is_ascii_digit()), "{info:?}");
     assert!(info.clock.unwrap().as_ms() > 1_700_000_000_000);
     assert!(info.settings.len() == 3 && info.settings.iter().all(|setting| setting.good), "{info:?}");
-    assert!(matches!(info.connections, Some((16.., 16))), "{info:?}");
+    assert!(matches!(info.connections, Some((18.., 18))), "{info:?}");
     assert!(info.invalid_indexes.is_empty(), "{info:?}");
 }
