@@ -24,7 +24,7 @@ use end_to_end::wire::Wire;
 use serde_json::{Value, json};
 
 const CONNECTIONS: usize = 16;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const QUICK_ROUNDS: usize = 1;
 /// Refreshes of each connection in one round, and codes that are exchanged.
 /// Fewer than the refresh tokens that a user may have at a client.
@@ -72,10 +72,19 @@ fn signatures_per_second() -> f64 {
     count.load(Ordering::Relaxed) as f64 / TIME.as_secs_f64()
 }
 
+/// What one kind of answer came to.
+#[derive(Default)]
+struct Measured {
+    signatures_per_second: Vec<f64>,
+    answers_per_second: Vec<f64>,
+    share_of_signing: Vec<f64>,
+    server_us: Vec<f64>,
+    load_us: Vec<f64>,
+}
+
 async fn measure(database: Database, rounds: usize) -> Value {
     let node = Node::start(&database).await;
-    let (mut signs, mut refreshes, mut exchanges) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut refresh_us, mut exchange_us) = (Vec::new(), Vec::new());
+    let (mut refreshes, mut exchanges) = (Measured::default(), Measured::default());
     node.seed().await;
     for round in 0..rounds {
         let users: Vec<String> =
@@ -85,14 +94,11 @@ async fn measure(database: Database, rounds: usize) -> Value {
         for user in &users {
             apps.push(App::log_in(&node, user).await);
         }
-        signs.push(signatures_per_second());
         let part = |mut app: App| async {
             app.refresh().await;
             app
         };
-        let before = (node.server.processor_time(), processor_time("self"));
-        refreshes.push(at_once(&mut apps, part).await);
-        refresh_us.push(used(&node, before));
+        refreshes.add(&node, &mut apps, part).await;
         let part = |mut app: App| async {
             app.collect_codes().await;
             app
@@ -102,32 +108,44 @@ async fn measure(database: Database, rounds: usize) -> Value {
             app.exchange().await;
             app
         };
-        let before = (node.server.processor_time(), processor_time("self"));
-        exchanges.push(at_once(&mut apps, part).await);
-        exchange_us.push(used(&node, before));
+        exchanges.add(&node, &mut apps, part).await;
     }
-    let (signs, refreshes, exchanges) = (median(signs), median(refreshes), median(exchanges));
-    let share = |rate: f64| (rate * SIGNATURES / signs * 1000.0).round() / 1000.0;
-    json!({
-        "signatures_per_second": signs.round(),
-        "refreshes_per_second": refreshes.round(),
-        "refreshes_share_of_signing": share(refreshes),
-        "code_exchanges_per_second": exchanges.round(),
-        "code_exchanges_share_of_signing": share(exchanges),
-        "processor_us_per_refresh": of_both(refresh_us),
-        "processor_us_per_code_exchange": of_both(exchange_us),
-    })
+    json!({ "refreshes": refreshes.figures(), "code_exchanges": exchanges.figures() })
 }
 
-/// Microseconds of a processor for each answer since then: the server's, and this program's.
-fn used(node: &Node, before: (Duration, Duration)) -> (f64, f64) {
-    let each = |used: Duration| used.as_secs_f64() * 1e6 / (CONNECTIONS * EACH) as f64;
-    (each(node.server.processor_time() - before.0), each(processor_time("self") - before.1))
-}
+impl Measured {
+    /// The machine is not equally fast at all times: it signs before and after.
+    async fn add<F: Future<Output = App> + Send + 'static>(
+        &mut self,
+        node: &Node,
+        apps: &mut Vec<App>,
+        part: impl Fn(App) -> F,
+    ) {
+        let signs = signatures_per_second();
+        let before = (node.server.processor_time(), processor_time("self"));
+        let answers = at_once(apps, part).await;
+        let each = |used: Duration| used.as_secs_f64() * 1e6 / (CONNECTIONS * EACH) as f64;
+        self.server_us.push(each(node.server.processor_time() - before.0));
+        self.load_us.push(each(processor_time("self") - before.1));
+        let signs = f64::midpoint(signs, signatures_per_second());
+        self.signatures_per_second.push(signs);
+        self.answers_per_second.push(answers);
+        self.share_of_signing.push(answers * SIGNATURES / signs);
+    }
 
-fn of_both(samples: Vec<(f64, f64)>) -> Value {
-    let (server, load) = samples.into_iter().unzip();
-    json!({ "server": median(server).round(), "load": median(load).round() })
+    fn figures(self) -> Value {
+        let shares = self.share_of_signing.iter().map(|share| (share * 1000.0).round() / 1000.0);
+        json!({
+            "signatures_per_second": median(self.signatures_per_second).round(),
+            "answers_per_second": median(self.answers_per_second).round(),
+            "share_of_signing_of_each_round": shares.collect::<Vec<_>>(),
+            "share_of_signing": (median(self.share_of_signing) * 1000.0).round() / 1000.0,
+            "processor_us_per_answer": {
+                "server": median(self.server_us).round(),
+                "load": median(self.load_us).round(),
+            },
+        })
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -234,24 +234,31 @@ impl TenantTx {
         self.rows("refresh_tokens", "id", query).await?.iter().map(refresh_token).collect()
     }
 
-    /// How many refresh tokens of the user at the client are alive.
-    pub async fn count_refresh_tokens(
+    /// Whether so many refresh tokens of the user at the client are alive.
+    pub async fn has_refresh_tokens(
         &mut self,
         user: &UserId,
         client: &ClientId,
+        count: i64,
         now: Timestamp,
-    ) -> Result<i64, StorageError> {
+    ) -> Result<bool, StorageError> {
+        // All that are stored are counted in the index. Only where they could be enough, each is looked at.
         let query = self
             .sql(
-                "SELECT COUNT(*) AS tokens FROM refresh_tokens
-                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
-                     AND (expires_at IS NULL OR expires_at > $4)
-                     AND (idle_expires_at IS NULL OR idle_expires_at > $4)",
+                "SELECT CAST(CASE
+                     WHEN (SELECT COUNT(*) FROM refresh_tokens
+                         WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3) < $5 THEN 0
+                     WHEN (SELECT COUNT(*) FROM refresh_tokens
+                         WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
+                             AND (expires_at IS NULL OR expires_at > $4)
+                             AND (idle_expires_at IS NULL OR idle_expires_at > $4)) < $5 THEN 0
+                     ELSE 1 END AS BIGINT) AS reached",
             )
             .bind(user.as_str())
             .bind(client.as_str())
-            .bind(now.as_ms());
-        self.row("refresh_tokens", "tokens", query).await?.map_or(Ok(0), |row| row.int("tokens"))
+            .bind(now.as_ms())
+            .bind(count);
+        self.row("refresh_tokens", "reached", query).await?.map_or(Ok(false), |row| row.flag("reached"))
     }
 
     /// The oldest of the user's refresh tokens at the client that is alive.

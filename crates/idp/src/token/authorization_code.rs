@@ -302,10 +302,10 @@ fn new_refresh_token(
 }
 
 async fn make_room(tx: &mut TenantTx, user: &User, client: &Client, now: Timestamp) -> Result<(), IdpError> {
-    let count = tx.count_refresh_tokens(&user.user_id, &client.client_id, now).await?;
-    if count >= REFRESH_TOKENS_PER_USER_AND_CLIENT
-        && let Some(oldest) = tx.oldest_refresh_token(&user.user_id, &client.client_id, now).await?
-    {
+    let is_full = tx
+        .has_refresh_tokens(&user.user_id, &client.client_id, REFRESH_TOKENS_PER_USER_AND_CLIENT, now)
+        .await?;
+    if is_full && let Some(oldest) = tx.oldest_refresh_token(&user.user_id, &client.client_id, now).await? {
         revocation::apply(tx, Event::RefreshTokenRevoked(&oldest), now).await?;
     }
     Ok(())
