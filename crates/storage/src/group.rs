@@ -15,6 +15,9 @@ use crate::statement::Statement;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
+/// A group of so many is not waited for any longer: others are to go on meanwhile.
+const MEMBERS: usize = 8;
+
 /// The connection that writes, used by one transaction at a time, first come, first served.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -29,6 +32,8 @@ struct Group {
     connection: Option<Connection>,
     /// Who waits for the commit.
     members: Vec<oneshot::Sender<Result<(), StorageError>>>,
+    /// How many groups there were before.
+    number: u64,
 }
 
 /// A transaction. What is not committed when it ends is undone, and nothing else of its group.
@@ -44,7 +49,7 @@ impl Writer {
     pub fn open(path: &str, setup: &str) -> Result<Self, StorageError> {
         // To wait without blocking is what `begin` does.
         let connection = Some(lease::connect(path, setup, Duration::ZERO)?);
-        Ok(Self { group: Arc::new(Mutex::new(Group { connection, members: Vec::new() })) })
+        Ok(Self { group: Arc::new(Mutex::new(Group { connection, members: Vec::new(), number: 0 })) })
     }
 
     /// Begins a transaction.
@@ -84,9 +89,15 @@ impl Member {
         group.execute("RELEASE member")?;
         let (sender, committed) = oneshot::channel();
         group.members.push(sender);
-        if group.members.len() == 1 {
-            // Whoever waits for this one may go away: the commit must not go with it.
-            tokio::spawn(commit_soon(Arc::clone(&self.home)));
+        // Whoever waits for this one may go away: the commit must not go with it.
+        match (group.members.len(), group.number) {
+            (1, number) => drop(tokio::spawn(commit_soon(Arc::clone(&self.home), number))),
+            (MEMBERS, _) => {
+                if let Some(group) = self.group.take() {
+                    commit_now(group);
+                }
+            }
+            _ => {}
         }
         self.group = None;
         committed.await.unwrap_or(Err(StorageError::Undone))
@@ -107,9 +118,17 @@ impl Drop for Member {
 
 /// All tasks that are ready now go first, and those that wait for the connection already: what they write goes along.
 /// Where there are none, nothing is waited for.
-async fn commit_soon(group: Arc<Mutex<Group>>) {
+async fn commit_soon(group: Arc<Mutex<Group>>, number: u64) {
     tokio::task::yield_now().await;
-    group.lock().await.commit();
+    let group = group.lock_owned().await;
+    if group.number == number {
+        commit_now(group);
+    }
+}
+
+/// The thread that waits for the disk has nothing else to do.
+fn commit_now(mut group: OwnedMutexGuard<Group>) {
+    tokio::task::spawn_blocking(move || group.commit());
 }
 
 impl Group {
@@ -139,6 +158,7 @@ impl Group {
         if self.members.is_empty() {
             return;
         }
+        self.number += 1;
         match self.execute("COMMIT") {
             Ok(()) => self.members.drain(..).for_each(|member| drop(member.send(Ok(())))),
             Err(error) => {
