@@ -16,6 +16,8 @@ use crate::{Storage, StorageError, TenantTx};
 pub struct RefreshTokenUse {
     /// The token of that secret.
     pub token: RefreshToken,
+    /// The secret's number: its token's first one has 1.
+    pub number: i64,
     /// When that secret was spent.
     pub spent_at: Option<Timestamp>,
     /// How many secrets of the token were made after that one.
@@ -45,7 +47,7 @@ macro_rules! with_parent {
 pub(crate) const REFRESH_TOKEN_USE: &str = concat!(
     "SELECT ",
     columns!(),
-    ", s.spent_at, (SELECT COUNT(*) FROM refresh_token_secrets n WHERE n.tenant_id = $1
+    ", s.number, s.spent_at, (SELECT COUNT(*) FROM refresh_token_secrets n WHERE n.tenant_id = $1
          AND n.refresh_token_id = s.refresh_token_id AND n.number > s.number) AS newer_secrets,
      CAST(CASE WHEN t.bound_to_session = 0 OR EXISTS (SELECT 1 FROM sessions e
          WHERE e.tenant_id = $1 AND e.id = t.session_id
@@ -114,7 +116,7 @@ impl TenantTx {
             .bind(token.dpop_jkt.clone())
             .bind(i64::from(token.online));
         self.write(query)?;
-        self.add_refresh_secret(&token.id, secret_hash, token.created_at).await
+        self.add_refresh_secret(&token.id, secret_hash, 1, token.created_at).await
     }
 
     /// The refresh token of that id, alive or not.
@@ -153,22 +155,23 @@ impl TenantTx {
         Ok(self.run(query).await? > 0)
     }
 
-    /// Gives the refresh token one more secret, the newest.
+    /// Gives the refresh token one more secret, the newest: `number` is one more than that of the one before.
     pub async fn add_refresh_secret(
         &mut self,
         id: &RefreshTokenId,
         hash: &str,
+        number: i64,
         now: Timestamp,
     ) -> Result<(), StorageError> {
         let query = self
             .sql(
                 "INSERT INTO refresh_token_secrets (tenant_id, refresh_token_id, hash, created_at, number)
-                 VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(number), 0) + 1 FROM refresh_token_secrets
-                     WHERE tenant_id = $1 AND refresh_token_id = $2))",
+                 VALUES ($1, $2, $3, $4, $5)",
             )
             .bind(id.as_str())
             .bind(hash)
-            .bind(now.as_ms());
+            .bind(now.as_ms())
+            .bind(number);
         self.write(query)
     }
 
@@ -234,31 +237,40 @@ impl TenantTx {
         self.rows("refresh_tokens", "id", query).await?.iter().map(refresh_token).collect()
     }
 
-    /// Whether so many refresh tokens of the user at the client are alive.
-    pub async fn has_refresh_tokens(
+    /// How many refresh tokens of the user at the client are stored, alive or not: the index alone tells.
+    pub async fn count_stored_refresh_tokens(
         &mut self,
         user: &UserId,
         client: &ClientId,
-        count: i64,
-        now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        // All that are stored are counted in the index. Only where they could be enough, each is looked at.
+    ) -> Result<i64, StorageError> {
         let query = self
             .sql(
-                "SELECT CAST(CASE
-                     WHEN (SELECT COUNT(*) FROM refresh_tokens
-                         WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3) < $5 THEN 0
-                     WHEN (SELECT COUNT(*) FROM refresh_tokens
-                         WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
-                             AND (expires_at IS NULL OR expires_at > $4)
-                             AND (idle_expires_at IS NULL OR idle_expires_at > $4)) < $5 THEN 0
-                     ELSE 1 END AS BIGINT) AS reached",
+                "SELECT COUNT(*) AS tokens FROM refresh_tokens
+                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3",
+            )
+            .bind(user.as_str())
+            .bind(client.as_str());
+        self.row("refresh_tokens", "tokens", query).await?.map_or(Ok(0), |row| row.int("tokens"))
+    }
+
+    /// How many of them are alive.
+    pub async fn count_refresh_tokens(
+        &mut self,
+        user: &UserId,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<i64, StorageError> {
+        let query = self
+            .sql(
+                "SELECT COUNT(*) AS tokens FROM refresh_tokens
+                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL
+                     AND (expires_at IS NULL OR expires_at > $4)
+                     AND (idle_expires_at IS NULL OR idle_expires_at > $4)",
             )
             .bind(user.as_str())
             .bind(client.as_str())
-            .bind(now.as_ms())
-            .bind(count);
-        self.row("refresh_tokens", "reached", query).await?.map_or(Ok(false), |row| row.flag("reached"))
+            .bind(now.as_ms());
+        self.row("refresh_tokens", "tokens", query).await?.map_or(Ok(0), |row| row.int("tokens"))
     }
 
     /// The oldest of the user's refresh tokens at the client that is alive.
@@ -287,6 +299,7 @@ impl TenantTx {
 fn refresh_token_use(row: &Record) -> Result<RefreshTokenUse, StorageError> {
     Ok(RefreshTokenUse {
         token: refresh_token(row)?,
+        number: row.int("number")?,
         spent_at: row.opt_time("spent_at")?,
         newer_secrets: row.int("newer_secrets")?,
         session_lives: row.flag("session_lives")?,

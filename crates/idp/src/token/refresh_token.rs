@@ -35,6 +35,8 @@ struct Valid<'a> {
     token: RefreshToken,
     user: User,
     again: bool,
+    /// The number of the secret.
+    number: i64,
     /// The key that the request proved possession of.
     jkt: Option<&'a str>,
 }
@@ -67,14 +69,14 @@ pub(super) async fn exchange(
         return Err(unknown());
     };
     let state = state(&found, client, now);
-    let RefreshTokenUse { token, user, .. } = found;
+    let RefreshTokenUse { token, user, number, .. } = found;
     match state {
         State::Fresh | State::Again => {}
         State::Reused => return reused(idp, ctx, client, &hash, &token.user_id).await,
         State::Dead => return Err(unknown()),
     }
     dpop::check_bound(token.dpop_jkt.as_deref(), jkt)?;
-    let valid = Valid { user: usable(user)?, token, again: matches!(state, State::Again), jkt };
+    let valid = Valid { user: usable(user)?, token, again: matches!(state, State::Again), number, jkt };
     let target = target(idp, ctx, client, input, &valid.token, requested).await?;
     let outcome = run_actions(idp, ctx, client, input, &valid, &target).await?;
     if let Some(reason) = outcome.decision.denied.clone() {
@@ -325,7 +327,7 @@ async fn commit(
     let new_hash = new_secret.as_deref().map(hash_credential);
     if let (false, Some(new_hash)) = (again, &new_hash) {
         if tx.spend_refresh_secret(hash, now).await? {
-            tx.add_refresh_secret(&token.id, new_hash, now).await?;
+            tx.add_refresh_secret(&token.id, new_hash, valid.number + 1, now).await?;
         } else {
             again = true;
         }

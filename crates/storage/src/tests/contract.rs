@@ -150,7 +150,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert!(!tx.record_exchange(&refresh_token("rt_1"), true, now()).await.unwrap());
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), RpLogout, now()).await.unwrap(), 0);
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), RpLogout, now()).await.unwrap(), 0);
-    assert!(!tx.has_refresh_tokens(&user_id(), &client_id(), 1, now()).await.unwrap());
+    assert_eq!(tx.count_stored_refresh_tokens(&user_id(), &client_id()).await.unwrap(), 0);
     assert_eq!(tx.oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
     assert_eq!(tx.spend_session_transfer_token("transfer", now()).await.unwrap(), None);
     assert_eq!(tx.access_token("access").await.unwrap(), None);
@@ -473,8 +473,8 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
     tx.insert_refresh_token(&refresh_token("rt_1"), "first").await.unwrap();
     assert!(tx.spend_refresh_secret("first", at(1)).await.unwrap());
     // In the same millisecond as the one before.
-    tx.add_refresh_secret(&id, "second", now()).await.unwrap();
-    tx.add_refresh_secret(&id, "third", now()).await.unwrap();
+    tx.add_refresh_secret(&id, "second", 2, now()).await.unwrap();
+    tx.add_refresh_secret(&id, "third", 3, now()).await.unwrap();
     for (secret, spent_at, newer) in [("first", Some(at(1)), 2), ("second", None, 1), ("third", None, 0)] {
         let found = tx.refresh_token_use(secret, now()).await.unwrap().unwrap();
         assert_eq!((found.spent_at, found.newer_secrets), (spent_at, newer), "{secret}");
@@ -508,10 +508,10 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
         tx.insert_refresh_token(&token, id).await.unwrap();
     }
     let (user, client) = (user_id(), client_id());
-    for (user, time, alive) in [(&user, 4, 3), (&user, 5, 2), (&UserId::new("x"), 5, 0)] {
-        assert!(tx.has_refresh_tokens(user, &client, alive, at(time)).await.unwrap());
-        assert!(!tx.has_refresh_tokens(user, &client, alive + 1, at(time)).await.unwrap());
-    }
+    assert_eq!(tx.count_refresh_tokens(&user, &client, at(4)).await.unwrap(), 3);
+    assert_eq!(tx.count_refresh_tokens(&user, &client, at(5)).await.unwrap(), 2);
+    assert_eq!(tx.count_refresh_tokens(&UserId::new("x"), &client, at(5)).await.unwrap(), 0);
+    assert_eq!(tx.count_stored_refresh_tokens(&user, &client).await.unwrap(), 3, "all, alive or not");
     for oldest in ["rt_b", "rt_a"] {
         let found = tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap().unwrap();
         assert_eq!(found.as_str(), oldest);

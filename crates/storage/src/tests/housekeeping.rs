@@ -69,7 +69,7 @@ async fn add_token(tx: &mut TenantTx, id: &str, change: impl FnOnce(&mut Refresh
     change(&mut token);
     tx.insert_refresh_token(&token, &format!("{id}/1")).await.unwrap();
     tx.spend_refresh_secret(&format!("{id}/1"), now()).await.unwrap();
-    tx.add_refresh_secret(&token.id, &format!("{id}/2"), now()).await.unwrap();
+    tx.add_refresh_secret(&token.id, &format!("{id}/2"), 2, now()).await.unwrap();
 }
 
 async fn revoke(tx: &mut TenantTx, id: &str, moment: Timestamp) {

@@ -66,7 +66,8 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.touch_session(&sid, now(), at(1)).await.unwrap();
     tx.set_session_metadata(&sid, &BTreeMap::new(), now()).await.unwrap();
     tx.sessions_of(&user, now(), 10).await.unwrap();
-    tx.has_refresh_tokens(&user_id(), &client_id(), 200, now()).await.unwrap();
+    tx.count_stored_refresh_tokens(&user_id(), &client_id()).await.unwrap();
+    tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
     tx.oldest_refresh_token(&user, &client, now()).await.unwrap();
     tx.refresh_tokens_of(&user, 10).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
