@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::{try_join, try_join_all};
@@ -19,11 +19,6 @@ use crate::postgres::{self, ServerAddress};
 use crate::statement::{Statement, Value};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// PostgreSQL keeps the plan of a prepared statement until it has new statistics. A plan that was made for an empty table
-/// reads by the tenant alone, and gets slower with each row. So plans are made anew after this time, and again each time
-/// that a connection's age has doubled.
-const FIRST_PLANS: Duration = Duration::from_secs(1);
-const LONGEST_PLANS: Duration = Duration::from_secs(3600);
 
 /// Connections to one server, opened as they are needed, each used by one at a time.
 #[derive(Debug)]
@@ -38,8 +33,6 @@ struct Connection {
     client: Client,
     /// Each statement is parsed once.
     prepared: HashMap<Cow<'static, str>, tokio_postgres::Statement>,
-    planned_at: Instant,
-    plans_live: Duration,
 }
 
 /// The use of one connection.
@@ -114,12 +107,7 @@ impl Connections {
         }
         let client =
             timeout(ACQUIRE_TIMEOUT, self.address.connect()).await.map_err(|_| StorageError::Busy)??;
-        Ok(Connection {
-            client,
-            prepared: HashMap::new(),
-            planned_at: Instant::now(),
-            plans_live: FIRST_PLANS,
-        })
+        Ok(Connection { client, prepared: HashMap::new() })
     }
 
     /// Ends them all when they are not in use any more.
@@ -136,11 +124,6 @@ impl Connections {
 impl Connection {
     /// Sends the first ones and the last one without a pause; the result of the last one.
     async fn run(&mut self, first: &[Statement], last: &Statement) -> Result<Outcome, tokio_postgres::Error> {
-        if self.planned_at.elapsed() > self.plans_live {
-            self.client.batch_execute("DISCARD PLANS").await?;
-            self.planned_at = Instant::now();
-            self.plans_live = LONGEST_PLANS.min(self.plans_live * 2);
-        }
         self.prepare(first).await?;
         self.prepare(std::slice::from_ref(last)).await?;
         let first = try_join_all(first.iter().map(|statement| self.send(statement)));
