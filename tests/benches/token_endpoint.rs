@@ -29,13 +29,14 @@ const QUICK_ROUNDS: usize = 1;
 /// Not counted: connections are opened, statements prepared, and PostgreSQL knows the tables only without rows.
 const WARM_UP: usize = 1;
 /// Refreshes of each connection in one round, and codes that are exchanged.
-/// Fewer than the refresh tokens that a user may have at a client.
 const EACH: usize = 180;
+/// Users of each connection: nobody gets more than 31 refresh tokens.
+const USERS: usize = 6;
 /// An access token and an ID token.
 const SIGNATURES: f64 = 2.0;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
     let mut figures = serde_json::Map::new();
@@ -97,11 +98,11 @@ async fn measure(database: Database, rounds: usize) -> Value {
             }
         }
         let users: Vec<String> =
-            (0..CONNECTIONS).map(|index| format!("user{round}-{index}@example.com")).collect();
+            (0..CONNECTIONS * USERS).map(|index| format!("user{round}-{index}@example.com")).collect();
         node.add_users(&users).await;
         let mut apps = Vec::new();
-        for user in &users {
-            apps.push(App::log_in(&node, user).await);
+        for users in users.chunks(USERS) {
+            apps.push(App::log_in(&node, users).await);
         }
         let part = |mut app: App| async {
             app.refresh().await;
@@ -179,29 +180,33 @@ async fn at_once<F: Future<Output = App> + Send + 'static>(
     (CONNECTIONS * EACH) as f64 / started.elapsed().as_secs_f64()
 }
 
-/// A user with a native app, on one connection.
+/// Users with a native app, on one connection.
 struct App {
     wire: Wire,
-    cookie: String,
+    cookies: Vec<String>,
     refresh_token: String,
     codes: Vec<String>,
 }
 
 impl App {
-    async fn log_in(node: &Node, user: &str) -> Self {
-        let cookie = node.session_cookie(user).await;
+    async fn log_in(node: &Node, users: &[String]) -> Self {
+        let mut cookies = Vec::new();
+        for user in users {
+            cookies.push(node.session_cookie(user).await);
+        }
         let mut app = Self {
             wire: Wire::connect(node.port, &node.host()).await,
-            cookie,
+            cookies,
             refresh_token: String::new(),
             codes: Vec::new(),
         };
-        let code = app.code().await;
+        let code = app.code(0).await;
         app.refresh_token = text(&app.exchange_one(&code).await, "refresh_token");
         app
     }
 
-    async fn code(&mut self) -> String {
+    /// For one of the users.
+    async fn code(&mut self, user: usize) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("response_type", "code"),
@@ -213,7 +218,7 @@ impl App {
                 ("code_challenge_method", "S256"),
             ])
             .finish();
-        let answer = self.wire.get(&format!("/authorize?{query}"), &self.cookie).await;
+        let answer = self.wire.get(&format!("/authorize?{query}"), &self.cookies[user]).await;
         let location = answer.expect(302).header("location").unwrap();
         let code = location.split(['?', '&']).find_map(|pair| pair.strip_prefix("code="));
         code.expect(location).to_owned()
@@ -231,8 +236,8 @@ impl App {
     }
 
     async fn collect_codes(&mut self) {
-        for _ in 0..EACH {
-            let code = self.code().await;
+        for number in 0..EACH {
+            let code = self.code(number % USERS).await;
             self.codes.push(code);
         }
     }

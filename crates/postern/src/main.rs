@@ -19,6 +19,9 @@ use clap::Parser;
 use crate::cli::Cli;
 use crate::exit_code::{ExitCode, Failure};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     telemetry::start(&cli);

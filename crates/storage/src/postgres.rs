@@ -25,8 +25,9 @@ pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 /// All statements see one moment, as in SQLite.
 pub(crate) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A node that hangs in a transaction must not block the others for longer than a person waits.
-const SETUP: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
+/// A node that hangs in a transaction must not block the others for longer than a person waits. Each statement finds its
+/// rows by a key, whatever the values are: one plan is enough, and to make one takes longer than to run it.
+const SETUP: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; SET plan_cache_mode = force_generic_plan";
 /// For tenants' transactions, on each node. PostgreSQL allows 100 in all when it is not told otherwise.
 pub(crate) const CONNECTIONS: u32 = 16;
 /// For migrations and for `postern doctor`.
