@@ -184,6 +184,11 @@ impl TenantTx {
         }
     }
 
+    /// Whether other transactions may write at the same time, so that what is read must be locked.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.tx, Tx::Postgres(_))
+    }
+
     /// Makes what was written last.
     pub async fn commit(self) -> Result<(), StorageError> {
         self.tx.commit().await
@@ -194,7 +199,7 @@ impl TenantTx {
     /// SQLite that holds by itself. Call it before the first statement whose result the transaction acts on, and once:
     /// two users' locks, taken by two transactions in different order, would wait for each other.
     pub async fn lock_user(&mut self, user: &UserId) -> Result<(), StorageError> {
-        if matches!(self.tx, Tx::Postgres(_)) {
+        if self.is_postgres() {
             let query = self
                 .sql("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
                 .bind(user.as_str().to_owned());
@@ -205,7 +210,7 @@ impl TenantTx {
 
     /// The same for the tenant's settings: clients, APIs, connections, keys, Actions, and who has which name.
     pub async fn lock_settings(&mut self) -> Result<(), StorageError> {
-        if matches!(self.tx, Tx::Postgres(_)) {
+        if self.is_postgres() {
             let query = self.sql("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE");
             self.write(query)?;
         }

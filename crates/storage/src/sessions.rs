@@ -113,17 +113,19 @@ impl TenantTx {
     /// Keeps a living session as it is until this transaction ends: a revocation on another node waits, and then sees
     /// what was issued here. `false`: it has ended.
     pub async fn hold_session(&mut self, id: &SessionId, now: Timestamp) -> Result<bool, StorageError> {
-        let query = self
-            .sql(
-                "UPDATE sessions SET updated_at = updated_at
+        macro_rules! living {
+            () => {
+                "SELECT id FROM sessions
                  WHERE tenant_id = $1 AND id = $2
                      AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
                      AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
-                         AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)",
-            )
-            .bind(id.as_str())
-            .bind(now.as_ms());
-        Ok(self.run(query).await? > 0)
+                         AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)"
+            };
+        }
+        let sql =
+            if self.is_postgres() { concat!(living!(), " FOR NO KEY UPDATE OF sessions") } else { living!() };
+        let query = self.sql(sql).bind(id.as_str()).bind(now.as_ms());
+        Ok(self.row("sessions", "id", query).await?.is_some())
     }
 
     /// Notes that a living session was used, which moves its idle end. `false`: it has ended.
