@@ -1,4 +1,4 @@
-//! The statements that this process sends to its databases, as sqlx and `storage` log them, and how the databases would run them.
+//! The statements that this process sends to its databases, as `storage` logs them, and how the databases would run them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,7 +15,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use crate::database::Database;
 
 /// Where each statement is logged: those to PostgreSQL, and those to SQLite.
-const TARGETS: [&str; 2] = ["sqlx::query", "storage::sqlite"];
+const TARGETS: [&str; 2] = ["storage::postgres", "storage::sqlite"];
 
 /// A statement that was run.
 #[derive(Debug, Clone)]
@@ -65,27 +65,22 @@ impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let Fields { summary, statement, seconds } = fields;
-        // sqlx shows a short statement in the summary alone.
-        let sql = if statement.trim().is_empty() { summary } else { statement };
-        let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        let Fields { statement, seconds } = fields;
+        let sql = statement.split_whitespace().collect::<Vec<_>>().join(" ");
         self.0.lock().unwrap().push(Statement { sql, elapsed: Duration::from_secs_f64(seconds) });
     }
 }
 
 #[derive(Default)]
 struct Fields {
-    summary: String,
     statement: String,
     seconds: f64,
 }
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "summary" => value.clone_into(&mut self.summary),
-            "statement" | "db.statement" => value.clone_into(&mut self.statement),
-            _ => {}
+        if field.name() == "statement" {
+            value.clone_into(&mut self.statement);
         }
     }
 

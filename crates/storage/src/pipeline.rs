@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use futures_util::future::{try_join, try_join_all};
@@ -143,6 +143,7 @@ impl Connection {
     }
 
     async fn send(&self, statement: &Statement) -> Result<Outcome, tokio_postgres::Error> {
+        let started = Instant::now();
         let rows = match self.prepared.get(&statement.sql) {
             Some(prepared) => self.client.query_raw(prepared, &statement.values).await?,
             None => self.client.query_raw(&*statement.sql, &statement.values).await?,
@@ -152,6 +153,9 @@ impl Connection {
         while let Some(row) = stream.try_next().await? {
             rows.push(row);
         }
+        // With the time of those that it was sent with, which come first.
+        let elapsed_secs = started.elapsed().as_secs_f64();
+        tracing::debug!(target: "storage::postgres", statement = &*statement.sql, elapsed_secs);
         Ok((rows, stream.rows_affected().unwrap_or(0)))
     }
 }

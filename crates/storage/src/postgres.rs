@@ -205,3 +205,32 @@ pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
         None => error.is_closed() || is_io(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_is_off_only_for_a_server_on_this_machine_or_where_the_url_says_so() {
+        let is_on = |url: &str| {
+            let mut url = Url::parse(url).unwrap();
+            let tls = take_tls(&mut url);
+            tls.is_on(&url.as_str().parse().unwrap())
+        };
+        for (url, expected) in [
+            ("postgres:///postern?host=/run/postgresql", false),
+            ("postgres://ann@localhost/postern", false),
+            ("postgres://ann@127.0.0.1:5433/postern", false),
+            ("postgres://ann@db.example/postern", true),
+            ("postgres://ann@db.example/postern?sslmode=disable", false),
+            ("postgres://ann@db.example/postern?application_name=postern&sslmode=require", true),
+            ("postgres://ann@localhost/postern?sslmode=verify-full&sslrootcert=/ca.pem", true),
+        ] {
+            assert_eq!(is_on(url).unwrap(), expected, "{url}");
+        }
+        for mode in ["prefer", "allow", ""] {
+            let error = is_on(&format!("postgres://ann@db.example/postern?sslmode={mode}")).unwrap_err();
+            assert!(matches!(error, StorageError::Tls(_)), "{error}");
+        }
+    }
+}
