@@ -77,10 +77,6 @@ pub(crate) fn run(
     Ok((rows, changed))
 }
 
-fn undo(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.prepare_cached("ROLLBACK")?.execute([])
-}
-
 impl Connections {
     /// Opens so many, each with these settings.
     pub fn open(
@@ -133,7 +129,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let is_usable = connection.is_autocommit() || undo(&connection).is_ok();
+        let is_usable = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
         if !is_usable {
             tracing::error!("a transaction could not be undone: its connection is not used any more");
             return;

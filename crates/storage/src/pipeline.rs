@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use futures_util::future::{try_join, try_join_all};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -124,31 +125,36 @@ impl Connections {
 impl Connection {
     /// Sends the first ones and the last one without a pause; the result of the last one.
     async fn run(&mut self, first: &[Statement], last: &Statement) -> Result<Outcome, tokio_postgres::Error> {
-        self.prepare(first).await?;
-        self.prepare(std::slice::from_ref(last)).await?;
-        let first = try_join_all(first.iter().map(|statement| self.send(statement)));
-        let (_, outcome) = try_join(first, self.send(last)).await?;
+        let mut before = Vec::with_capacity(first.len());
+        for statement in first {
+            before.push((self.prepared(statement).await?, statement));
+        }
+        let prepared = self.prepared(last).await?;
+        let before = try_join_all(before.iter().map(|(prepared, statement)| self.send(prepared, statement)));
+        let (_, outcome) = try_join(before, self.send(&prepared, last)).await?;
         Ok(outcome)
     }
 
-    async fn prepare(&mut self, statements: &[Statement]) -> Result<(), tokio_postgres::Error> {
-        for statement in statements {
-            if !self.prepared.contains_key(&statement.sql) {
-                let types: Vec<Type> = statement.values.iter().map(Value::postgres_type).collect();
-                let prepared = self.client.prepare_typed(&statement.sql, &types).await?;
-                self.prepared.insert(statement.sql.clone(), prepared);
-            }
+    async fn prepared(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<tokio_postgres::Statement, tokio_postgres::Error> {
+        if let Some(prepared) = self.prepared.get(&statement.sql) {
+            return Ok(prepared.clone());
         }
-        Ok(())
+        let types: Vec<Type> = statement.values.iter().map(Value::postgres_type).collect();
+        let prepared = self.client.prepare_typed(&statement.sql, &types).await?;
+        self.prepared.insert(statement.sql.clone(), prepared.clone());
+        Ok(prepared)
     }
 
-    async fn send(&self, statement: &Statement) -> Result<Outcome, tokio_postgres::Error> {
+    async fn send(
+        &self,
+        prepared: &tokio_postgres::Statement,
+        statement: &Statement,
+    ) -> Result<Outcome, tokio_postgres::Error> {
         let started = Instant::now();
-        let rows = match self.prepared.get(&statement.sql) {
-            Some(prepared) => self.client.query_raw(prepared, &statement.values).await?,
-            None => self.client.query_raw(&*statement.sql, &statement.values).await?,
-        };
-        let mut stream = pin!(rows);
+        let mut stream = pin!(self.client.query_raw(prepared, &statement.values).await?);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await? {
             rows.push(row);
@@ -238,13 +244,18 @@ impl Drop for PostgresTx {
         if connection.client.is_closed() {
             return;
         }
+        let Ok(runtime) = Handle::try_current() else {
+            // The program ends. PostgreSQL undoes what a connection leaves.
+            self.lease.connection = None;
+            return;
+        };
         // The connection is used again when this is undone, not before.
         let lease = Lease {
             connection: self.lease.connection.take(),
             home: Arc::clone(&self.lease.home),
             permit: self.lease.permit.take(),
         };
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let mut lease = lease;
             if let Ok(connection) = lease.connection()
                 && let Err(error) = connection.client.batch_execute("ROLLBACK").await
