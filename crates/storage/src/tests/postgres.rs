@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use model::{LogoutInitiator, SessionId};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
+use super::contract;
 use super::fixtures::{acme, client, client_id, now, with_tenants};
 use crate::statement::Statement;
-use crate::{SchemaState, Storage, StorageError, TenantTx};
+use crate::{SchemaState, Sessions, Storage, StorageError, TenantTx};
 
 /// A database that is this test's own, and its URL.
 pub async fn open() -> (Storage, String) {
@@ -186,6 +188,46 @@ async fn a_transaction_that_loses_its_connection_is_an_error_and_did_not_happen(
     assert!(tx.commit().await.is_err());
     let mut tx = storage.begin_read(&acme()).await.unwrap();
     assert_eq!(tx.client(&client_id()).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_session_that_is_held_is_revoked_after_and_one_that_is_revoked_is_not_held() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    contract::fill(&mut tx).await;
+    tx.commit().await.unwrap();
+    let id = SessionId::new("session");
+    let revoke = |mut tx: TenantTx| {
+        let id = id.clone();
+        async move {
+            let count =
+                tx.revoke_sessions(Sessions::One(&id), LogoutInitiator::RpLogout, now()).await.unwrap();
+            (tx, count)
+        }
+    };
+    let pause = Duration::from_millis(100);
+
+    let mut holds = storage.begin(&acme()).await.unwrap();
+    assert!(holds.hold_session(&id, now()).await.unwrap());
+    let waiting = tokio::spawn(revoke(storage.begin(&acme()).await.unwrap()));
+    tokio::time::sleep(pause).await;
+    assert!(!waiting.is_finished(), "it would not see what is issued here");
+    holds.commit().await.unwrap();
+    let (tx, count) = waiting.await.unwrap();
+    assert_eq!(count, 1);
+    drop(tx);
+
+    let (revokes, _) = revoke(storage.begin(&acme()).await.unwrap()).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let waiting = tokio::spawn({
+        let id = id.clone();
+        async move { tx.hold_session(&id, now()).await.unwrap() }
+    });
+    tokio::time::sleep(pause).await;
+    assert!(!waiting.is_finished(), "it does not know yet whether the session has ended");
+    revokes.commit().await.unwrap();
+    assert!(!waiting.await.unwrap());
 }
 
 #[tokio::test]
