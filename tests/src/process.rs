@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::{Read, Seek};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,7 +14,7 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Error, RequestBuilder};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -149,21 +150,17 @@ impl Serve {
     /// Serves with this configuration file and settings on top of it, as `POSTERN_SERVER__SCHEME`, and waits until the
     /// port is open. An error is how the program ended instead.
     pub async fn start(config: &str, settings: &[(&str, &str)], port: u16) -> Result<Self, Ended> {
+        // A file: to read a pipe would be work for each line of the log.
+        let mut log = tempfile::tempfile().unwrap();
         let mut child = Command::new(program())
             .args(["--config", config, "serve"])
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(log.try_clone().unwrap())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut log = child.stderr.take().unwrap();
-        let reader = tokio::spawn(async move {
-            let mut stderr = String::new();
-            log.read_to_string(&mut stderr).await.unwrap();
-            stderr
-        });
         let is_open = async {
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -175,7 +172,10 @@ impl Serve {
             () = tokio::time::sleep(Duration::from_secs(120)) => panic!("the server neither serves nor ends"),
         };
         let code = status.code().expect("no signal ended it");
-        Err(Ended { code, stdout: String::new(), stderr: reader.await.unwrap() })
+        let mut stderr = String::new();
+        log.rewind().unwrap();
+        log.read_to_string(&mut stderr).unwrap();
+        Err(Ended { code, stdout: String::new(), stderr })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
-    LogType, Role, Session, SessionId, SessionTransferToken, Timestamp, User, random_token,
+    LogType, Role, Session, SessionId, SessionTransferToken, Timestamp, User, ordered_id, random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -212,7 +212,7 @@ fn new_session(
     let (lifetime_secs, idle_lifetime_secs) = settings.lifetimes(settings.cookie_mode);
     let expires_at = now.plus_secs(lifetime_secs);
     Session {
-        id: SessionId::new(random_token(&*idp.random, 32)),
+        id: SessionId::new(ordered_id(&*idp.random, now, 24)),
         user_id: user.user_id.clone(),
         connection_id: user.connection_id.clone(),
         created_at: now,

@@ -33,7 +33,7 @@ pub use id::{
     UserId,
 };
 pub use log::{LogEntry, LogType};
-pub use random::{RandomSource, SystemRandom, random_token};
+pub use random::{RandomSource, SystemRandom, ordered_id, random_token};
 pub use session::{AuthenticationMethod, Device, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use token::{RefreshToken, SessionTransferToken, StoredAccessToken};

@@ -35,6 +35,17 @@ pub struct CodeSession {
     pub cookie_mode: CookieMode,
 }
 
+/// What came of the spending of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpentCode {
+    /// `true` for one caller: it was not spent before.
+    pub is_first: bool,
+    /// Whether its session is still alive.
+    pub session_lives: bool,
+    /// How many refresh tokens of its user at its client are stored, alive or not.
+    pub stored_refresh_tokens: i64,
+}
+
 macro_rules! columns {
     () => {
         "c.hash, c.client_id, c.user_id, c.session_id, c.request, c.auth_time, c.id_token_claims,
@@ -116,16 +127,19 @@ impl TenantTx {
         self.row("codes", "hash", query).await?.as_ref().map(code).transpose()
     }
 
-    /// Spends the code: `true` for one caller. Does not look at its expiry, so that `false` always means a replay. What
-    /// the exchange issued is noted with it: the refresh token, and the hash of an access token that is stored.
+    /// Spends the code, keeps its session as it is until this transaction ends ([`TenantTx::hold_session`]), and counts
+    /// the refresh tokens of its user at its client. Does not look at the code's expiry, so that what is not spent here
+    /// was spent before. What the exchange issues is noted with it: the refresh token, and the hash of an access token
+    /// that is stored.
     pub async fn spend_code(
         &mut self,
         hash: &str,
+        code: &AuthorizationCode,
         refresh_token: Option<&RefreshTokenId>,
         access_token: Option<&str>,
         now: Timestamp,
-    ) -> Result<bool, StorageError> {
-        let query = self
+    ) -> Result<SpentCode, StorageError> {
+        let spend = self
             .sql(
                 "UPDATE codes SET used_at = $3, issued_refresh_token = $4, issued_access_token = $5
                  WHERE tenant_id = $1 AND hash = $2 AND used_at IS NULL",
@@ -134,7 +148,26 @@ impl TenantTx {
             .bind(now.as_ms())
             .bind(refresh_token.map(|id| id.as_str().to_owned()))
             .bind(access_token.map(str::to_owned));
-        Ok(self.run(query).await? > 0)
+        let hold = self.holding_session(&code.session_id, now);
+        // Alive or not: the index alone tells.
+        let count = self
+            .sql(
+                "SELECT COUNT(*) AS tokens FROM refresh_tokens
+                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3",
+            )
+            .bind(code.user_id.as_str())
+            .bind(code.client_id.as_str());
+        let [(_, spent), (_, living), (counted, _)] = self.run_all([spend, hold, count]).await?;
+        let counted = counted.into_iter().next().map(|row| Record {
+            table: "refresh_tokens",
+            id_column: "tokens",
+            row,
+        });
+        Ok(SpentCode {
+            is_first: spent > 0,
+            session_lives: living > 0,
+            stored_refresh_tokens: counted.map_or(Ok(0), |row| row.int("tokens"))?,
+        })
     }
 }
 

@@ -114,7 +114,7 @@ impl Storage {
     /// Runs a statement that is no tenant's, in a transaction of its own; how many rows it changed.
     pub(crate) async fn write(&self, statement: &Statement) -> Result<u64, StorageError> {
         let mut tx = self.begin_any().await?;
-        let changed = tx.run(statement).await?.1;
+        let changed = tx.run(statement.clone()).await?.1;
         tx.commit().await?;
         Ok(changed)
     }
@@ -144,6 +144,9 @@ pub struct TenantTx {
     pub(crate) seen: std::sync::Mutex<Vec<&'static str>>,
 }
 
+/// What came of a statement: its rows, and how many rows it changed or found.
+pub(crate) type Outcome = (Vec<Row>, u64);
+
 #[derive(Debug)]
 enum Tx {
     Postgres(PostgresTx),
@@ -160,17 +163,19 @@ impl Tx {
         }
     }
 
-    /// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
-    async fn run(&mut self, statement: &Statement) -> Result<(Vec<Row>, u64), StorageError> {
-        let (rows, changed) = match self {
-            Self::Sqlite(member) => member.run(statement)?,
-            Self::SqliteRead(lease) => lease.run(statement)?,
-            Self::Postgres(tx) => {
-                let (rows, changed) = tx.run(statement).await?;
-                return Ok((rows.into_iter().map(Row::Postgres).collect(), changed));
-            }
-        };
-        Ok((rows.into_iter().map(Row::Sqlite).collect(), changed))
+    /// Runs statements to their end, in their order. None of them waits for the program.
+    async fn run_all(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, StorageError> {
+        let by_sqlite = |(rows, count): (Vec<_>, _)| (rows.into_iter().map(Row::Sqlite).collect(), count);
+        let by_postgres = |(rows, count): (Vec<_>, _)| (rows.into_iter().map(Row::Postgres).collect(), count);
+        match self {
+            Self::Sqlite(member) => statements.iter().map(|one| member.run(one).map(by_sqlite)).collect(),
+            Self::SqliteRead(lease) => statements.iter().map(|one| lease.run(one).map(by_sqlite)).collect(),
+            Self::Postgres(tx) => Ok(tx.run(statements).await?.into_iter().map(by_postgres).collect()),
+        }
+    }
+
+    async fn run(&mut self, statement: Statement) -> Result<Outcome, StorageError> {
+        self.run_all(vec![statement]).await?.pop().ok_or(StorageError::Undone)
     }
 }
 
@@ -229,7 +234,16 @@ impl TenantTx {
 
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, StorageError> {
-        Ok(self.tx.run(&statement).await?.1)
+        Ok(self.tx.run(statement).await?.1)
+    }
+
+    /// Runs statements that do not depend on what comes of each other: on PostgreSQL they are sent together.
+    pub(crate) async fn run_all<const N: usize>(
+        &mut self,
+        statements: [Statement; N],
+    ) -> Result<[Outcome; N], StorageError> {
+        let outcomes = self.tx.run_all(statements.into()).await?;
+        outcomes.try_into().map_err(|_| StorageError::Undone)
     }
 
     /// Runs a statement whose result nobody needs. On PostgreSQL it goes with the next one, and its error is that one's.
@@ -251,7 +265,7 @@ impl TenantTx {
         id_column: &'static str,
         statement: Statement,
     ) -> Result<Vec<Record>, StorageError> {
-        let (rows, _) = self.tx.run(&statement).await?;
+        let (rows, _) = self.tx.run(statement).await?;
         Ok(rows.into_iter().map(|row| Record { table, id_column, row }).collect())
     }
 
@@ -267,6 +281,6 @@ impl TenantTx {
 
     /// For the one table without a tenant.
     pub(crate) async fn run_for_all(&mut self, statement: Statement) -> Result<(), StorageError> {
-        self.tx.run(&statement).await.map(drop)
+        self.tx.run(statement).await.map(drop)
     }
 }

@@ -73,7 +73,7 @@ impl Writer {
 }
 
 impl Member {
-    /// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
+    /// Runs a statement to its end: its rows, and how many rows it changed or found.
     pub fn run(&mut self, statement: &Statement) -> Result<(Vec<SqliteRow>, u64), StorageError> {
         let connection = self.group()?.connection()?;
         if connection.is_autocommit() {

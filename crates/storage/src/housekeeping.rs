@@ -9,6 +9,7 @@
 use model::Timestamp;
 
 use crate::rate_limits::LONGEST_WINDOW_SECS;
+use crate::refresh_tokens::NEVER;
 use crate::row::Row;
 use crate::statement::Statement;
 use crate::{DatabaseKind, Storage, StorageError};
@@ -53,20 +54,25 @@ const fn rule(table: &'static str, end: &'static str) -> Rule {
     Rule { table, ended: table, end, join: "", unless: "", stay: Stay::Grace }
 }
 
-/// When a refresh token is over at the latest: revoked, or at its absolute end, or at its idle end where it has no other.
-/// (The idle end of one that has both moves with each exchange and is not worth more than the other.)
-macro_rules! token_end {
+/// A refresh token is over when it is revoked, or at its absolute end, or at its idle end where it has no other. `over_by`
+/// is not before that, unless a node of a version before that column has moved the end.
+macro_rules! is_over {
     () => {
-        "COALESCE(e.revoked_at, e.expires_at, e.idle_expires_at)"
+        " AND COALESCE(e.revoked_at, e.expires_at, e.idle_expires_at) <= e.over_by "
     };
 }
+
+/// Sets `over_by` of up to `$1` refresh tokens that have none: a node of a version before that column stored them.
+const FILL: &str = "UPDATE refresh_tokens SET over_by = COALESCE(revoked_at, expires_at, idle_expires_at, $2)
+     WHERE over_by IS NULL AND (tenant_id, id) IN
+         (SELECT tenant_id, id FROM refresh_tokens WHERE over_by IS NULL LIMIT $1)";
 
 /// Nothing is left that reads the refresh token: what was made from it ends by the mark on it (`cascaded_at`), and an
 /// opaque access token when it is not there.
 macro_rules! nothing_needs {
     ($token:literal) => {
         concat!(
-            "AND NOT EXISTS (SELECT 1 FROM sessions n WHERE n.tenant_id = ",
+            " AND NOT EXISTS (SELECT 1 FROM sessions n WHERE n.tenant_id = ",
             $token,
             ".tenant_id
                  AND n.parent_refresh_token = ",
@@ -90,7 +96,7 @@ macro_rules! nothing_needs {
 
 /// The two rules for refresh tokens that end in one way: first their secrets, then they themselves.
 macro_rules! refresh_tokens {
-    ($ended:literal, $end:expr, $join:literal, $token:literal) => {
+    ($ended:literal, $end:literal, $join:literal, $token:literal, $is_over:expr) => {
         [
             Rule {
                 table: "refresh_token_secrets",
@@ -105,7 +111,7 @@ macro_rules! refresh_tokens {
                     $token,
                     ".id"
                 ),
-                unless: nothing_needs!($token),
+                unless: concat!($is_over, nothing_needs!($token)),
                 stay: Stay::Grace,
             },
             Rule {
@@ -122,6 +128,7 @@ macro_rules! refresh_tokens {
                     ".id"
                 ),
                 unless: concat!(
+                    $is_over,
                     nothing_needs!($token),
                     "AND NOT EXISTS (SELECT 1 FROM refresh_token_secrets n WHERE n.tenant_id = ",
                     $token,
@@ -137,23 +144,25 @@ macro_rules! refresh_tokens {
 
 /// A refresh token that was revoked or has expired: its secrets are answered like those that nobody knows, spent ones
 /// too. As long as it lives, each spent one stays, so that its reuse is known (RFC 9700 §4.14.2).
-const ENDED_TOKENS: [Rule; 2] = refresh_tokens!("refresh_tokens", token_end!(), "", "e");
+const ENDED_TOKENS: [Rule; 2] = refresh_tokens!("refresh_tokens", "e.over_by", "", "e", is_over!());
 
 /// One that is bound to a session, and may have no end of its own, is over when the session is.
 const BOUND_TOKENS: [Rule; 2] = refresh_tokens!(
     "sessions",
     "e.expires_at",
     "JOIN refresh_tokens t ON t.tenant_id = e.tenant_id AND t.session_id = e.id AND t.bound_to_session = 1",
-    "t"
+    "t",
+    ""
 );
 
 /// One that was made from a refresh token that was revoked with all that came from it.
 const CASCADED_TOKENS: [Rule; 2] = refresh_tokens!(
     "refresh_tokens",
-    token_end!(),
+    "e.over_by",
     "JOIN refresh_tokens t ON t.tenant_id = e.tenant_id AND t.parent_refresh_token = e.id
          AND e.cascaded_at IS NOT NULL",
-    "t"
+    "t",
+    is_over!()
 );
 
 /// In this order: what needs a row goes before the row. (Not always: a session goes after the refresh tokens in it, and
@@ -231,6 +240,8 @@ pub struct Sweep {
     after: i64,
     /// Until when what ended is being looked at.
     until: Option<i64>,
+    /// Whether each refresh token has its `over_by`.
+    is_filled: bool,
 }
 
 impl Storage {
@@ -238,7 +249,16 @@ impl Storage {
     /// `batch_rows` rows, and at those that ended in the same millisecond as the last of them.
     #[must_use]
     pub fn sweep(&self, now: Timestamp, log_secs: i64, batch_rows: u32) -> Sweep {
-        Sweep { storage: self.clone(), now, log_secs, batch_rows, rule: 0, after: -1, until: None }
+        Sweep {
+            storage: self.clone(),
+            now,
+            log_secs,
+            batch_rows,
+            rule: 0,
+            after: -1,
+            until: None,
+            is_filled: false,
+        }
     }
 
     /// How many rows a sweep that begins at `now` would remove from each table at the least: those that go only after
@@ -270,6 +290,14 @@ impl Sweep {
     /// # Errors
     /// The database's. Nothing is lost by it: what was not removed is found by the next sweep.
     pub async fn next(&mut self) -> Result<Option<Batch>, StorageError> {
+        if !self.is_filled {
+            let fill = Statement::new(FILL).bind(i64::from(self.batch_rows)).bind(NEVER);
+            let filled = self.storage.write(&fill).await?;
+            self.is_filled = filled < u64::from(self.batch_rows);
+            if filled > 0 {
+                return Ok(Some(Batch { table: "refresh_tokens", removed: 0 }));
+            }
+        }
         while let Some(rule) = RULES.get(self.rule) {
             let Some(until) = self.until(rule).await? else {
                 (self.rule, self.after) = (self.rule + 1, -1);

@@ -47,7 +47,7 @@ pub(crate) fn connect(path: &str, setup: &str, busy_timeout: Duration) -> Result
     Ok(connection)
 }
 
-/// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
+/// Runs a statement to its end: its rows, and how many rows it changed or found.
 pub(crate) fn run(
     connection: &Connection,
     statement: &Statement,
@@ -71,10 +71,10 @@ pub(crate) fn run(
     }
     drop(found);
     drop(prepared);
-    let changed = connection.changes();
+    let count = if columns.is_empty() { connection.changes() } else { rows.len() as u64 };
     let elapsed_secs = started.elapsed().as_secs_f64();
     tracing::debug!(target: "storage::sqlite", statement = &*statement.sql, elapsed_secs);
-    Ok((rows, changed))
+    Ok((rows, count))
 }
 
 impl Connections {
@@ -116,7 +116,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Runs a statement to its end: its rows, and how many rows it changed, when it is one that changes.
+    /// Runs a statement to its end: its rows, and how many rows it changed or found.
     pub fn run(&mut self, statement: &Statement) -> Result<(Vec<SqliteRow>, u64), StorageError> {
         run(self.connection()?, statement)
     }

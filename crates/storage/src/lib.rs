@@ -39,12 +39,12 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub use codes::{CodeSession, CodeUse};
+pub use codes::{CodeSession, CodeUse, SpentCode};
 pub use connect::{DatabaseKind, Storage, TenantTx};
 pub use error::StorageError;
 pub use housekeeping::{Batch, Sweep};
 pub use info::{DatabaseInfo, Setting};
 pub use logs::StoredLog;
-pub use refresh_tokens::RefreshTokenUse;
+pub use refresh_tokens::{RefreshTokenUse, Rotation};
 pub use revocations::{RefreshTokens, Sessions};
 pub use schema::{SchemaState, SchemaVersions};

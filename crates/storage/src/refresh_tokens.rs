@@ -28,6 +28,18 @@ pub struct RefreshTokenUse {
     pub user: Option<User>,
 }
 
+/// The `over_by` of a token that has no end.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// What came of a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotation {
+    /// `true` for one caller: the secret was not spent before.
+    pub is_first: bool,
+    /// Whether the token, and the session that it is bound to, are still alive.
+    pub is_alive: bool,
+}
+
 macro_rules! columns {
     () => {
         "t.id, t.client_id, t.user_id, t.session_id, t.bound_to_session, t.parent_refresh_token, t.connection_id,
@@ -91,9 +103,9 @@ impl TenantTx {
                 "INSERT INTO refresh_tokens (tenant_id, id, client_id, user_id, session_id, bound_to_session,
                      parent_refresh_token, connection_id, audience, scope, auth_time, created_at, expires_at,
                      idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata, dpop_jkt,
-                     online)
+                     online, over_by)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                     $20, $21)",
+                     $20, $21, $22)",
             )
             .bind(token.id.as_str())
             .bind(token.client_id.as_str())
@@ -114,9 +126,11 @@ impl TenantTx {
             .bind(to_json(&token.device)?)
             .bind(to_json(&token.metadata)?)
             .bind(token.dpop_jkt.clone())
-            .bind(i64::from(token.online));
+            .bind(i64::from(token.online))
+            .bind(over_by(token));
         self.write(query)?;
-        self.add_refresh_secret(&token.id, secret_hash, 1, token.created_at).await
+        let secret = self.adding_secret(&token.id, (secret_hash, 1), token.created_at);
+        self.write(secret)
     }
 
     /// The refresh token of that id, alive or not.
@@ -143,36 +157,50 @@ impl TenantTx {
         self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token_use).transpose()
     }
 
-    /// Spends the secret: `true` for one caller.
-    pub async fn spend_refresh_secret(&mut self, hash: &str, now: Timestamp) -> Result<bool, StorageError> {
-        let query = self
+    /// Spends the secret, gives the token the next one, of that number, keeps the session that it is bound to as it is
+    /// until this transaction ends ([`TenantTx::hold_session`]), and notes the exchange ([`TenantTx::record_exchange`]).
+    /// Unless all of it came about, this transaction must not be committed.
+    pub async fn rotate_refresh_token(
+        &mut self,
+        token: &RefreshToken,
+        hash: &str,
+        next: (&str, i64),
+        now: Timestamp,
+    ) -> Result<Rotation, StorageError> {
+        let spend = self
             .sql(
                 "UPDATE refresh_token_secrets SET spent_at = $3
                  WHERE tenant_id = $1 AND hash = $2 AND spent_at IS NULL",
             )
             .bind(hash)
             .bind(now.as_ms());
-        Ok(self.run(query).await? > 0)
+        let add = self.adding_secret(&token.id, next, now);
+        let record = self.recording_exchange(token, true, now)?;
+        let session = token.session_id.as_ref().filter(|_| token.bound_to_session);
+        let (spent, living, recorded) = match session {
+            None => {
+                let [spent, _, recorded] = self.run_all([spend, add, record]).await?;
+                (spent.1, 1, recorded.1)
+            }
+            Some(session) => {
+                let hold = self.holding_session(session, now);
+                let [spent, _, living, recorded] = self.run_all([spend, add, hold, record]).await?;
+                (spent.1, living.1, recorded.1)
+            }
+        };
+        Ok(Rotation { is_first: spent > 0, is_alive: living > 0 && recorded > 0 })
     }
 
-    /// Gives the refresh token one more secret, the newest: `number` is one more than that of the one before.
-    pub async fn add_refresh_secret(
-        &mut self,
-        id: &RefreshTokenId,
-        hash: &str,
-        number: i64,
-        now: Timestamp,
-    ) -> Result<(), StorageError> {
-        let query = self
-            .sql(
-                "INSERT INTO refresh_token_secrets (tenant_id, refresh_token_id, hash, created_at, number)
-                 VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(id.as_str())
-            .bind(hash)
-            .bind(now.as_ms())
-            .bind(number);
-        self.write(query)
+    /// Stores nothing when the token has one of that number: another exchange has spent the one before.
+    fn adding_secret(&self, id: &RefreshTokenId, (hash, number): (&str, i64), now: Timestamp) -> Statement {
+        self.sql(
+            "INSERT INTO refresh_token_secrets (tenant_id, refresh_token_id, hash, created_at, number)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        )
+        .bind(id.as_str())
+        .bind(hash)
+        .bind(now.as_ms())
+        .bind(number)
     }
 
     /// Notes an exchange: both ends, where it came from, and whether the token rotates from now on; only if the refresh
@@ -184,7 +212,17 @@ impl TenantTx {
         spent: bool,
         now: Timestamp,
     ) -> Result<bool, StorageError> {
-        let query = self
+        let query = self.recording_exchange(token, spent, now)?;
+        Ok(self.run(query).await? > 0)
+    }
+
+    fn recording_exchange(
+        &self,
+        token: &RefreshToken,
+        spent: bool,
+        now: Timestamp,
+    ) -> Result<Statement, StorageError> {
+        Ok(self
             .sql(
                 "UPDATE refresh_tokens SET last_exchanged_at = $3, expires_at = $4, idle_expires_at = $5, device = $6,
                      rotating = $7
@@ -200,8 +238,23 @@ impl TenantTx {
             .bind(ms(token.idle_expires_at))
             .bind(to_json(&token.device)?)
             .bind(i64::from(token.rotating))
-            .bind(i64::from(spent));
-        Ok(self.run(query).await? > 0)
+            .bind(i64::from(spent)))
+    }
+
+    /// Notes for housekeeping that an exchange has moved the token's end, where it is to know.
+    pub fn move_refresh_token_end(
+        &mut self,
+        before: &RefreshToken,
+        after: &RefreshToken,
+    ) -> Result<(), StorageError> {
+        if over_by(before) == over_by(after) {
+            return Ok(());
+        }
+        let query = self
+            .sql("UPDATE refresh_tokens SET over_by = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL")
+            .bind(after.id.as_str())
+            .bind(over_by(after));
+        self.write(query)
     }
 
     /// Replaces the refresh token's metadata. `false`: there is no such token.
@@ -237,23 +290,7 @@ impl TenantTx {
         self.rows("refresh_tokens", "id", query).await?.iter().map(refresh_token).collect()
     }
 
-    /// How many refresh tokens of the user at the client are stored, alive or not: the index alone tells.
-    pub async fn count_stored_refresh_tokens(
-        &mut self,
-        user: &UserId,
-        client: &ClientId,
-    ) -> Result<i64, StorageError> {
-        let query = self
-            .sql(
-                "SELECT COUNT(*) AS tokens FROM refresh_tokens
-                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3",
-            )
-            .bind(user.as_str())
-            .bind(client.as_str());
-        self.row("refresh_tokens", "tokens", query).await?.map_or(Ok(0), |row| row.int("tokens"))
-    }
-
-    /// How many of them are alive.
+    /// How many refresh tokens of the user at the client are alive.
     pub async fn count_refresh_tokens(
         &mut self,
         user: &UserId,
@@ -294,6 +331,15 @@ impl TenantTx {
         let row = self.row("refresh_tokens", "id", query).await?;
         row.map(|row| row.text("id").map(RefreshTokenId::new)).transpose()
     }
+}
+
+/// The first moment at which housekeeping is to look at a token that is not touched before: not before its end. An idle
+/// end is taken to the end of its day, so that it seldom moves.
+fn over_by(token: &RefreshToken) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    let day_of = |idle: Timestamp| idle.as_ms().div_euclid(DAY_MS).saturating_add(1).saturating_mul(DAY_MS);
+    let end = token.revoked_at.or(token.expires_at).map(Timestamp::as_ms);
+    end.or(token.idle_expires_at.map(day_of)).unwrap_or(NEVER)
 }
 
 fn refresh_token_use(row: &Record) -> Result<RefreshTokenUse, StorageError> {

@@ -85,7 +85,7 @@ macro_rules! end_refresh_tokens {
     ($initiator:literal, $which:literal) => {
         (
             concat!(
-                "UPDATE refresh_tokens SET revoked_at = $2,
+                "UPDATE refresh_tokens SET revoked_at = $2, over_by = $2,
                      cascaded_at = CASE WHEN COALESCE((SELECT c.cascades FROM clients c
                          WHERE c.tenant_id = $1 AND c.id = refresh_tokens.client_id), 1) = 1 THEN $2 END
                  WHERE tenant_id = $1 AND revoked_at IS NULL AND ",

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use model::{ClientId, ConnectionId, CookieMode, RefreshTokenId, Session, SessionId, Timestamp, UserId};
 
 use crate::row::{Record, ms, to_json};
+use crate::statement::Statement;
 use crate::{StorageError, TenantTx};
 
 macro_rules! columns {
@@ -113,6 +114,12 @@ impl TenantTx {
     /// Keeps a living session as it is until this transaction ends: a revocation on another node waits, and then sees
     /// what was issued here. `false`: it has ended.
     pub async fn hold_session(&mut self, id: &SessionId, now: Timestamp) -> Result<bool, StorageError> {
+        let query = self.holding_session(id, now);
+        Ok(self.run(query).await? > 0)
+    }
+
+    /// The statement that finds the session when it is alive, and holds it.
+    pub(crate) fn holding_session(&self, id: &SessionId, now: Timestamp) -> Statement {
         macro_rules! living {
             () => {
                 "SELECT id FROM sessions
@@ -124,8 +131,7 @@ impl TenantTx {
         }
         let sql =
             if self.is_postgres() { concat!(living!(), " FOR NO KEY UPDATE OF sessions") } else { living!() };
-        let query = self.sql(sql).bind(id.as_str()).bind(now.as_ms());
-        Ok(self.row("sessions", "id", query).await?.is_some())
+        self.sql(sql).bind(id.as_str()).bind(now.as_ms())
     }
 
     /// Notes that a living session was used, which moves its idle end. `false`: it has ended.

@@ -2,7 +2,7 @@
 
 use model::{
     AuthorizationCode, Client, CookieMode, LogType, RefreshToken, RefreshTokenId, RotationType, Timestamp,
-    TokenEndpointAuthMethod, User, random_token,
+    TokenEndpointAuthMethod, User, ordered_id, random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
@@ -115,16 +115,20 @@ pub(super) async fn exchange_approved(
     tx.lock_user(&user.user_id).await?;
     let refresh_token_id = refresh.as_ref().map(|(token, _)| &token.id);
     let access_hash = issued.stored.as_ref().map(|(hash, _)| hash.as_str());
-    if !tx.spend_code(hash, refresh_token_id, access_hash, now).await? {
+    let spent = tx.spend_code(hash, &code, refresh_token_id, access_hash, now).await?;
+    if !spent.is_first {
         drop(tx);
         return replay(idp, ctx, client, hash).await;
     }
     // The session may have ended while the tokens were signed.
-    if !tx.hold_session(&code.session_id, now).await? {
+    if !spent.session_lives {
         return Err(invalid_code().into());
     }
     if let Some((token, secret)) = &refresh {
-        make_room(&mut tx, &user, client, now).await?;
+        // Few have so many, and to look at each is more work than to count.
+        if spent.stored_refresh_tokens >= REFRESH_TOKENS_PER_USER_AND_CLIENT {
+            make_room(&mut tx, &user, client, now).await?;
+        }
         tx.insert_refresh_token(token, &hash_credential(secret)).await?;
     }
     if let Some((access_hash, row)) = &issued.stored {
@@ -278,7 +282,7 @@ fn new_refresh_token(
     let online = access == Access::Online;
     let end = |secs: Option<i64>| secs.filter(|_| !online).map(|secs| now.plus_secs(secs));
     RefreshToken {
-        id: RefreshTokenId::new(format!("rt_{}", random_token(&*idp.random, 24))),
+        id: RefreshTokenId::new(format!("rt_{}", ordered_id(&*idp.random, now, 20))),
         client_id: client.client_id.clone(),
         user_id: code.user_id.clone(),
         session_id: Some(code.session_id.clone()),
@@ -303,9 +307,7 @@ fn new_refresh_token(
 
 async fn make_room(tx: &mut TenantTx, user: &User, client: &Client, now: Timestamp) -> Result<(), IdpError> {
     let (user_id, client_id) = (&user.user_id, &client.client_id);
-    // Few have so many, and to look at each is more work than to count.
-    if tx.count_stored_refresh_tokens(user_id, client_id).await? >= REFRESH_TOKENS_PER_USER_AND_CLIENT
-        && tx.count_refresh_tokens(user_id, client_id, now).await? >= REFRESH_TOKENS_PER_USER_AND_CLIENT
+    if tx.count_refresh_tokens(user_id, client_id, now).await? >= REFRESH_TOKENS_PER_USER_AND_CLIENT
         && let Some(oldest) = tx.oldest_refresh_token(user_id, client_id, now).await?
     {
         revocation::apply(tx, Event::RefreshTokenRevoked(&oldest), now).await?;

@@ -320,38 +320,41 @@ async fn commit(
     new_secret: Option<String>,
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
-    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    tx.lock_user(&valid.user.user_id).await?;
-    let mut token = valid.token;
-    let mut again = valid.again;
     let new_hash = new_secret.as_deref().map(hash_credential);
-    if let (false, Some(new_hash)) = (again, &new_hash) {
-        if tx.spend_refresh_secret(hash, now).await? {
-            tx.add_refresh_secret(&token.id, new_hash, valid.number + 1, now).await?;
-        } else {
-            again = true;
-        }
-    }
-    if again {
-        match look_up(&mut tx, client, hash, now).await?.1 {
-            // The successor is there already. It is this one, unless the leeway was set only after it was made.
-            State::Again => {
-                if let Some(new_hash) = &new_hash
-                    && tx.refresh_token_use(new_hash, now).await?.is_none()
-                {
-                    return Err(unknown());
+    let mut again = valid.again;
+    let (mut tx, token) = loop {
+        let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+        tx.lock_user(&valid.user.user_id).await?;
+        if again {
+            match look_up(&mut tx, client, hash, now).await?.1 {
+                // The successor is there already. It is this one, unless the leeway was set only after it was made.
+                State::Again => {
+                    if let Some(new_hash) = &new_hash
+                        && tx.refresh_token_use(new_hash, now).await?.is_none()
+                    {
+                        return Err(unknown());
+                    }
                 }
+                State::Reused => {
+                    drop(tx);
+                    return reused(idp, ctx, client, hash, &valid.user.user_id).await;
+                }
+                State::Fresh | State::Dead => return Err(unknown()),
             }
-            State::Reused => {
-                drop(tx);
-                return reused(idp, ctx, client, hash, &valid.user.user_id).await;
-            }
-            State::Fresh | State::Dead => return Err(unknown()),
         }
-    }
-    if !renew(&mut tx, ctx, client, &mut token, new_hash.is_some(), now).await? {
-        return Err(unknown());
-    }
+        let mut token = valid.token.clone();
+        let secrets = match &new_hash {
+            None => Secrets::Keep,
+            Some(_) if again => Secrets::WereRotated,
+            Some(new_hash) => Secrets::Rotate { hash, next: (new_hash, valid.number + 1) },
+        };
+        match renew(&mut tx, ctx, client, &mut token, secrets, now).await? {
+            Renewal::Done => break (tx, token),
+            Renewal::Ended => return Err(unknown()),
+            // What this one wrote is undone with its transaction.
+            Renewal::Lost => again = true,
+        }
+    };
     let mut entry =
         log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);
     entry.description = "Refresh token for access token".to_owned();
@@ -383,28 +386,43 @@ async fn commit(
     Ok(response)
 }
 
-/// What an exchange changes of the token: its ends, by the settings of this moment, and whether it rotates. An online
-/// one keeps its session in use instead. `false`: it ended meanwhile.
+/// What becomes of the token's secrets.
+enum Secrets<'a> {
+    /// Nothing.
+    Keep,
+    /// The one with this hash is spent, and the next one added: its hash and its number.
+    Rotate { hash: &'a str, next: (&'a str, i64) },
+    /// That was done by another exchange of the same one.
+    WereRotated,
+}
+
+enum Renewal {
+    Done,
+    /// The token, or the session that it is bound to, has ended meanwhile.
+    Ended,
+    /// Another exchange has spent the secret meanwhile.
+    Lost,
+}
+
+/// What an exchange changes of the token: its secrets, its ends, by the settings of this moment, and whether it rotates.
+/// An online one keeps its session in use instead.
 async fn renew(
     tx: &mut TenantTx,
     ctx: &RequestContext,
     client: &Client,
     token: &mut RefreshToken,
-    spent: bool,
+    secrets: Secrets<'_>,
     now: Timestamp,
-) -> Result<bool, IdpError> {
+) -> Result<Renewal, IdpError> {
     if let (true, Some(id)) = (token.online, &token.session_id) {
-        let Some(session) = tx.session(id).await? else { return Ok(false) };
+        let Some(session) = tx.session(id).await? else { return Ok(Renewal::Ended) };
         let idle = idle_limit(&session, &ctx.tenant.sessions, now).min(session.expires_at);
         if !tx.touch_session(id, now, idle).await? {
-            return Ok(false);
+            return Ok(Renewal::Ended);
         }
-    } else {
-        if let (true, Some(id)) = (token.bound_to_session, &token.session_id)
-            && !tx.hold_session(id, now).await?
-        {
-            return Ok(false);
-        }
+    }
+    let before = token.clone();
+    if !token.online {
         let settings = &client.refresh_token;
         // A token without an end gets one when the client's setting wants it, and keeps it.
         let absolute = settings.absolute_lifetime().map(|secs| now.plus_secs(secs));
@@ -416,15 +434,34 @@ async fn renew(
     if token.online || token.expires_at.or(token.idle_expires_at).is_some() {
         seen_at(&mut token.device, &ctx.origin);
     }
-    if !tx.record_exchange(token, spent, now).await? {
-        return Ok(false);
+    let is_alive = match secrets {
+        Secrets::Rotate { hash, next } => {
+            let rotation = tx.rotate_refresh_token(token, hash, next, now).await?;
+            if !rotation.is_first {
+                return Ok(Renewal::Lost);
+            }
+            rotation.is_alive
+        }
+        Secrets::Keep | Secrets::WereRotated => {
+            let spent = matches!(secrets, Secrets::WereRotated);
+            let bound_to = token.session_id.as_ref().filter(|_| token.bound_to_session && !token.online);
+            let session_lives = match bound_to {
+                None => true,
+                Some(session) => tx.hold_session(session, now).await?,
+            };
+            session_lives && tx.record_exchange(token, spent, now).await?
+        }
+    };
+    if !is_alive {
+        return Ok(Renewal::Ended);
     }
+    tx.move_refresh_token_end(&before, token)?;
     if turned_on {
         let audience = token.audience.as_deref();
         let event = Event::RotationTurnedOn(&token.user_id, &token.client_id, audience, &token.id);
         revocation::apply(tx, event, now).await?;
     }
-    Ok(true)
+    Ok(Renewal::Done)
 }
 
 fn details(token: &RefreshToken, outcome: &Outcome, made: &Made, again: bool) -> Value {

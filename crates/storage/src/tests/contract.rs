@@ -11,7 +11,7 @@ use super::fixtures::*;
 pub use super::housekeeping::*;
 pub use super::logouts::*;
 pub use super::settings::*;
-use crate::{RefreshTokens, Sessions, Storage, TenantTx};
+use crate::{RefreshTokens, Rotation, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.
 pub async fn every_kind_comes_back_as_it_was_stored(storage: &Storage) {
@@ -110,6 +110,10 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     let mut tx = storage.begin(&other()).await.unwrap();
     assert!(tx.assign_role(&user_id(), &RoleId::new("rol_1")).await.is_err());
     drop(tx);
+    let mut tx = storage.begin(&other()).await.unwrap();
+    let next = ("next", 2);
+    assert!(tx.rotate_refresh_token(&refresh_token("rt_1"), "refresh-secret", next, now()).await.is_err());
+    drop(tx);
 
     let mut tx = storage.begin(&other()).await.unwrap();
     let rt = RefreshTokenId::new("rt_1");
@@ -142,15 +146,15 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert!(!tx.deny_device_code("device", "no", now()).await.unwrap());
     assert!(!tx.tell_device_expiry("device", now()).await.unwrap());
     assert_eq!(tx.code("code").await.unwrap(), None);
-    assert!(!tx.spend_code("code", Some(&rt), Some("another"), now()).await.unwrap());
+    assert!(
+        !tx.spend_code("code", &code("session"), Some(&rt), Some("another"), now()).await.unwrap().is_first
+    );
     tx.delete_access_token_of_code("code").await.unwrap();
     assert_eq!(tx.refresh_token(&rt).await.unwrap(), None);
     assert_eq!(tx.refresh_token_use("refresh-secret", now()).await.unwrap(), None);
-    assert!(!tx.spend_refresh_secret("refresh-secret", now()).await.unwrap());
     assert!(!tx.record_exchange(&refresh_token("rt_1"), true, now()).await.unwrap());
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::One(&rt), RpLogout, now()).await.unwrap(), 0);
     assert_eq!(tx.revoke_refresh_tokens(RefreshTokens::OfSession(&sid), RpLogout, now()).await.unwrap(), 0);
-    assert_eq!(tx.count_stored_refresh_tokens(&user_id(), &client_id()).await.unwrap(), 0);
     assert_eq!(tx.oldest_refresh_token(&user_id(), &client_id(), now()).await.unwrap(), None);
     assert_eq!(tx.spend_session_transfer_token("transfer", now()).await.unwrap(), None);
     assert_eq!(tx.access_token("access").await.unwrap(), None);
@@ -205,13 +209,20 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
                 tokio::spawn(async move {
                     let mut tx = storage.begin(&acme()).await.unwrap();
                     let won = match kind {
-                        Spent::Code => tx.spend_code("code", None, None, now()).await.unwrap(),
+                        Spent::Code => {
+                            let code = code("session");
+                            tx.spend_code("code", &code, None, None, now()).await.unwrap().is_first
+                        }
                         Spent::TransferToken => {
                             tx.spend_session_transfer_token("transfer", now()).await.unwrap()
                                 == Some(session_transfer_token())
                         }
                         Spent::RefreshSecret => {
-                            tx.spend_refresh_secret("refresh-secret", now()).await.unwrap()
+                            let (token, next) = (refresh_token("rt_1"), ("next", 2));
+                            let rotation =
+                                tx.rotate_refresh_token(&token, "refresh-secret", next, now()).await.unwrap();
+                            assert!(rotation.is_alive);
+                            rotation.is_first
                         }
                         Spent::Pending => {
                             tx.spend_pending("handle", "browser", now()).await.unwrap() == Some(pending())
@@ -248,10 +259,10 @@ pub async fn a_spend_that_is_not_committed_did_not_happen(storage: &Storage) {
     fill(&mut tx).await;
     tx.commit().await.unwrap();
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", None, None, now()).await.unwrap());
+    assert!(tx.spend_code("code", &code("session"), None, None, now()).await.unwrap().is_first);
     drop(tx);
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", None, None, now()).await.unwrap());
+    assert!(tx.spend_code("code", &code("session"), None, None, now()).await.unwrap().is_first);
 }
 
 pub async fn a_login_under_way_is_for_its_browser_and_its_time(storage: &Storage) {
@@ -471,11 +482,16 @@ pub async fn a_refresh_token_rotates_and_ends(storage: &Storage) {
     let mut tx = storage.begin(&acme()).await.unwrap();
     let id = RefreshTokenId::new("rt_1");
     tx.insert_refresh_token(&refresh_token("rt_1"), "first").await.unwrap();
-    assert!(tx.spend_refresh_secret("first", at(1)).await.unwrap());
+    let token = refresh_token("rt_1");
+    let done = Rotation { is_first: true, is_alive: true };
+    assert_eq!(tx.rotate_refresh_token(&token, "first", ("second", 2), at(1)).await.unwrap(), done);
     // In the same millisecond as the one before.
-    tx.add_refresh_secret(&id, "second", 2, now()).await.unwrap();
-    tx.add_refresh_secret(&id, "third", 3, now()).await.unwrap();
-    for (secret, spent_at, newer) in [("first", Some(at(1)), 2), ("second", None, 1), ("third", None, 0)] {
+    assert_eq!(tx.rotate_refresh_token(&token, "second", ("third", 3), at(1)).await.unwrap(), done);
+    let again = tx.rotate_refresh_token(&token, "first", ("second", 2), at(1)).await.unwrap();
+    assert!(!again.is_first);
+    for (secret, spent_at, newer) in
+        [("first", Some(at(1)), 2), ("second", Some(at(1)), 1), ("third", None, 0)]
+    {
         let found = tx.refresh_token_use(secret, now()).await.unwrap().unwrap();
         assert_eq!((found.spent_at, found.newer_secrets), (spent_at, newer), "{secret}");
     }
@@ -511,7 +527,9 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
     assert_eq!(tx.count_refresh_tokens(&user, &client, at(4)).await.unwrap(), 3);
     assert_eq!(tx.count_refresh_tokens(&user, &client, at(5)).await.unwrap(), 2);
     assert_eq!(tx.count_refresh_tokens(&UserId::new("x"), &client, at(5)).await.unwrap(), 0);
-    assert_eq!(tx.count_stored_refresh_tokens(&user, &client).await.unwrap(), 3, "all, alive or not");
+    tx.insert_code("code", &code("session")).await.unwrap();
+    let spent = tx.spend_code("code", &code("session"), None, None, now()).await.unwrap();
+    assert_eq!(spent.stored_refresh_tokens, 3, "all, alive or not");
     for oldest in ["rt_b", "rt_a"] {
         let found = tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap().unwrap();
         assert_eq!(found.as_str(), oldest);
@@ -677,7 +695,8 @@ pub async fn a_code_is_found_with_its_user_and_its_living_session(storage: &Stor
     let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
     assert_eq!(found.session, None, "the session was ended by the cascade");
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", None, Some("access"), now()).await.unwrap());
+    let spent = tx.spend_code("code", &code("session"), None, Some("access"), now()).await.unwrap();
+    assert_eq!((spent.is_first, spent.session_lives), (true, false));
     tx.commit().await.unwrap();
     let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
     assert_eq!(found.used_at, Some(now()));

@@ -68,8 +68,8 @@ async fn add_token(tx: &mut TenantTx, id: &str, change: impl FnOnce(&mut Refresh
         RefreshToken { session_id: None, expires_at: None, idle_expires_at: None, ..refresh_token(id) };
     change(&mut token);
     tx.insert_refresh_token(&token, &format!("{id}/1")).await.unwrap();
-    tx.spend_refresh_secret(&format!("{id}/1"), now()).await.unwrap();
-    tx.add_refresh_secret(&token.id, &format!("{id}/2"), 2, now()).await.unwrap();
+    let (first, second) = (format!("{id}/1"), format!("{id}/2"));
+    assert!(tx.rotate_refresh_token(&token, &first, (&second, 2), now()).await.unwrap().is_first);
 }
 
 async fn revoke(tx: &mut TenantTx, id: &str, moment: Timestamp) {
@@ -92,7 +92,7 @@ async fn add_code(
     tx.insert_code(hash, &code).await.unwrap();
     if refresh.or(access).is_some() {
         let refresh = refresh.map(RefreshTokenId::new);
-        assert!(tx.spend_code(hash, refresh.as_ref(), access, now()).await.unwrap());
+        assert!(tx.spend_code(hash, &code, refresh.as_ref(), access, now()).await.unwrap().is_first);
     }
 }
 
@@ -142,7 +142,9 @@ async fn add_families(tx: &mut TenantTx) {
     add_token(tx, "goes, revoked", |_| {}).await;
     revoke(tx, "goes, revoked", at(-HOUR)).await;
     add_token(tx, "goes, expired", |token| token.expires_at = over).await;
-    add_token(tx, "goes, idle and no other end", |token| token.idle_expires_at = over).await;
+    // A day of grace: when it ends is known by the day.
+    let idle = Some(at(-HOUR - DAY));
+    add_token(tx, "goes, idle and no other end", |token| token.idle_expires_at = idle).await;
     add_token(tx, "alive", |_| {}).await;
     add_token(tx, "idle, absolute end ahead", |token| {
         token.idle_expires_at = over;
@@ -245,6 +247,49 @@ pub async fn a_sweep_removes_what_nothing_needs_and_nothing_else(storage: &Stora
     assert_eq!(removed, (before.len() - stays.len()) as u64);
     assert_eq!(sweep(storage, 2).await, 0);
     assert_eq!(storage.ended_rows(now(), LOG_SECS, 1000).await.unwrap(), []);
+}
+
+pub async fn refresh_tokens_of_a_version_before_over_by_are_removed_at_their_end(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    add_token(&mut tx, "goes, revoked", |_| {}).await;
+    revoke(&mut tx, "goes, revoked", at(-HOUR)).await;
+    add_token(&mut tx, "goes, expired", |token| token.expires_at = Some(at(-HOUR))).await;
+    add_token(&mut tx, "goes, idle", |token| token.idle_expires_at = Some(at(-HOUR))).await;
+    add_token(&mut tx, "without an end", |_| {}).await;
+    add_token(&mut tx, "its end was moved", |token| token.expires_at = Some(at(1))).await;
+    tx.commit().await.unwrap();
+    // What a node of that version has written.
+    for sql in [
+        "UPDATE refresh_tokens SET over_by = NULL".to_owned(),
+        format!("UPDATE refresh_tokens SET over_by = {} WHERE id = 'its end was moved'", at(-DAY).as_ms()),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&storage.writer).await.unwrap();
+    }
+    assert_eq!(sweep(storage, 2).await, 3 * 3);
+    let left: Vec<_> =
+        rows(storage).await.into_iter().filter(|row| row.starts_with("refresh_tokens/")).collect();
+    assert_eq!(left, ["refresh_tokens/its end was moved", "refresh_tokens/without an end"]);
+}
+
+pub async fn an_exchange_that_moves_the_end_moves_the_removal(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let old = Some(at(-3 * DAY));
+    add_token(&mut tx, "rt_1", |token| token.idle_expires_at = old).await;
+    let id = RefreshTokenId::new("rt_1");
+    let before = tx.refresh_token(&id).await.unwrap().unwrap();
+    let after = RefreshToken { idle_expires_at: Some(at(DAY)), ..before.clone() };
+    assert!(tx.record_exchange(&after, true, at(-4 * DAY)).await.unwrap());
+    tx.move_refresh_token_end(&before, &after).unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(sweep(storage, 10).await, 0);
+    let mut sweep = storage.sweep(at(2 * DAY + HOUR), LOG_SECS, 10);
+    let mut removed = 0;
+    while let Some(batch) = sweep.next().await.unwrap() {
+        removed += batch.removed;
+    }
+    assert_eq!(removed, 3, "the token and two secrets");
 }
 
 pub async fn sweeps_at_the_same_time_remove_each_row_once(storage: &Storage) {

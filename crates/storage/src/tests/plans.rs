@@ -6,13 +6,13 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::contract::fill;
 use super::fixtures::{
-    acme, at, backchannel_logout, client_id, connection, connection_id, now, refresh_token, session, user_id,
-    with_tenants,
+    acme, at, backchannel_logout, client_id, code, connection, connection_id, now, refresh_token, session,
+    user_id, with_tenants,
 };
 use super::{postgres, sqlite};
 use crate::{RefreshTokens, Sessions, Storage};
 use model::LogoutInitiator::RpLogout;
-use model::{RefreshTokenId, SessionId, SigningKeyState};
+use model::{RefreshToken, RefreshTokenId, SessionId, SigningKeyState};
 use serde_json::Map;
 
 /// All statements of a tenant, by running each.
@@ -58,15 +58,15 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.deny_device_code("device", "no", now()).await.unwrap();
     tx.tell_device_expiry("device", now()).await.unwrap();
     tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap();
-    tx.spend_code("code", Some(&rt), Some("access"), now()).await.unwrap();
+    tx.spend_code("code", &code("session"), Some(&rt), Some("access"), now()).await.unwrap();
     tx.delete_access_token_of_code("code").await.unwrap();
-    tx.spend_refresh_secret("refresh-secret", now()).await.unwrap();
-    tx.record_exchange(&refresh_token("rt_1"), true, now()).await.unwrap();
+    let bound = RefreshToken { bound_to_session: true, ..refresh_token("rt_1") };
+    tx.rotate_refresh_token(&bound, "refresh-secret", ("next", 2), now()).await.unwrap();
+    tx.record_exchange(&bound, true, now()).await.unwrap();
     tx.set_refresh_token_metadata(&rt, &BTreeMap::new()).await.unwrap();
     tx.touch_session(&sid, now(), at(1)).await.unwrap();
     tx.set_session_metadata(&sid, &BTreeMap::new(), now()).await.unwrap();
     tx.sessions_of(&user, now(), 10).await.unwrap();
-    tx.count_stored_refresh_tokens(&user_id(), &client_id()).await.unwrap();
     tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
     tx.oldest_refresh_token(&user, &client, now()).await.unwrap();
     tx.refresh_tokens_of(&user, 10).await.unwrap();

@@ -71,6 +71,8 @@ contract! {
     a_code_is_found_with_its_user_and_its_living_session,
     reading_cannot_write,
     a_sweep_removes_what_nothing_needs_and_nothing_else,
+    refresh_tokens_of_a_version_before_over_by_are_removed_at_their_end,
+    an_exchange_that_moves_the_end_moves_the_removal,
     sweeps_at_the_same_time_remove_each_row_once,
     rows_that_must_stay_are_looked_at_once_in_a_sweep,
     housekeeping_reads_by_index,

@@ -1,0 +1,2 @@
+-- no-transaction
+DROP INDEX CONCURRENTLY refresh_tokens_by_parent;

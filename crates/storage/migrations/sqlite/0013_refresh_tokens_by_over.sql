@@ -1,0 +1,1 @@
+CREATE INDEX refresh_tokens_by_over ON refresh_tokens (over_by);
