@@ -43,7 +43,7 @@ pub struct SpentCode {
     /// Whether its session is still alive.
     pub session_lives: bool,
     /// How many refresh tokens of its user at its client are stored, alive or not.
-    pub stored_refresh_tokens: i64,
+    pub stored_refresh_tokens: u64,
 }
 
 macro_rules! columns {
@@ -128,7 +128,7 @@ impl TenantTx {
     }
 
     /// Spends the code, keeps its session as it is until this transaction ends ([`TenantTx::hold_session`]), and counts
-    /// the refresh tokens of its user at its client. Does not look at the code's expiry, so that what is not spent here
+    /// the refresh tokens of its user at its client, as far as `count_to`. Does not look at the code's expiry, so that what is not spent here
     /// was spent before. What the exchange issues is noted with it: the refresh token, and the hash of an access token
     /// that is stored.
     pub async fn spend_code(
@@ -137,6 +137,7 @@ impl TenantTx {
         code: &AuthorizationCode,
         refresh_token: Option<&RefreshTokenId>,
         access_token: Option<&str>,
+        count_to: i64,
         now: Timestamp,
     ) -> Result<SpentCode, StorageError> {
         let spend = self
@@ -152,22 +153,14 @@ impl TenantTx {
         // Alive or not: the index alone tells.
         let count = self
             .sql(
-                "SELECT COUNT(*) AS tokens FROM refresh_tokens
-                 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3",
+                "SELECT id FROM refresh_tokens WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3
+                 LIMIT $4",
             )
             .bind(code.user_id.as_str())
-            .bind(code.client_id.as_str());
-        let [(_, spent), (_, living), (counted, _)] = self.run_all([spend, hold, count]).await?;
-        let counted = counted.into_iter().next().map(|row| Record {
-            table: "refresh_tokens",
-            id_column: "tokens",
-            row,
-        });
-        Ok(SpentCode {
-            is_first: spent > 0,
-            session_lives: living > 0,
-            stored_refresh_tokens: counted.map_or(Ok(0), |row| row.int("tokens"))?,
-        })
+            .bind(code.client_id.as_str())
+            .bind(count_to);
+        let [spent, living, stored_refresh_tokens] = self.run_all([spend, hold, count]).await?;
+        Ok(SpentCode { is_first: spent > 0, session_lives: living > 0, stored_refresh_tokens })
     }
 }
 

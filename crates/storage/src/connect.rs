@@ -9,7 +9,7 @@ use crate::group::{Member, Writer};
 use crate::lease::{Connections, Lease};
 use crate::pipeline::{self, PostgresTx};
 use crate::row::{Record, Row};
-use crate::statement::Statement;
+use crate::statement::{Statement, together};
 use crate::{StorageError, postgres, sqlite};
 
 /// The database. Clones share their connections.
@@ -114,7 +114,7 @@ impl Storage {
     /// Runs a statement that is no tenant's, in a transaction of its own; how many rows it changed.
     pub(crate) async fn write(&self, statement: &Statement) -> Result<u64, StorageError> {
         let mut tx = self.begin_any().await?;
-        let changed = tx.run(statement.clone()).await?.1;
+        let changed = tx.run(statement).await?.1;
         tx.commit().await?;
         Ok(changed)
     }
@@ -163,19 +163,16 @@ impl Tx {
         }
     }
 
-    /// Runs statements to their end, in their order. None of them waits for the program.
-    async fn run_all(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, StorageError> {
-        let by_sqlite = |(rows, count): (Vec<_>, _)| (rows.into_iter().map(Row::Sqlite).collect(), count);
-        let by_postgres = |(rows, count): (Vec<_>, _)| (rows.into_iter().map(Row::Postgres).collect(), count);
-        match self {
-            Self::Sqlite(member) => statements.iter().map(|one| member.run(one).map(by_sqlite)).collect(),
-            Self::SqliteRead(lease) => statements.iter().map(|one| lease.run(one).map(by_sqlite)).collect(),
-            Self::Postgres(tx) => Ok(tx.run(statements).await?.into_iter().map(by_postgres).collect()),
-        }
-    }
-
-    async fn run(&mut self, statement: Statement) -> Result<Outcome, StorageError> {
-        self.run_all(vec![statement]).await?.pop().ok_or(StorageError::Undone)
+    async fn run(&mut self, statement: &Statement) -> Result<Outcome, StorageError> {
+        let (rows, count) = match self {
+            Self::Sqlite(member) => member.run(statement)?,
+            Self::SqliteRead(lease) => lease.run(statement)?,
+            Self::Postgres(tx) => {
+                let (rows, count) = tx.run(statement).await?;
+                return Ok((rows.into_iter().map(Row::Postgres).collect(), count));
+            }
+        };
+        Ok((rows.into_iter().map(Row::Sqlite).collect(), count))
     }
 }
 
@@ -234,16 +231,42 @@ impl TenantTx {
 
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, StorageError> {
-        Ok(self.tx.run(statement).await?.1)
+        Ok(self.tx.run(&statement).await?.1)
     }
 
-    /// Runs statements that do not depend on what comes of each other: on PostgreSQL they are sent together.
+    /// Runs statements that do not depend on each other; how many rows each changed or found.
     pub(crate) async fn run_all<const N: usize>(
         &mut self,
         statements: [Statement; N],
-    ) -> Result<[Outcome; N], StorageError> {
-        let outcomes = self.tx.run_all(statements.into()).await?;
-        outcomes.try_into().map_err(|_| StorageError::Undone)
+    ) -> Result<[u64; N], StorageError> {
+        let mut counts = [0; N];
+        if self.is_postgres() {
+            let (rows, _) = self.tx.run(&together(statements.into())).await?;
+            for (index, count) in counts.iter_mut().enumerate() {
+                let found = rows.first().map_or(Ok(None), |row| row.int(&format!("c{index}")));
+                *count = found
+                    .ok()
+                    .flatten()
+                    .and_then(|found| found.try_into().ok())
+                    .ok_or(StorageError::Undone)?;
+            }
+        } else {
+            for (count, statement) in counts.iter_mut().zip(&statements) {
+                *count = self.tx.run(statement).await?.1;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Runs statements that do not depend on each other, and whose results nobody needs, as [`TenantTx::write`] does.
+    pub(crate) fn write_all<const N: usize>(
+        &mut self,
+        statements: [Statement; N],
+    ) -> Result<(), StorageError> {
+        if self.is_postgres() {
+            return self.write(together(statements.into()));
+        }
+        statements.into_iter().try_for_each(|statement| self.write(statement))
     }
 
     /// Runs a statement whose result nobody needs. On PostgreSQL it goes with the next one, and its error is that one's.
@@ -265,7 +288,7 @@ impl TenantTx {
         id_column: &'static str,
         statement: Statement,
     ) -> Result<Vec<Record>, StorageError> {
-        let (rows, _) = self.tx.run(statement).await?;
+        let (rows, _) = self.tx.run(&statement).await?;
         Ok(rows.into_iter().map(|row| Record { table, id_column, row }).collect())
     }
 
@@ -281,6 +304,6 @@ impl TenantTx {
 
     /// For the one table without a tenant.
     pub(crate) async fn run_for_all(&mut self, statement: Statement) -> Result<(), StorageError> {
-        self.tx.run(statement).await.map(drop)
+        self.tx.run(&statement).await.map(drop)
     }
 }

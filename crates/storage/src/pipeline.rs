@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -83,12 +83,12 @@ impl Connections {
     pub async fn read(self: &Arc<Self>, statement: &Statement) -> Result<Vec<Row>, StorageError> {
         let mut lease = self.lease().await?;
         for _ in 0..postgres::CONNECTIONS {
-            match lease.connection()?.run(statement).await {
+            match lease.connection()?.run(&[], statement).await {
                 Err(error) if postgres::is_lost(&error) => lease.reconnect().await?,
                 outcome => return Ok(outcome?.0),
             }
         }
-        Ok(lease.connection()?.run(statement).await?.0)
+        Ok(lease.connection()?.run(&[], statement).await?.0)
     }
 
     async fn lease(self: &Arc<Self>) -> Result<Lease, StorageError> {
@@ -123,20 +123,16 @@ impl Connections {
 }
 
 impl Connection {
-    async fn run(&mut self, statement: &Statement) -> Result<Outcome, tokio_postgres::Error> {
-        let prepared = self.prepared(statement).await?;
-        self.send(&prepared, statement).await
-    }
-
-    /// Sends them without a pause; their results.
-    async fn run_all(&mut self, statements: &[Statement]) -> Result<Vec<Outcome>, tokio_postgres::Error> {
-        let mut prepared = Vec::with_capacity(statements.len());
-        for statement in statements {
-            prepared.push(self.prepared(statement).await?);
+    /// Sends the first ones and the last one without a pause; the result of the last one.
+    async fn run(&mut self, first: &[Statement], last: &Statement) -> Result<Outcome, tokio_postgres::Error> {
+        let mut before = Vec::with_capacity(first.len());
+        for statement in first {
+            before.push((self.prepared(statement).await?, statement));
         }
-        let sent =
-            prepared.iter().zip(statements).map(|(prepared, statement)| self.send(prepared, statement));
-        try_join_all(sent).await
+        let prepared = self.prepared(last).await?;
+        let before = try_join_all(before.iter().map(|(prepared, statement)| self.send(prepared, statement)));
+        let (_, outcome) = try_join(before, self.send(&prepared, last)).await?;
+        Ok(outcome)
     }
 
     async fn prepared(
@@ -192,25 +188,22 @@ impl Drop for Lease {
 }
 
 impl PostgresTx {
-    /// Runs statements to their end, in their order, without a pause between them: of each, its rows, and how many rows
-    /// it changed or found.
-    pub async fn run(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, StorageError> {
+    /// Runs a statement to its end: its rows, and how many rows it changed or found.
+    pub async fn run(&mut self, statement: &Statement) -> Result<Outcome, StorageError> {
         if self.state == State::Failed {
             return Err(StorageError::Undone);
         }
         if self.state == State::New {
             self.deferred.insert(0, Statement::new(self.begin));
         }
-        let before = self.deferred.len();
-        self.deferred.extend(statements);
         let mut attempts = 0;
         loop {
             let was = std::mem::replace(&mut self.state, State::Failed);
-            match self.lease.connection()?.run_all(&self.deferred).await {
-                Ok(mut outcomes) => {
+            match self.lease.connection()?.run(&self.deferred, statement).await {
+                Ok(outcome) => {
                     self.deferred.clear();
                     self.state = State::Open;
-                    return Ok(outcomes.split_off(before));
+                    return Ok(outcome);
                 }
                 // Nothing has happened yet in a transaction that cannot begin: after the server was away, each
                 // connection may be a dead one.
@@ -237,9 +230,9 @@ impl PostgresTx {
         if self.state == State::New {
             // To begin may be repeated, to commit may not.
             let Some(last) = self.deferred.pop() else { return Ok(()) };
-            self.run(vec![last]).await?;
+            self.run(&last).await?;
         }
-        self.run(vec![Statement::new("COMMIT")]).await?;
+        self.run(&Statement::new("COMMIT")).await?;
         self.state = State::New;
         Ok(())
     }

@@ -128,9 +128,8 @@ impl TenantTx {
             .bind(token.dpop_jkt.clone())
             .bind(i64::from(token.online))
             .bind(over_by(token));
-        self.write(query)?;
         let secret = self.adding_secret(&token.id, (secret_hash, 1), token.created_at);
-        self.write(secret)
+        self.write_all([query, secret])
     }
 
     /// The refresh token of that id, alive or not.
@@ -177,15 +176,14 @@ impl TenantTx {
         let add = self.adding_secret(&token.id, next, now);
         let record = self.recording_exchange(token, true, now)?;
         let session = token.session_id.as_ref().filter(|_| token.bound_to_session);
-        let (spent, living, recorded) = match session {
+        let [spent, _, living, recorded] = match session {
             None => {
-                let [spent, _, recorded] = self.run_all([spend, add, record]).await?;
-                (spent.1, 1, recorded.1)
+                let [spent, added, recorded] = self.run_all([spend, add, record]).await?;
+                [spent, added, 1, recorded]
             }
             Some(session) => {
                 let hold = self.holding_session(session, now);
-                let [spent, _, living, recorded] = self.run_all([spend, add, hold, record]).await?;
-                (spent.1, living.1, recorded.1)
+                self.run_all([spend, add, hold, record]).await?
             }
         };
         Ok(Rotation { is_first: spent > 0, is_alive: living > 0 && recorded > 0 })

@@ -115,7 +115,8 @@ pub(super) async fn exchange_approved(
     tx.lock_user(&user.user_id).await?;
     let refresh_token_id = refresh.as_ref().map(|(token, _)| &token.id);
     let access_hash = issued.stored.as_ref().map(|(hash, _)| hash.as_str());
-    let spent = tx.spend_code(hash, &code, refresh_token_id, access_hash, now).await?;
+    let full = REFRESH_TOKENS_PER_USER_AND_CLIENT;
+    let spent = tx.spend_code(hash, &code, refresh_token_id, access_hash, full, now).await?;
     if !spent.is_first {
         drop(tx);
         return replay(idp, ctx, client, hash).await;
@@ -126,7 +127,7 @@ pub(super) async fn exchange_approved(
     }
     if let Some((token, secret)) = &refresh {
         // Few have so many, and to look at each is more work than to count.
-        if spent.stored_refresh_tokens >= REFRESH_TOKENS_PER_USER_AND_CLIENT {
+        if spent.stored_refresh_tokens >= full.unsigned_abs() {
             make_room(&mut tx, &user, client, now).await?;
         }
         tx.insert_refresh_token(token, &hash_credential(secret)).await?;

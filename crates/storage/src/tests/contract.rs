@@ -147,7 +147,10 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert!(!tx.tell_device_expiry("device", now()).await.unwrap());
     assert_eq!(tx.code("code").await.unwrap(), None);
     assert!(
-        !tx.spend_code("code", &code("session"), Some(&rt), Some("another"), now()).await.unwrap().is_first
+        !tx.spend_code("code", &code("session"), Some(&rt), Some("another"), 200, now())
+            .await
+            .unwrap()
+            .is_first
     );
     tx.delete_access_token_of_code("code").await.unwrap();
     assert_eq!(tx.refresh_token(&rt).await.unwrap(), None);
@@ -211,7 +214,7 @@ pub async fn of_64_concurrent_tasks_one_spends_a_single_use_value(storage: &Stor
                     let won = match kind {
                         Spent::Code => {
                             let code = code("session");
-                            tx.spend_code("code", &code, None, None, now()).await.unwrap().is_first
+                            tx.spend_code("code", &code, None, None, 200, now()).await.unwrap().is_first
                         }
                         Spent::TransferToken => {
                             tx.spend_session_transfer_token("transfer", now()).await.unwrap()
@@ -259,10 +262,10 @@ pub async fn a_spend_that_is_not_committed_did_not_happen(storage: &Storage) {
     fill(&mut tx).await;
     tx.commit().await.unwrap();
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", &code("session"), None, None, now()).await.unwrap().is_first);
+    assert!(tx.spend_code("code", &code("session"), None, None, 200, now()).await.unwrap().is_first);
     drop(tx);
     let mut tx = storage.begin(&acme()).await.unwrap();
-    assert!(tx.spend_code("code", &code("session"), None, None, now()).await.unwrap().is_first);
+    assert!(tx.spend_code("code", &code("session"), None, None, 200, now()).await.unwrap().is_first);
 }
 
 pub async fn a_login_under_way_is_for_its_browser_and_its_time(storage: &Storage) {
@@ -528,7 +531,7 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
     assert_eq!(tx.count_refresh_tokens(&user, &client, at(5)).await.unwrap(), 2);
     assert_eq!(tx.count_refresh_tokens(&UserId::new("x"), &client, at(5)).await.unwrap(), 0);
     tx.insert_code("code", &code("session")).await.unwrap();
-    let spent = tx.spend_code("code", &code("session"), None, None, now()).await.unwrap();
+    let spent = tx.spend_code("code", &code("session"), None, None, 200, now()).await.unwrap();
     assert_eq!(spent.stored_refresh_tokens, 3, "all, alive or not");
     for oldest in ["rt_b", "rt_a"] {
         let found = tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap().unwrap();
@@ -695,7 +698,7 @@ pub async fn a_code_is_found_with_its_user_and_its_living_session(storage: &Stor
     let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();
     assert_eq!(found.session, None, "the session was ended by the cascade");
     let mut tx = storage.begin(&acme()).await.unwrap();
-    let spent = tx.spend_code("code", &code("session"), None, Some("access"), now()).await.unwrap();
+    let spent = tx.spend_code("code", &code("session"), None, Some("access"), 200, now()).await.unwrap();
     assert_eq!((spent.is_first, spent.session_lives), (true, false));
     tx.commit().await.unwrap();
     let found = storage.code_use(&acme(), "code", now()).await.unwrap().unwrap();

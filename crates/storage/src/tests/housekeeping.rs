@@ -92,7 +92,7 @@ async fn add_code(
     tx.insert_code(hash, &code).await.unwrap();
     if refresh.or(access).is_some() {
         let refresh = refresh.map(RefreshTokenId::new);
-        assert!(tx.spend_code(hash, &code, refresh.as_ref(), access, now()).await.unwrap().is_first);
+        assert!(tx.spend_code(hash, &code, refresh.as_ref(), access, 200, now()).await.unwrap().is_first);
     }
 }
 

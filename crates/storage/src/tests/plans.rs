@@ -58,7 +58,7 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.deny_device_code("device", "no", now()).await.unwrap();
     tx.tell_device_expiry("device", now()).await.unwrap();
     tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap();
-    tx.spend_code("code", &code("session"), Some(&rt), Some("access"), now()).await.unwrap();
+    tx.spend_code("code", &code("session"), Some(&rt), Some("access"), 200, now()).await.unwrap();
     tx.delete_access_token_of_code("code").await.unwrap();
     let bound = RefreshToken { bound_to_session: true, ..refresh_token("rt_1") };
     tx.rotate_refresh_token(&bound, "refresh-secret", ("next", 2), now()).await.unwrap();
