@@ -13,11 +13,13 @@ mod tests;
 
 use std::net::IpAddr;
 
-use model::{Client, Device, LogType, RequestOrigin, TokenEndpointAuthMethod};
+use model::{Client, Device, LogType, RequestOrigin, Tenant, TenantId, TokenEndpointAuthMethod};
 use oauth::{ErrorCode, Parameters};
 use serde::Serialize;
 use serde_json::{Value, json};
+use storage::{CodeUse, RefreshTokenUse};
 
+use crate::credential::hash_credential;
 use crate::dpop::{self, Nonce, Target};
 use crate::post_login::log_entry;
 use crate::{Idp, IdpError, RequestContext, ServerError};
@@ -59,11 +61,52 @@ enum GrantType {
     DeviceCode,
 }
 
-/// Answers `/oauth/token`.
+/// What the credential stands for that a request to the token endpoint holds. Nothing is believed of it before the client
+/// is known.
+#[derive(Debug)]
+pub enum LookedUp {
+    /// The request holds none.
+    Nothing,
+    /// An authorization code.
+    Code(Option<CodeUse>),
+    /// A refresh token.
+    RefreshToken(Option<RefreshTokenUse>),
+}
+
+/// What the answer to a request begins with: its tenant, and what its credential stands for, in one round trip.
+///
+/// # Errors
+/// Those of the database.
+pub async fn look_up(
+    idp: &Idp,
+    tenant: &TenantId,
+    parameters: &Parameters,
+) -> Result<(Option<Tenant>, LookedUp), ServerError> {
+    let (storage, now) = (&idp.storage, idp.now());
+    let grant_type = parameters.get("grant_type");
+    let credential =
+        |name: &str, of: &str| parameters.get(name).filter(|_| grant_type == Some(of)).map(hash_credential);
+    if let Some(hash) = credential("code", "authorization_code") {
+        let (tenant, code) = storage.tenant_and_code_use(tenant, &hash, now).await?;
+        return Ok((tenant, LookedUp::Code(code)));
+    }
+    if let Some(hash) = credential("refresh_token", "refresh_token") {
+        let (tenant, token) = storage.tenant_and_refresh_token_use(tenant, &hash, now).await?;
+        return Ok((tenant, LookedUp::RefreshToken(token)));
+    }
+    Ok((storage.tenant(tenant).await?, LookedUp::Nothing))
+}
+
+/// Answers `/oauth/token`, after [`look_up`].
 ///
 /// # Errors
 /// [`IdpError::OAuth`] with what RFC 6749 §5.2 and the dialect say; [`IdpError::Server`] when the server fails.
-pub async fn token(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result<TokenResponse, IdpError> {
+pub async fn token(
+    idp: &Idp,
+    ctx: &RequestContext,
+    input: TokenInput,
+    looked_up: LookedUp,
+) -> Result<TokenResponse, IdpError> {
     let name = input.parameters.require("grant_type")?;
     let grant_type = match name {
         "authorization_code" => GrantType::AuthorizationCode,
@@ -91,9 +134,13 @@ pub async fn token(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result
             let jkt = jkt.as_deref();
             match grant_type {
                 GrantType::AuthorizationCode => {
-                    authorization_code::exchange(idp, ctx, &client, &input, jkt).await
+                    let found = if let LookedUp::Code(found) = looked_up { found } else { None };
+                    authorization_code::exchange(idp, ctx, &client, &input, found, jkt).await
                 }
-                GrantType::RefreshToken => refresh_token::exchange(idp, ctx, &client, &input, jkt).await,
+                GrantType::RefreshToken => {
+                    let found = if let LookedUp::RefreshToken(found) = looked_up { found } else { None };
+                    refresh_token::exchange(idp, ctx, &client, &input, found, jkt).await
+                }
                 GrantType::ClientCredentials => {
                     client_credentials::exchange(idp, ctx, &client, &input, jkt).await
                 }

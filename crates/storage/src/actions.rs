@@ -12,7 +12,7 @@ impl Storage {
     /// The artifact of that digest: what kind it is, as JSON, and its bytes.
     pub async fn artifact(&self, digest: &str) -> Result<Option<(String, Vec<u8>)>, StorageError> {
         let sql = "SELECT digest, kind, bytes FROM artifacts WHERE digest = $1";
-        let rows = self.read(&Statement::new(sql).bind(digest)).await?;
+        let rows = self.read(Statement::new(sql).bind(digest)).await?;
         let Some(row) =
             rows.into_iter().next().map(|row| Record { table: "artifacts", id_column: "digest", row })
         else {

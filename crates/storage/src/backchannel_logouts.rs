@@ -17,7 +17,7 @@ impl Storage {
         // Grouped by no index: what is due is found by its time.
         let sql = "SELECT MIN(tenant_id) AS tenant_id FROM backchannel_logouts
              WHERE due_at <= $1 AND finished = 0 GROUP BY tenant_id || '' ORDER BY MIN(due_at) LIMIT $2";
-        let rows = self.read(&Statement::new(sql).bind(now.as_ms()).bind(limit)).await?;
+        let rows = self.read(Statement::new(sql).bind(now.as_ms()).bind(limit)).await?;
         rows.into_iter()
             .map(|row| Record { table: "backchannel_logouts", id_column: "tenant_id", row })
             .map(|row| row.text("tenant_id").map(TenantId::new))

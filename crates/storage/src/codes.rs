@@ -1,13 +1,14 @@
 //! Authorization codes, by their hash.
 
 use model::{
-    AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, TenantId, Timestamp,
-    User, UserId,
+    AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, Tenant, TenantId,
+    Timestamp, User, UserId,
 };
 
-use crate::row::{Record, to_json};
+use crate::row::{Record, Row, to_json};
 use crate::sessions::cookie_mode;
 use crate::statement::Statement;
+use crate::tenants::{first_tenant, tenant_of};
 use crate::users::{user_columns, user_if_any};
 use crate::{Storage, StorageError, TenantTx};
 
@@ -77,20 +78,38 @@ impl Storage {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<CodeUse>, StorageError> {
-        let query = Statement::new(CODE_USE).bind(tenant.as_str()).bind(hash).bind(now.as_ms());
-        let Some(row) = self.read(&query).await?.into_iter().next() else { return Ok(None) };
-        let row = Record { table: "codes", id_column: "hash", row };
-        let session = match row.opt_text("s_connection_id")? {
-            None => None,
-            Some(connection) => Some(CodeSession {
-                connection_id: ConnectionId::new(connection),
-                parent_refresh_token: row.opt_text("s_parent_refresh_token")?.map(RefreshTokenId::new),
-                cookie_mode: cookie_mode(&row, "s_cookie_mode")?,
-            }),
-        };
-        let (code, used_at) = code(&row)?;
-        Ok(Some(CodeUse { code, used_at, session, user: user_if_any(&row)? }))
+        first_code_use(self.read(code_use_of(tenant, hash, now)).await?)
     }
+
+    /// The same, with its tenant, in one round trip.
+    pub async fn tenant_and_code_use(
+        &self,
+        tenant: &TenantId,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<(Option<Tenant>, Option<CodeUse>), StorageError> {
+        let [tenants, codes] = self.read_all([tenant_of(tenant), code_use_of(tenant, hash, now)]).await?;
+        Ok((first_tenant(tenants)?, first_code_use(codes)?))
+    }
+}
+
+fn code_use_of(tenant: &TenantId, hash: &str, now: Timestamp) -> Statement {
+    Statement::new(CODE_USE).bind(tenant.as_str()).bind(hash).bind(now.as_ms())
+}
+
+fn first_code_use(rows: Vec<Row>) -> Result<Option<CodeUse>, StorageError> {
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let row = Record { table: "codes", id_column: "hash", row };
+    let session = match row.opt_text("s_connection_id")? {
+        None => None,
+        Some(connection) => Some(CodeSession {
+            connection_id: ConnectionId::new(connection),
+            parent_refresh_token: row.opt_text("s_parent_refresh_token")?.map(RefreshTokenId::new),
+            cookie_mode: cookie_mode(&row, "s_cookie_mode")?,
+        }),
+    };
+    let (code, used_at) = code(&row)?;
+    Ok(Some(CodeUse { code, used_at, session, user: user_if_any(&row)? }))
 }
 
 impl TenantTx {

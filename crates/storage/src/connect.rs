@@ -114,23 +114,37 @@ impl Storage {
     /// Runs a statement that is no tenant's, in a transaction of its own; how many rows it changed.
     pub(crate) async fn write(&self, statement: &Statement) -> Result<u64, StorageError> {
         let mut tx = self.begin_any().await?;
-        let changed = tx.run(statement).await?.1;
+        let changed = tx.run(statement.clone()).await?.1;
         tx.commit().await?;
         Ok(changed)
     }
 
     /// All rows of a statement that reads, outside of any transaction.
-    pub(crate) async fn read(&self, statement: &Statement) -> Result<Vec<Row>, StorageError> {
+    pub(crate) async fn read(&self, statement: Statement) -> Result<Vec<Row>, StorageError> {
+        let [rows] = self.read_all([statement]).await?;
+        Ok(rows)
+    }
+
+    /// The same of several statements: on PostgreSQL they are sent together. They need not see one moment.
+    pub(crate) async fn read_all<const N: usize>(
+        &self,
+        statements: [Statement; N],
+    ) -> Result<[Vec<Row>; N], StorageError> {
+        let mut all = [const { Vec::new() }; N];
         match &self.connections {
             Database::Sqlite(sqlite) => {
-                let (rows, _) = sqlite.readers.lease().await?.run(statement)?;
-                Ok(rows.into_iter().map(Row::Sqlite).collect())
+                let mut lease = sqlite.readers.lease().await?;
+                for (found, statement) in all.iter_mut().zip(&statements) {
+                    *found = lease.run(statement)?.0.into_iter().map(Row::Sqlite).collect();
+                }
             }
             Database::Postgres(connections) => {
-                let rows = connections.read(statement).await?;
-                Ok(rows.into_iter().map(Row::Postgres).collect())
+                for (found, rows) in all.iter_mut().zip(connections.read(&statements).await?) {
+                    *found = rows.into_iter().map(Row::Postgres).collect();
+                }
             }
         }
+        Ok(all)
     }
 }
 
@@ -163,10 +177,10 @@ impl Tx {
         }
     }
 
-    async fn run(&mut self, statement: &Statement) -> Result<Outcome, StorageError> {
+    async fn run(&mut self, statement: Statement) -> Result<Outcome, StorageError> {
         let (rows, count) = match self {
-            Self::Sqlite(member) => member.run(statement)?,
-            Self::SqliteRead(lease) => lease.run(statement)?,
+            Self::Sqlite(member) => member.run(&statement)?,
+            Self::SqliteRead(lease) => lease.run(&statement)?,
             Self::Postgres(tx) => {
                 let (rows, count) = tx.run(statement).await?;
                 return Ok((rows.into_iter().map(Row::Postgres).collect(), count));
@@ -231,7 +245,7 @@ impl TenantTx {
 
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, StorageError> {
-        Ok(self.tx.run(&statement).await?.1)
+        Ok(self.tx.run(statement).await?.1)
     }
 
     /// Runs statements that do not depend on each other; how many rows each changed or found.
@@ -241,7 +255,7 @@ impl TenantTx {
     ) -> Result<[u64; N], StorageError> {
         let mut counts = [0; N];
         if self.is_postgres() {
-            let (rows, _) = self.tx.run(&together(statements.into())).await?;
+            let (rows, _) = self.tx.run(together(statements.into())).await?;
             for (index, count) in counts.iter_mut().enumerate() {
                 let found = rows.first().map_or(Ok(None), |row| row.int(&format!("c{index}")));
                 *count = found
@@ -251,7 +265,7 @@ impl TenantTx {
                     .ok_or(StorageError::Undone)?;
             }
         } else {
-            for (count, statement) in counts.iter_mut().zip(&statements) {
+            for (count, statement) in counts.iter_mut().zip(statements) {
                 *count = self.tx.run(statement).await?.1;
             }
         }
@@ -288,7 +302,7 @@ impl TenantTx {
         id_column: &'static str,
         statement: Statement,
     ) -> Result<Vec<Record>, StorageError> {
-        let (rows, _) = self.tx.run(&statement).await?;
+        let (rows, _) = self.tx.run(statement).await?;
         Ok(rows.into_iter().map(|row| Record { table, id_column, row }).collect())
     }
 
@@ -304,6 +318,6 @@ impl TenantTx {
 
     /// For the one table without a tenant.
     pub(crate) async fn run_for_all(&mut self, statement: Statement) -> Result<(), StorageError> {
-        self.tx.run(&statement).await.map(drop)
+        self.tx.run(statement).await.map(drop)
     }
 }

@@ -272,7 +272,7 @@ impl Storage {
         let mut counts: Vec<(&'static str, i64)> = Vec::new();
         for rule in &RULES {
             let (until, limit) = (rule.stay.until(now, log_secs), i64::from(limit));
-            let rows = self.read(&Statement::new(rule.count(self.kind())).bind(until).bind(limit)).await?;
+            let rows = self.read(Statement::new(rule.count(self.kind())).bind(until).bind(limit)).await?;
             let count = number(rule, rows.first(), "ended")?.unwrap_or_default();
             match counts.iter_mut().find(|(table, _)| *table == rule.table) {
                 Some((_, sum)) => *sum = (*sum + count).min(limit),
@@ -321,7 +321,7 @@ impl Sweep {
             let (after, limit) = (self.after, i64::from(self.batch_rows));
             let last = rule.stay.until(self.now, self.log_secs);
             let query = Statement::new(rule.window()).bind(after).bind(last).bind(limit);
-            let rows = self.storage.read(&query).await?;
+            let rows = self.storage.read(query).await?;
             self.until = number(rule, rows.first(), "last")?;
         }
         Ok(self.until)

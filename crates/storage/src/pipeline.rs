@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::try_join_all;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -79,16 +79,17 @@ impl Connections {
         Ok(PostgresTx { lease, begin, deferred: Vec::new(), state: State::New })
     }
 
-    /// All rows of a statement that reads, outside of any transaction.
-    pub async fn read(self: &Arc<Self>, statement: &Statement) -> Result<Vec<Row>, StorageError> {
+    /// All rows of each of these statements that read, outside of any transaction. They are sent together.
+    pub async fn read(self: &Arc<Self>, statements: &[Statement]) -> Result<Vec<Vec<Row>>, StorageError> {
+        let rows = |outcomes: Vec<Outcome>| outcomes.into_iter().map(|(rows, _)| rows).collect();
         let mut lease = self.lease().await?;
         for _ in 0..postgres::CONNECTIONS {
-            match lease.connection()?.run(&[], statement).await {
+            match lease.connection()?.run(statements).await {
                 Err(error) if postgres::is_lost(&error) => lease.reconnect().await?,
-                outcome => return Ok(outcome?.0),
+                outcomes => return Ok(rows(outcomes?)),
             }
         }
-        Ok(lease.connection()?.run(&[], statement).await?.0)
+        Ok(rows(lease.connection()?.run(statements).await?))
     }
 
     async fn lease(self: &Arc<Self>) -> Result<Lease, StorageError> {
@@ -123,16 +124,15 @@ impl Connections {
 }
 
 impl Connection {
-    /// Sends the first ones and the last one without a pause; the result of the last one.
-    async fn run(&mut self, first: &[Statement], last: &Statement) -> Result<Outcome, tokio_postgres::Error> {
-        let mut before = Vec::with_capacity(first.len());
-        for statement in first {
-            before.push((self.prepared(statement).await?, statement));
+    /// Sends them without a pause; their results.
+    async fn run(&mut self, statements: &[Statement]) -> Result<Vec<Outcome>, tokio_postgres::Error> {
+        let mut prepared = Vec::with_capacity(statements.len());
+        for statement in statements {
+            prepared.push(self.prepared(statement).await?);
         }
-        let prepared = self.prepared(last).await?;
-        let before = try_join_all(before.iter().map(|(prepared, statement)| self.send(prepared, statement)));
-        let (_, outcome) = try_join(before, self.send(&prepared, last)).await?;
-        Ok(outcome)
+        let sent =
+            prepared.iter().zip(statements).map(|(prepared, statement)| self.send(prepared, statement));
+        try_join_all(sent).await
     }
 
     async fn prepared(
@@ -189,21 +189,22 @@ impl Drop for Lease {
 
 impl PostgresTx {
     /// Runs a statement to its end: its rows, and how many rows it changed or found.
-    pub async fn run(&mut self, statement: &Statement) -> Result<Outcome, StorageError> {
+    pub async fn run(&mut self, statement: Statement) -> Result<Outcome, StorageError> {
         if self.state == State::Failed {
             return Err(StorageError::Undone);
         }
         if self.state == State::New {
             self.deferred.insert(0, Statement::new(self.begin));
         }
+        self.deferred.push(statement);
         let mut attempts = 0;
         loop {
             let was = std::mem::replace(&mut self.state, State::Failed);
-            match self.lease.connection()?.run(&self.deferred, statement).await {
-                Ok(outcome) => {
+            match self.lease.connection()?.run(&self.deferred).await {
+                Ok(mut outcomes) => {
                     self.deferred.clear();
                     self.state = State::Open;
-                    return Ok(outcome);
+                    return outcomes.pop().ok_or(StorageError::Undone);
                 }
                 // Nothing has happened yet in a transaction that cannot begin: after the server was away, each
                 // connection may be a dead one.
@@ -230,9 +231,9 @@ impl PostgresTx {
         if self.state == State::New {
             // To begin may be repeated, to commit may not.
             let Some(last) = self.deferred.pop() else { return Ok(()) };
-            self.run(&last).await?;
+            self.run(last).await?;
         }
-        self.run(&Statement::new("COMMIT")).await?;
+        self.run(Statement::new("COMMIT")).await?;
         self.state = State::New;
         Ok(())
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ClientId, ConnectionId, RefreshToken, RefreshTokenId, SessionId, TenantId, Timestamp, User, UserId,
+    ClientId, ConnectionId, RefreshToken, RefreshTokenId, SessionId, Tenant, TenantId, Timestamp, User,
+    UserId,
 };
 
 use crate::row::{Record, ms, to_json};
 use crate::statement::Statement;
+use crate::tenants::{first_tenant, tenant_of};
 use crate::users::{user_columns, user_if_any};
 use crate::{Storage, StorageError, TenantTx};
 
@@ -76,18 +78,19 @@ pub(crate) const REFRESH_TOKEN_USE: &str = concat!(
 );
 
 impl Storage {
-    /// The refresh token that has or had that secret, alive or not, with what its exchange rests on, in one statement
-    /// outside of any transaction.
-    pub async fn refresh_token_use(
+    /// The tenant of that name, and its refresh token that has or had that secret, alive or not, with what its exchange
+    /// rests on, in one round trip outside of any transaction.
+    pub async fn tenant_and_refresh_token_use(
         &self,
         tenant: &TenantId,
         hash: &str,
         now: Timestamp,
-    ) -> Result<Option<RefreshTokenUse>, StorageError> {
+    ) -> Result<(Option<Tenant>, Option<RefreshTokenUse>), StorageError> {
         let query = Statement::new(REFRESH_TOKEN_USE).bind(tenant.as_str()).bind(hash).bind(now.as_ms());
-        let row = self.read(&query).await?.into_iter().next();
-        row.map(|row| refresh_token_use(&Record { table: "refresh_tokens", id_column: "id", row }))
-            .transpose()
+        let [tenants, tokens] = self.read_all([tenant_of(tenant), query]).await?;
+        let token =
+            tokens.into_iter().next().map(|row| Record { table: "refresh_tokens", id_column: "id", row });
+        Ok((first_tenant(tenants)?, token.as_ref().map(refresh_token_use).transpose()?))
     }
 }
 
@@ -146,7 +149,7 @@ impl TenantTx {
         self.row("refresh_tokens", "id", query).await?.as_ref().map(refresh_token).transpose()
     }
 
-    /// The same within this transaction.
+    /// The refresh token that has or had that secret, alive or not, with what its exchange rests on.
     pub async fn refresh_token_use(
         &mut self,
         hash: &str,

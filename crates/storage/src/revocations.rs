@@ -180,7 +180,7 @@ impl Storage {
                      AND s.idle_expires_at > $1 AND s.idle_expires_at <= $2)";
         let pattern = among(LogoutInitiator::SessionExpired);
         let query = Statement::new(sql).bind(after.as_ms()).bind(until.as_ms()).bind(pattern);
-        let rows = self.read(&query).await?;
+        let rows = self.read(query).await?;
         rows.into_iter()
             .map(|row| Record { table: "clients", id_column: "tenant_id", row })
             .map(|row| row.text("tenant_id").map(TenantId::new))

@@ -1,6 +1,6 @@
 use model::{Tenant, TenantId};
 
-use crate::row::{Record, to_json};
+use crate::row::{Record, Row, to_json};
 use crate::statement::Statement;
 use crate::{Storage, StorageError};
 
@@ -10,18 +10,13 @@ impl Storage {
         let sql =
             "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
                  settings_version FROM tenants ORDER BY id";
-        let rows = self.read(&Statement::new(sql)).await?;
+        let rows = self.read(Statement::new(sql)).await?;
         rows.into_iter().map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).collect()
     }
 
     /// The tenant of that name.
     pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StorageError> {
-        let sql =
-            "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
-                 settings_version FROM tenants WHERE id = $1";
-        let rows = self.read(&Statement::new(sql).bind(id.as_str())).await?;
-        let row = rows.into_iter().next();
-        row.map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).transpose()
+        first_tenant(self.read(tenant_of(id)).await?)
     }
 
     /// Makes the tenant, or replaces its settings. When it was made stays; `settings_version` is the database's.
@@ -43,6 +38,19 @@ impl Storage {
         .bind(tenant.created_at.as_ms());
         self.write(&query).await.map(drop)
     }
+}
+
+/// The statement that finds the tenant of that name.
+pub(crate) fn tenant_of(id: &TenantId) -> Statement {
+    let sql = "SELECT id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at,
+             settings_version FROM tenants WHERE id = $1";
+    Statement::new(sql).bind(id.as_str())
+}
+
+/// What [`tenant_of`] has found.
+pub(crate) fn first_tenant(rows: Vec<Row>) -> Result<Option<Tenant>, StorageError> {
+    let row = rows.into_iter().next();
+    row.map(|row| tenant(&Record { table: "tenants", id_column: "id", row })).transpose()
 }
 
 fn tenant(row: &Record) -> Result<Tenant, StorageError> {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use idp::{PageError, RequestContext, ServerError};
 use ipnet::IpNet;
-use model::RequestOrigin;
+use model::{RequestOrigin, Tenant, TenantId};
 
 use crate::AppState;
 use crate::cookies::{CookieWriter, Cookies};
@@ -22,6 +22,15 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const ORIGIN: HeaderName = axum::http::header::ORIGIN;
 /// What is kept of a header that goes into logs and sessions.
 const MAX_TEXT_BYTES: usize = 512;
+
+/// Who asks at a host of ours, before it is known whether there is a tenant of that name.
+pub(crate) struct Visitor {
+    found: FoundHost,
+    issuers: Vec<String>,
+    origin: RequestOrigin,
+    cookies: Cookies,
+    is_cross_site: bool,
+}
 
 /// The caller of one request. A host that is not ours is answered before any handler runs.
 pub(crate) struct Caller {
@@ -46,16 +55,50 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let unknown = || refuse(StatusCode::NOT_FOUND, "There is nothing at this address.");
-        let found = host(parts).and_then(|host| state.hosts.find(host)).ok_or_else(unknown)?;
-        let tenant = state.idp.storage.tenant(&found.tenant).await;
-        let fail = |error: ServerError| match is_for_programs(parts.uri.path()) {
-            true => JsonError::from(error).into_response(),
-            false => PageFailure::from(PageError::from(error)).into_response(),
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        let tenant = state.idp.storage.tenant(visitor.tenant()).await;
+        visitor.caller(tenant.map_err(|error| fail(parts, error.into()))?)
+    }
+}
+
+fn unknown() -> Response {
+    refuse(StatusCode::NOT_FOUND, "There is nothing at this address.")
+}
+
+fn fail(parts: &Parts, error: ServerError) -> Response {
+    match is_for_programs(parts.uri.path()) {
+        true => JsonError::from(error).into_response(),
+        false => PageFailure::from(PageError::from(error)).into_response(),
+    }
+}
+
+impl Visitor {
+    /// The name that the tenant has if there is one.
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.found.tenant
+    }
+
+    /// The caller, with the tenant of that name. Without one, the answer.
+    pub(crate) fn caller(self, tenant: Option<Tenant>) -> Result<Caller, Response> {
+        let Self { found, issuers, origin, cookies, is_cross_site } = self;
+        let context = RequestContext {
+            tenant_issuers: issuers,
+            tenant: tenant.ok_or_else(unknown)?,
+            issuer: found.issuer,
+            custom_domain: found.is_custom_domain.then_some(found.hostname),
+            origin,
         };
-        let tenant = tenant.map_err(|error| fail(error.into()))?.ok_or_else(unknown)?;
+        Ok(Caller { context, cookies, is_cross_site })
+    }
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let found = host(parts).and_then(|host| state.hosts.find(host)).ok_or_else(unknown)?;
         let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
-            return Err(fail(ServerError::Inconsistent("the peer address is not known".into())));
+            return Err(fail(parts, ServerError::Inconsistent("the peer address is not known".into())));
         };
         let ip = client_ip(peer.ip(), &parts.headers, &state.trusted_proxies).to_string();
         let origin = RequestOrigin {
@@ -67,15 +110,8 @@ impl FromRequestParts<AppState> for Caller {
             method: parts.method.to_string(),
         };
         let is_cross_site = is_cross_site(&parts.headers, &found);
-        let context = RequestContext {
-            tenant_issuers: state.hosts.issuers(&tenant.id),
-            tenant,
-            issuer: found.issuer,
-            custom_domain: found.is_custom_domain.then_some(found.hostname),
-            origin,
-        };
         let cookies = Cookies::read(&parts.headers, state.secure_cookies);
-        Ok(Self { context, cookies, is_cross_site })
+        Ok(Self { issuers: state.hosts.issuers(&found.tenant), found, origin, cookies, is_cross_site })
     }
 }
 

@@ -53,13 +53,14 @@ pub(super) async fn exchange(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
+    found: Option<CodeUse>,
     jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
     let hash = hash_credential(input.parameters.require("code")?);
-    exchange_approved(idp, ctx, client, input, &hash, jkt).await
+    exchange_found(idp, ctx, client, input, &hash, found, jkt).await
 }
 
-/// Exchanges the login that stands under this hash, of a code or of a device.
+/// Exchanges the login of a device, which stands under this hash.
 pub(super) async fn exchange_approved(
     idp: &Idp,
     ctx: &RequestContext,
@@ -68,8 +69,20 @@ pub(super) async fn exchange_approved(
     hash: &str,
     jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
+    let found = idp.storage.code_use(&ctx.tenant.id, hash, idp.now()).await?;
+    exchange_found(idp, ctx, client, input, hash, found, jkt).await
+}
+
+async fn exchange_found(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    input: &TokenInput,
+    hash: &str,
+    found: Option<CodeUse>,
+    jkt: Option<&str>,
+) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
-    let found = idp.storage.code_use(&ctx.tenant.id, hash, now).await?;
     let ready = match check(idp, ctx, client, &input.parameters, found, jkt, now).await? {
         Ok(ready) => ready,
         Err(Refused::OAuth(error)) => return Err(error.into()),

@@ -58,13 +58,13 @@ pub(super) async fn exchange(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
+    found: Option<RefreshTokenUse>,
     jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
     let secret = input.parameters.require("refresh_token")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
     let hash = hash_credential(secret);
     let now = idp.now();
-    let found = idp.storage.refresh_token_use(&ctx.tenant.id, &hash, now).await?;
     let Some(found) = found.filter(|found| found.token.client_id == client.client_id) else {
         return Err(unknown());
     };

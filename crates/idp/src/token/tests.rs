@@ -211,7 +211,10 @@ impl World {
     }
 
     async fn token(&self, pairs: &[(&str, &str)]) -> Result<TokenResponse, (u16, String, String)> {
-        token(&self.idp, &self.request().await, input(pairs)).await.map_err(|error| match error {
+        let input = input(pairs);
+        let ctx = self.request().await;
+        let (_, looked_up) = look_up(&self.idp, &ctx.tenant.id, &input.parameters).await.unwrap();
+        token(&self.idp, &ctx, input, looked_up).await.map_err(|error| match error {
             IdpError::OAuth(error) => (error.status(), error.code.as_str().to_owned(), error.description),
             IdpError::Server(error) => panic!("{error}"),
         })

@@ -40,7 +40,7 @@ async fn write(storage: Storage, name: String, end: End) -> Result<(), StorageEr
 
 async fn written(storage: &Storage) -> Vec<String> {
     let query = Statement::new("SELECT key FROM rate_limits ORDER BY key");
-    let rows = storage.read(&query).await.unwrap().into_iter();
+    let rows = storage.read(query).await.unwrap().into_iter();
     rows.map(|row| crate::row::Record { table: "rate_limits", id_column: "key", row }.text("key").unwrap())
         .collect()
 }

@@ -3,17 +3,17 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use idp::token::token;
+use idp::token::{look_up, token};
 
 use crate::error::JsonError;
-use crate::extract::Caller;
+use crate::extract::Visitor;
 use crate::oidc::{ClientCall, add_dpop_nonce};
 use crate::{AppState, cors};
 
 /// `POST /oauth/token` (RFC 6749 §3.2).
 pub(crate) async fn post(
     State(state): State<AppState>,
-    caller: Caller,
+    visitor: Visitor,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -22,8 +22,17 @@ pub(crate) async fn post(
         Ok(call) => call,
         Err(error) => return JsonError::from(error).into_response(),
     };
+    let looked_up = look_up(&state.idp, visitor.tenant(), &call.input.parameters).await;
+    let (tenant, looked_up) = match looked_up {
+        Ok(found) => found,
+        Err(error) => return JsonError::from(error).into_response(),
+    };
+    let caller = match visitor.caller(tenant) {
+        Ok(caller) => caller,
+        Err(response) => return response,
+    };
     let has_proof = call.input.dpop.is_some();
-    let mut response = match token(&state.idp, &caller.context, call.input).await {
+    let mut response = match token(&state.idp, &caller.context, call.input, looked_up).await {
         Ok(tokens) => Json(tokens).into_response(),
         Err(error) => JsonError::new(error, call.challenge).into_response(),
     };
