@@ -45,7 +45,7 @@ pub(crate) struct Rule {
     end: &'static str,
     /// From a row of `e` to the row `x` that goes; empty when that is the row itself.
     join: &'static str,
-    /// What must hold besides. It begins with `AND`.
+    /// What must hold besides. It begins with `AND`; `$until` is the moment until which what ended goes.
     unless: &'static str,
     stay: Stay,
 }
@@ -55,10 +55,10 @@ const fn rule(table: &'static str, end: &'static str) -> Rule {
 }
 
 /// A refresh token is over when it is revoked, or at its absolute end, or at its idle end where it has no other. `over_by`
-/// is not before that, unless a node of a version before that column has moved the end.
+/// may be before that: an exchange moves an idle end within its day, and a node of a version before that column any end.
 macro_rules! is_over {
     () => {
-        " AND COALESCE(e.revoked_at, e.expires_at, e.idle_expires_at) <= e.over_by "
+        " AND COALESCE(e.revoked_at, e.expires_at, e.idle_expires_at) <= $until "
     };
 }
 
@@ -305,7 +305,10 @@ impl Sweep {
             };
             let delete = rule.delete(self.storage.kind());
             let limit = i64::from(self.batch_rows);
-            let query = Statement::new(delete).bind(self.after).bind(until).bind(limit);
+            let mut query = Statement::new(delete).bind(self.after).bind(until).bind(limit);
+            if rule.unless.contains("$until") {
+                query = query.bind(rule.stay.until(self.now, self.log_secs));
+            }
             let removed = self.storage.write(&query).await?;
             if removed < u64::from(self.batch_rows) {
                 (self.after, self.until) = (until, None);
@@ -371,11 +374,11 @@ impl Rule {
         )
     }
 
-    /// Removes up to `$3` rows of what ended after `$1` and until `$2`. The rows are chosen first, by their place in
+    /// Removes up to `$3` rows of what ended after `$1` and until `$2`. `$4` is until when what ended goes. The rows are chosen first, by their place in
     /// the table, which is SQLite's `rowid` and PostgreSQL's `ctid`.
     pub(crate) fn delete(&self, kind: DatabaseKind) -> String {
-        let Self { table, ended, end, unless, .. } = self;
-        let (row, join) = (self.row(), self.join(kind));
+        let Self { table, ended, end, .. } = self;
+        let (row, join, unless) = (self.row(), self.join(kind), self.unless.replace("$until", "$4"));
         match kind {
             DatabaseKind::Sqlite => format!(
                 "DELETE FROM {table} WHERE rowid IN (SELECT {row}.rowid FROM {ended} e {join}
@@ -390,8 +393,8 @@ impl Rule {
 
     /// How many rows of what ended until `$1` go, up to `$2`.
     pub(crate) fn count(&self, kind: DatabaseKind) -> String {
-        let Self { ended, end, unless, .. } = self;
-        let join = self.join(kind);
+        let Self { ended, end, .. } = self;
+        let (join, unless) = (self.join(kind), self.unless.replace("$until", "$1"));
         format!(
             "SELECT COUNT(*) AS ended FROM (SELECT 1 AS one FROM {ended} e {join} WHERE {end} <= $1 {unless} LIMIT $2) w"
         )

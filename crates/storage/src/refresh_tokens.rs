@@ -334,8 +334,7 @@ impl TenantTx {
     }
 }
 
-/// The first moment at which housekeeping is to look at a token that is not touched before: not before its end. An idle
-/// end is taken to the end of its day, so that it seldom moves.
+/// When housekeeping is to look at a token. An idle end is taken to the end of its day, so that it seldom moves.
 fn over_by(token: &RefreshToken) -> i64 {
     const DAY_MS: i64 = 86_400_000;
     let day_of = |idle: Timestamp| idle.as_ms().div_euclid(DAY_MS).saturating_add(1).saturating_mul(DAY_MS);

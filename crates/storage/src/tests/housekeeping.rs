@@ -48,7 +48,11 @@ async fn rows(storage: &Storage) -> BTreeSet<String> {
 
 /// One whole sweep at `now()`; how many rows went.
 async fn sweep(storage: &Storage, batch_rows: u32) -> u64 {
-    let mut sweep = storage.sweep(now(), LOG_SECS, batch_rows);
+    sweep_at(storage, now(), batch_rows).await
+}
+
+async fn sweep_at(storage: &Storage, moment: Timestamp, batch_rows: u32) -> u64 {
+    let mut sweep = storage.sweep(moment, LOG_SECS, batch_rows);
     let mut removed = 0;
     while let Some(batch) = sweep.next().await.unwrap() {
         assert!(batch.removed <= u64::from(batch_rows), "{batch:?}");
@@ -270,6 +274,7 @@ pub async fn refresh_tokens_of_a_version_before_over_by_are_removed_at_their_end
     let left: Vec<_> =
         rows(storage).await.into_iter().filter(|row| row.starts_with("refresh_tokens/")).collect();
     assert_eq!(left, ["refresh_tokens/its end was moved", "refresh_tokens/without an end"]);
+    assert_eq!(sweep_at(storage, at(1 + HOUR), 2).await, 3, "what was moved ends, too");
 }
 
 pub async fn an_exchange_that_moves_the_end_moves_the_removal(storage: &Storage) {
@@ -284,12 +289,7 @@ pub async fn an_exchange_that_moves_the_end_moves_the_removal(storage: &Storage)
     tx.move_refresh_token_end(&before, &after).unwrap();
     tx.commit().await.unwrap();
     assert_eq!(sweep(storage, 10).await, 0);
-    let mut sweep = storage.sweep(at(2 * DAY + HOUR), LOG_SECS, 10);
-    let mut removed = 0;
-    while let Some(batch) = sweep.next().await.unwrap() {
-        removed += batch.removed;
-    }
-    assert_eq!(removed, 3, "the token and two secrets");
+    assert_eq!(sweep_at(storage, at(2 * DAY + HOUR), 10).await, 3, "the token and two secrets");
 }
 
 pub async fn sweeps_at_the_same_time_remove_each_row_once(storage: &Storage) {
@@ -357,7 +357,7 @@ pub async fn housekeeping_reads_by_index(storage: &Storage) {
     sqlx::raw_sql(setup).execute(&mut *connection).await.unwrap();
     for rule in &RULES {
         for statement in [rule.window(), rule.delete(storage.kind()), rule.count(storage.kind())] {
-            let values = ["$1", "$2", "$3"].iter().zip(["0", "1000", "10"]);
+            let values = ["$1", "$2", "$3", "$4"].iter().zip(["0", "1000", "10", "2000"]);
             let sql = values.fold(statement, |sql, (name, value)| sql.replace(name, value));
             let plan = sqlx::raw_sql(AssertSqlSafe(format!("{explain} {sql}")));
             for step in plan.fetch_all(&mut *connection).await.unwrap() {
