@@ -43,7 +43,7 @@ pub struct SpentCode {
     pub is_first: bool,
     /// Whether its session is still alive.
     pub session_lives: bool,
-    /// How many refresh tokens of its user at its client are stored, alive or not.
+    /// How many refresh tokens of its user at its client are stored, alive or not; no more than were to be counted.
     pub stored_refresh_tokens: u64,
 }
 
@@ -147,9 +147,9 @@ impl TenantTx {
     }
 
     /// Spends the code, keeps its session as it is until this transaction ends ([`TenantTx::hold_session`]), and counts
-    /// the refresh tokens of its user at its client, as far as `count_to`. Does not look at the code's expiry, so that what is not spent here
-    /// was spent before. What the exchange issues is noted with it: the refresh token, and the hash of an access token
-    /// that is stored.
+    /// the refresh tokens of its user at its client, as far as `count_to`. Does not look at the code's expiry, so that
+    /// what is not spent here was spent before. What the exchange issues is noted with it: the refresh token, and the
+    /// hash of an access token that is stored.
     pub async fn spend_code(
         &mut self,
         hash: &str,
@@ -172,7 +172,7 @@ impl TenantTx {
         // Alive or not: the index alone tells.
         let count = self
             .sql(
-                "SELECT id FROM refresh_tokens WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3
+                "SELECT 1 AS one FROM refresh_tokens WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3
                  LIMIT $4",
             )
             .bind(code.user_id.as_str())

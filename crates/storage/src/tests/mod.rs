@@ -7,5 +7,6 @@ mod housekeeping;
 mod logouts;
 mod plans;
 mod postgres;
+mod refresh_tokens;
 mod settings;
 mod sqlite;
