@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::LogoutInitiator::RpLogout;
-use model::{ClientId, RefreshTokenId, SessionId, UserId};
+use model::{ClientId, RefreshToken, RefreshTokenId, SessionId, UserId};
 
 use super::fixtures::*;
 use crate::{RefreshTokens, Rotation, Sessions, Storage};
@@ -166,4 +166,26 @@ pub async fn the_oldest_living_refresh_token_gives_way(storage: &Storage) {
         tx.revoke_refresh_tokens(RefreshTokens::One(&found), RpLogout, at(5)).await.unwrap();
     }
     assert_eq!(tx.oldest_refresh_token(&user, &client, at(5)).await.unwrap(), None);
+}
+
+pub async fn a_rotation_is_for_a_living_token_in_a_living_session(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for id in ["alive", "session ended", "token ended"] {
+        tx.insert_session(&session(id, None), id, ISSUER).await.unwrap();
+        tx.insert_refresh_token(&bound(id), id).await.unwrap();
+    }
+    tx.revoke_sessions(Sessions::One(&SessionId::new("session ended")), RpLogout, at(1)).await.unwrap();
+    let ended = RefreshTokenId::new("token ended");
+    tx.revoke_refresh_tokens(RefreshTokens::One(&ended), RpLogout, at(1)).await.unwrap();
+    for id in ["alive", "session ended", "token ended"] {
+        let next = format!("after {id}");
+        let rotation = tx.rotate_refresh_token(&bound(id), id, (&next, 2), at(2)).await.unwrap();
+        assert_eq!((rotation.is_first, rotation.is_alive), (true, id == "alive"), "{id}");
+    }
+}
+
+/// A refresh token that is bound to the session of its name.
+fn bound(id: &str) -> RefreshToken {
+    RefreshToken { session_id: Some(SessionId::new(id)), bound_to_session: true, ..refresh_token(id) }
 }

@@ -58,6 +58,7 @@ contract! {
     a_revocation_leaves_the_descendants_where_the_client_wants_it,
     refresh_tokens_are_revoked_by_user_client_and_audience,
     a_refresh_token_rotates_and_ends,
+    a_rotation_is_for_a_living_token_in_a_living_session,
     the_oldest_living_refresh_token_gives_way,
     the_end_of_a_session_is_queued_for_each_client_that_wants_to_know,
     a_logout_is_claimed_by_one_at_a_time_until_it_is_finished,
