@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use action_api::{Limits, RunReport};
 use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
-    JwtConfiguration, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer, Session,
-    SessionId, SessionSettings, SessionTransfer, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp,
-    TokenDialect, TokenEndpointAuthMethod, User, random_token,
+    ExpirationType, JwtConfiguration, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer,
+    RotationType, Session, SessionId, SessionSettings, SessionTransfer, SystemRandom, Tenant, TenantFlags,
+    TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -489,4 +489,30 @@ async fn client_authentication_takes_the_registered_method_only() {
     }
     assert_eq!(ask(&[("client_id", "web"), ("client_secret", "wrong")]).await.0, 429);
     assert_eq!(ask(&[("client_id", "web"), ("client_secret", "s3cret")]).await, unknown(), "no lock-out");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_gets_an_end_at_an_exchange_is_removed_after_it() {
+    const DAY: i64 = 86_400;
+    let world = World::new().await;
+    let endless = RefreshTokenSettings {
+        rotation_type: RotationType::NonRotating,
+        expiration_type: ExpirationType::NonExpiring,
+        ..RefreshTokenSettings::default()
+    };
+    world.put(&Client { refresh_token: endless, ..client("native", None) }).await;
+    let first = world.native_login().await.refresh_token.unwrap();
+    world.put(&client("native", None)).await;
+    let second = world.refresh(&first).await.unwrap().refresh_token.unwrap();
+    let hash = hash_credential(&second);
+    let mut found = Vec::new();
+    for days in [29, 2] {
+        world.pass(days * DAY);
+        let now = world.clock.now();
+        let mut sweep = world.idp.storage.sweep(now, 365 * DAY, 10);
+        while sweep.next().await.unwrap().is_some() {}
+        let mut tx = world.idp.storage.begin_read(&world.ctx.tenant.id).await.unwrap();
+        found.push(tx.refresh_token_use(&hash, now).await.unwrap().is_some());
+    }
+    assert_eq!(found, [true, false]);
 }
