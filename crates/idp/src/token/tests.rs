@@ -516,3 +516,24 @@ async fn a_refresh_token_that_gets_an_end_at_an_exchange_is_removed_after_it() {
     }
     assert_eq!(found, [true, false]);
 }
+
+#[tokio::test]
+async fn the_201st_refresh_token_of_user_and_client_ends_the_oldest_one() {
+    let world = World::new().await;
+    let oldest = world.native_login().await.refresh_token.unwrap();
+    let mut tx = world.idp.storage.begin(&world.ctx.tenant.id).await.unwrap();
+    let found = tx.refresh_token_use(&hash_credential(&oldest), world.clock.now()).await.unwrap();
+    let mut token = found.unwrap().token;
+    world.pass(1);
+    token.created_at = world.clock.now();
+    for number in 2..=199 {
+        token.id = RefreshTokenId::new(format!("rt_{number}"));
+        tx.insert_refresh_token(&token, &format!("hash {number}")).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let newest = world.native_login().await.refresh_token.unwrap();
+    let oldest = world.refresh(&oldest).await.unwrap().refresh_token.unwrap();
+    world.native_login().await;
+    assert_eq!(world.refresh(&oldest).await.unwrap_err(), unknown());
+    world.refresh(&newest).await.unwrap();
+}
