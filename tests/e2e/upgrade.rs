@@ -10,8 +10,8 @@ use end_to_end::flow::{exchange_native, refresh, text};
 use end_to_end::node::Node;
 use end_to_end::operator::Operator;
 use end_to_end::{Login, RawClient, seed};
+use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, SqlSafeStr};
 
 /// This version's migrations.
 async fn migrations(database: &Database) -> Vec<Migration> {
@@ -22,11 +22,9 @@ async fn migrations(database: &Database) -> Vec<Migration> {
 
 /// Migrates as another version of the program does.
 async fn migrate(database: &Database, migrations: Vec<Migration>) {
-    // Makes the file, where it is one.
-    database.open().await.close().await;
-    let pool = AnyPool::connect(&database.url).await.unwrap();
-    Migrator::with_migrations(migrations).run(&pool).await.unwrap();
-    pool.close().await;
+    let storage = database.open().await;
+    storage.migrate_by(&Migrator::with_migrations(migrations)).await.unwrap();
+    storage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -11,8 +11,8 @@
 //! ([`SchemaState::Incompatible`]). [`SchemaState::Behind`] refuses, too; [`SchemaState::Ahead`] serves.
 //!
 //! **Nobody waits for it.** On PostgreSQL, a migration that waits for a table holds up every statement on that table
-//! that comes after it. It gives up after a second and is tried again, so that it never waits long behind a long
-//! transaction. On a table that grows with requests, an index is made by a migration of its own, which begins with
+//! that comes after it. It gives up after half a second and is tried again, so that it never waits long behind a long
+//! transaction, and that, where the two wait for one another, it is not the request that fails. On a table that grows with requests, an index is made by a migration of its own, which begins with
 //! `-- no-transaction` and is one `CREATE INDEX CONCURRENTLY` (without `IF NOT EXISTS`, which passes over an index that
 //! was left half made). On SQLite all pending migrations are one transaction: logins wait for it.
 
@@ -28,7 +28,10 @@ static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 const BREAKING: &str = "breaking";
 /// Which advisory lock of the database whoever migrates has: `postern`, in ASCII.
 const LOCK: i64 = 0x0070_6f73_7465_726e;
-/// How often a migration is tried that does not get its table: each try waits a second, and another one follows.
+/// How long a migration waits for a table. Less than PostgreSQL's `deadlock_timeout` (1 s), after which it ends one of those
+/// that wait for one another: the request as well as the migration.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '500ms'";
+/// How often a migration is tried that does not get its table, with a second between two tries.
 const ATTEMPTS: u32 = 30;
 
 /// How the tables compare with this program.
@@ -69,7 +72,8 @@ impl Storage {
         self.migrate_by(self.migrator()).await
     }
 
-    pub(crate) async fn migrate_by(&self, migrator: &Migrator) -> Result<(), StorageError> {
+    /// The same with the migrations of another version.
+    pub async fn migrate_by(&self, migrator: &Migrator) -> Result<(), StorageError> {
         match self.kind() {
             DatabaseKind::Sqlite => {
                 let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -141,7 +145,7 @@ async fn migrate_on(connection: &mut AnyConnection, migrator: &Migrator) -> Resu
     }
     for migration in migrator.iter() {
         // Making an index concurrently waits for transactions, but nobody waits for it.
-        let timeout = if migration.no_tx { "SET lock_timeout = 0" } else { "SET lock_timeout = '1s'" };
+        let timeout = if migration.no_tx { "SET lock_timeout = 0" } else { LOCK_TIMEOUT };
         sqlx::raw_sql(timeout).execute(&mut *connection).await?;
         let mut attempt = 1;
         loop {

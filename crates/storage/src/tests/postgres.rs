@@ -79,6 +79,37 @@ fn later(storage: &Storage, more: &[&'static str]) -> Migrator {
     Migrator::with_migrations(migrations)
 }
 
+/// Waits until so many migrations wait for a table.
+async fn until_migrations_wait(storage: &Storage, expected: i64) {
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let wanted = async {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&storage.reader).await.unwrap() != expected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wanted).await.expect("it waits, gives up and tries again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_migration_and_a_request_that_wait_for_one_another_the_migration_gives_way() {
+    let (storage, _) = open().await;
+    with_tenants(&storage).await;
+    let mut request = storage.begin(&acme()).await.unwrap();
+    put_client_now(&mut request).await;
+    let migration = {
+        let storage = storage.clone();
+        let two = "ALTER TABLE signing_keys ADD COLUMN later TEXT; ALTER TABLE clients ADD COLUMN later TEXT";
+        let migrator = later(&storage, &[two]);
+        tokio::spawn(async move { storage.migrate_by(&migrator).await })
+    };
+    until_migrations_wait(&storage, 1).await;
+    request.signing_keys().await.expect("it is not the one that fails");
+    request.commit().await.unwrap();
+    migration.await.unwrap().unwrap();
+    assert_eq!(storage.check_schema().await.unwrap(), SchemaState::Ahead);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_waits_for_a_migration_that_waits_for_a_transaction() {
     let (storage, _) = open().await;
@@ -91,15 +122,8 @@ async fn nobody_waits_for_a_migration_that_waits_for_a_transaction() {
         tokio::spawn(async move { storage.migrate_by(&migrator).await })
     };
     // It waits for the table; and then it does not, and others go on, who have come after it.
-    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     for expected in [1, 0, 1] {
-        let wanted = async {
-            while sqlx::query_scalar::<_, i64>(waits).fetch_one(&storage.reader).await.unwrap() != expected {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), wanted).await.expect("it gives up and tries again");
+        until_migrations_wait(&storage, expected).await;
         let mut tx = storage.begin_read(&acme()).await.unwrap();
         assert_eq!(tx.client(&client_id()).await.unwrap(), None);
         assert!(!migration.is_finished());
