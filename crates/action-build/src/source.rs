@@ -102,7 +102,7 @@ impl Bundle {
         Ok(self.modules)
     }
 
-    /// The endings that `require` tries, in its order (`prelude.js`).
+    /// The endings that `require` tries, in its order (`prelude/modules.js`).
     fn find(&self, wanted: &str) -> Option<String> {
         ["", ".js", ".json", "/index.js"]
             .iter()

@@ -11,7 +11,16 @@ use crate::outcome;
 
 static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"));
 static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-memory.wasm"));
-static PRELUDE: &str = include_str!("../../../actions/js-engine/prelude.js");
+/// One function of one argument, made of the files of `actions/js-engine/prelude/`.
+static PRELUDE: &str = concat!(
+    "(function (host) {\n'use strict';\n",
+    include_str!("../../../actions/js-engine/prelude/primordials.js"),
+    include_str!("../../../actions/js-engine/prelude/console.js"),
+    include_str!("../../../actions/js-engine/prelude/modules.js"),
+    include_str!("../../../actions/js-engine/prelude/api.js"),
+    include_str!("../../../actions/js-engine/prelude/start.js"),
+    "})",
+);
 
 /// Free heap in an image, so that a usual run need not grow its memory.
 const RUN_HEAP_BYTES: u32 = 768 << 10;
