@@ -34,6 +34,7 @@ return {
       const outcome = start(pending);
       if (outcome !== DONE) return outcome;
     }
+    live = event;
     return handler(event, api);
   },
 };

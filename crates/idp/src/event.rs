@@ -8,11 +8,13 @@ mod user;
 use std::collections::BTreeMap;
 
 use model::{
-    AuthorizationRequest, Client, Connection, RefreshToken, Role, Session, SessionTransferToken, User,
+    AuthorizationRequest, Client, Connection, MetadataChange, RefreshToken, Role, Session,
+    SessionTransferToken, User,
 };
 use serde_json::{Map, Value, json};
 
 use crate::RequestContext;
+use crate::decision::Decision;
 
 /// What the event is made of.
 pub(crate) struct EventSource<'a> {
@@ -37,14 +39,54 @@ pub(crate) enum Flow<'a> {
         /// Metadata of the refresh token behind a transferred session.
         parent_metadata: Option<&'a BTreeMap<String, String>>,
         session_transfer_token: Option<&'a SessionTransferToken>,
+        /// The request with which the browser came back from where an Action had sent it.
+        continued: Option<&'a ContinueRequest>,
     },
     /// `grant_type=refresh_token`.
     Refresh {
         refresh_token: &'a RefreshToken,
+        /// The session of an online one.
+        session: Option<&'a Session>,
         requested_scope: &'a [String],
         /// The body without credentials.
         body: &'a Map<String, Value>,
     },
+}
+
+/// A request to `/continue`.
+#[derive(Debug, Clone, Default)]
+pub struct ContinueRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The query.
+    pub query: Map<String, Value>,
+    /// The form.
+    pub body: Map<String, Value>,
+}
+
+impl EventSource<'_> {
+    /// Shows an Action what those before it changed of the transaction, the session and the refresh token: nothing else
+    /// that an Action asks for is seen by the next one (`reference/post-login.md` section 1.2).
+    pub(crate) fn show_changes(&self, event: &mut Value, decision: &Decision) {
+        event["transaction"]["metadata"] = json!(decision.transaction_metadata);
+        let session = match &self.flow {
+            Flow::Browser { session, .. } => Some(*session),
+            Flow::Refresh { session, .. } => *session,
+        };
+        if let Some(session) = session {
+            let mut metadata = session.metadata.clone();
+            MetadataChange::apply(&decision.session_metadata, &mut metadata);
+            event["session"]["metadata"] = json!(metadata);
+            event["session"]["cookie"]["mode"] = json!(decision.cookie_mode.unwrap_or(session.cookie_mode));
+            let methods = session.methods.iter().chain(&decision.methods);
+            event["authentication"]["methods"] = methods.map(session::method).collect();
+        }
+        if let Flow::Refresh { refresh_token, .. } = &self.flow {
+            let mut metadata = refresh_token.metadata.clone();
+            MetadataChange::apply(&decision.refresh_token.metadata, &mut metadata);
+            event["refresh_token"]["metadata"] = json!(metadata);
+        }
+    }
 }
 
 /// The event without `secrets`, which differ for each Action.
@@ -69,16 +111,28 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
         event["resource_server"] = json!({ "identifier": audience });
     }
     match &source.flow {
-        Flow::Browser { transaction_id, request, session, parent_metadata, session_transfer_token } => {
+        Flow::Browser {
+            transaction_id,
+            request,
+            session,
+            parent_metadata,
+            session_transfer_token,
+            continued,
+        } => {
             event["transaction"] = request::browser_transaction(transaction_id, request);
-            event["request"] = request::http_request(&source.ctx.origin, "GET", &request.query, &Map::new());
+            event["request"] = match continued {
+                None => request::http_request(&source.ctx.origin, "GET", &request.query, &Map::new()),
+                Some(back) => {
+                    request::http_request(&source.ctx.origin, &back.method, &back.query, &back.body)
+                }
+            };
             event["session"] = session::session(session, *parent_metadata);
-            event["authentication"] = json!({ "methods": session::methods(session) });
+            event["authentication"] = json!({});
             if let Some(token) = session_transfer_token {
                 event["session_transfer_token"] = request::transfer_token(token);
             }
         }
-        Flow::Refresh { refresh_token, requested_scope, body } => {
+        Flow::Refresh { refresh_token, session, requested_scope, body } => {
             event["transaction"] = json!({
                 "protocol": "oauth2-refresh-token",
                 "requested_scopes": requested_scope,
@@ -86,6 +140,9 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
             });
             event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
             event["refresh_token"] = session::refresh_token(refresh_token, &source.ctx.tenant);
+            if let Some(session) = session {
+                event["session"] = session::session(session, None);
+            }
         }
     }
     event

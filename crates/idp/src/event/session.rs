@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{RefreshToken, Session, Tenant};
+use model::{AuthenticationMethod, RefreshToken, Session, Tenant};
 use serde_json::{Value, json};
 
 use super::put;
 
-pub(super) fn methods(session: &Session) -> Vec<Value> {
-    session
-        .methods
-        .iter()
-        .map(|method| json!({ "name": method.name, "timestamp": method.timestamp.to_iso() }))
-        .collect()
+pub(super) fn method(method: &AuthenticationMethod) -> Value {
+    json!({ "name": method.name, "timestamp": method.timestamp.to_iso() })
 }
 
 pub(super) fn session(session: &Session, parent_metadata: Option<&BTreeMap<String, String>>) -> Value {
