@@ -7,6 +7,7 @@ mod artifact;
 mod claims;
 mod command;
 mod limits;
+mod operations;
 mod report;
 
 pub use artifact::{Artifact, ArtifactKind};
@@ -16,4 +17,5 @@ pub use command::{
     PhoneMethod, SamlSetting,
 };
 pub use limits::Limits;
+pub use operations::{NoOperations, OperationAnswer, OperationFuture, Operations, unknown_operation};
 pub use report::{Blame, ConsoleLevel, ConsoleLine, GuestException, RunError, RunReport};

@@ -1,8 +1,9 @@
 //! The post-login trigger: runs the bound Actions in order and folds their commands into one [`Decision`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use action_api::{Blame, Handler, RunError, RunReport};
+use action_api::{Blame, Handler, NoOperations, RunError, RunReport};
 use model::{
     ActionBinding, ActionId, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Session,
     Timestamp, User, UserId,
@@ -86,8 +87,16 @@ pub(crate) async fn run(
         let now = idp.now();
         let mut seed = [0; 32];
         idp.random.fill(&mut seed);
-        let digest = binding.digest.clone();
-        let run = ActionRun { digest, handler, event: own_event, secrets, now, seed, limits };
+        let run = ActionRun {
+            digest: binding.digest.clone(),
+            handler,
+            event: own_event,
+            secrets,
+            now,
+            seed,
+            limits,
+            operations: Arc::new(NoOperations),
+        };
         let report = idp.actions.run(run).await;
         handler = Handler::Execute;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
