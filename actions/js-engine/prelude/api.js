@@ -33,6 +33,7 @@ const setMetadata = (method) => (key, value) => {
 };
 
 const api = {
+  cache: cacheApi,
   access: {
     deny(reason) {
       // The dialect checks nothing here, so anything becomes text.
@@ -82,7 +83,6 @@ const api = {
 const later = {
   accessToken: 'addScope removeScope',
   authentication: 'challengeWith challengeWithAny enrollWith enrollWithAny recordMethod setPrimaryUser',
-  cache: 'delete get set',
   groups: 'getUserGroups hasGroupMembership',
   multifactor: 'enable',
   prompt: 'render',

@@ -19,6 +19,7 @@ static PRELUDE: &str = concat!(
     include_str!("../../../actions/js-engine/prelude/modules.js"),
     include_str!("../../../actions/js-engine/prelude/operations.js"),
     include_str!("../../../actions/js-engine/prelude/timers.js"),
+    include_str!("../../../actions/js-engine/prelude/cache.js"),
     include_str!("../../../actions/js-engine/prelude/api.js"),
     include_str!("../../../actions/js-engine/prelude/start.js"),
     "})",
