@@ -157,7 +157,16 @@ fn essence(report: &RunReport) -> Essence {
 }
 
 fn replay(artifact: &Artifact, event: &str, record: &Record) -> RunReport {
-    RUNTIME.replay(artifact, &RunInput { event: event.to_owned(), secrets: BTreeMap::new() }, record, &LIMITS)
+    RUNTIME.replay(
+        artifact,
+        &RunInput {
+            handler: action_api::Handler::Execute,
+            event: event.to_owned(),
+            secrets: BTreeMap::new(),
+        },
+        record,
+        &LIMITS,
+    )
 }
 
 /// Timers that overlap, the clock and randomness.

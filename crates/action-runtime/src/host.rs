@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Limits};
+use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Handler, Limits};
 use wasmtime::{Memory, ResourceLimiter, Store};
 
 use crate::operations::{Source, Table};
@@ -28,6 +28,8 @@ pub(crate) struct Host {
     /// Components read randomness from here.
     pub(crate) random: SplitMix,
     pub(crate) secrets: BTreeMap<String, String>,
+    /// Which handler runs.
+    pub(crate) handler: Handler,
     /// Whether clock and randomness were read: an image cannot hold what follows.
     pub(crate) touched: bool,
     pub(crate) commands: Vec<Command>,
@@ -70,6 +72,7 @@ impl Host {
             seed: *seed,
             random: SplitMix::new(seed),
             secrets: BTreeMap::new(),
+            handler: Handler::Execute,
             touched: false,
             commands: Vec::new(),
             command_bytes: 0,

@@ -86,7 +86,7 @@ impl SandboxExecutor {
             // A caller that goes away does not free the place of a sandbox that is still there.
             held: Box::new((permits, tenant)),
         };
-        let input = RunInput { event, secrets: run.secrets };
+        let input = RunInput { handler: run.handler, event, secrets: run.secrets };
         Ok(self.runtime.run(&artifact, input, environment, &run.limits).await.report)
     }
 

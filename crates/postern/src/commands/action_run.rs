@@ -45,7 +45,15 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
         turns: Vec::new(),
         held: Box::new(()),
     };
-    let report = runtime.run(&artifact, RunInput { event, secrets }, environment, &limits).await.report;
+    let report = runtime
+        .run(
+            &artifact,
+            RunInput { handler: action_api::Handler::Execute, event, secrets },
+            environment,
+            &limits,
+        )
+        .await
+        .report;
     if args.json {
         output.json(&report);
     } else {
@@ -163,7 +171,9 @@ fn describe(command: &Command) -> String {
     match command {
         Command::AccessDeny { reason } => format!("{name}: {reason}"),
         Command::SessionSetExpiresAt { absolute: moment }
-        | Command::SessionSetIdleExpiresAt { inactivity: moment } => {
+        | Command::SessionSetIdleExpiresAt { inactivity: moment }
+        | Command::RefreshTokenSetExpiresAt { absolute: moment }
+        | Command::RefreshTokenSetIdleExpiresAt { inactivity: moment } => {
             format!("{name}: {}", describe_moment(*moment, SystemClock.now()))
         }
         Command::SessionRevoke { reason, preserve_refresh_tokens } => {
@@ -178,6 +188,20 @@ fn describe(command: &Command) -> String {
         Command::UserSetUserMetadata { key, value } | Command::UserSetAppMetadata { key, value } => {
             format!("{name}: {key} = {value}")
         }
+        Command::RedirectSendUserTo { url } => format!("{name}: {url}"),
+        Command::AccessTokenAddScope { scope } | Command::AccessTokenRemoveScope { scope } => {
+            format!("{name}: {scope}")
+        }
+        Command::SamlResponse { value, .. } => format!("{name}: {value} (no effect: there is no SAML)"),
+        other => match serde_json::to_value(other) {
+            Ok(Value::Object(mut arguments)) => {
+                arguments.remove("command");
+                let shown: Vec<String> =
+                    arguments.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                if shown.is_empty() { name.to_owned() } else { format!("{name}: {}", shown.join(", ")) }
+            }
+            _ => name.to_owned(),
+        },
     }
 }
 
