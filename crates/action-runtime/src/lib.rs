@@ -9,6 +9,7 @@ mod cache;
 mod component;
 mod config;
 mod engine;
+mod functions;
 mod host;
 mod outcome;
 mod runtime;

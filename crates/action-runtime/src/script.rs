@@ -7,6 +7,7 @@ use wasmtime::{Module, Store};
 
 use crate::config::MAX_WASM_STACK;
 use crate::engine::{JsEngine, STACK_BYTES, length};
+use crate::functions::Randomness;
 use crate::host::Host;
 use crate::outcome;
 use crate::runtime::RunInput;
@@ -81,9 +82,8 @@ fn compile(
         Ok(if place == 0 { outcome::THREW } else { outcome::DONE })
     });
     Ok(outcome::of_script(compiled, store.data_mut()).and_then(|()| {
-        let (at, size) = ((place >> 32) as usize, place as u32 as usize);
-        let bytes = running.memory(&store).get(at..at.saturating_add(size));
-        bytes.map(<[u8]>::to_vec).ok_or_else(|| RunError::Host { message: "no bytecode".into() })
+        let bytes = running.compiled(&store, place);
+        bytes.ok_or_else(|| RunError::Host { message: "no bytecode".into() })
     }))
 }
 
@@ -129,7 +129,10 @@ pub(crate) fn run(
     let limits = store.data().limits;
     let result = (|| {
         let running = js.instantiate(store, image)?;
-        let at = running.write(store, &[&input.seed, input.event.as_bytes()])?;
+        // Math.random shows its state to who looks long enough: it must not be what else comes of the seed.
+        let mut state = [0; 32];
+        Randomness::new(&input.seed, "Math.random").fill(&mut state);
+        let at = running.write(store, &[&state, input.event.as_bytes()])?;
         let parameters = (at, length(input.event.as_bytes())?, shadow_stack(&limits));
         running.func::<(u32, u32, u32), i32>(store, "run")?.call(&mut *store, parameters)
     })();
