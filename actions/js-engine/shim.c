@@ -20,7 +20,8 @@ enum outcome {
     THREW = 1,
     NO_HANDLER = 2,
     NOT_ASYNC = 3,
-    NEVER_SETTLED = 4,
+    // The promise is pending. The host knows whether anything is under way that could settle it.
+    WAITING = 4,
 };
 
 // Negative answers of `host_command` and `host_console`: a limit was reached and the run is over.
@@ -33,6 +34,13 @@ void host_exception(const char *name, uint32_t name_length, const char *message,
                     const char *stack, uint32_t stack_length);
 // Whether the budget is used up: answered from fuel and wall clock.
 IMPORT("interrupted") int32_t host_interrupted(void);
+// Starts an operation: its id, 0 for what is no JSON, or OVER_LIMIT.
+IMPORT("start")
+int32_t host_start(const char *kind, uint32_t kind_length, const char *json, uint32_t length);
+IMPORT("cancel") void host_cancel(uint32_t id);
+// Asks what is answered at once: the length of the reply, which `host_reply` writes, or OVER_LIMIT.
+IMPORT("ask") int32_t host_ask(const char *kind, uint32_t kind_length, const char *json, uint32_t length);
+IMPORT("reply") void host_reply(char *to);
 // The script reads randomness. At deploy this tells the host that the image cannot hold what follows.
 IMPORT("randomness_read") void host_randomness_read(void);
 // Unpredictable bytes, from the run's seed.
@@ -53,7 +61,9 @@ IMPORT("answer") void host_answer(uint8_t *to);
 
 static JSRuntime *runtime;
 static JSContext *context;
-static JSValue load_function, run_function;
+static JSValue load_function, run_function, settle_function;
+// What the handler answered.
+static JSValue handler_promise;
 static uint64_t random_state[4];
 static bool seeded;
 
@@ -213,6 +223,57 @@ static JSValue post_lazy(JSContext *ctx, JSValueConst self, int argc, JSValueCon
     return made < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
+// start(kind, json): the id of the operation.
+static JSValue post_start(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    size_t kind_length, length;
+    int32_t id = OVER_LIMIT;
+    const char *kind = JS_ToCStringLen(ctx, &kind_length, argv[0]);
+    const char *json = JS_ToCStringLen(ctx, &length, argv[1]);
+    bool given = kind && json;
+    if (given)
+        id = host_start(kind, (uint32_t)kind_length, json, (uint32_t)length);
+    JS_FreeCString(ctx, kind);
+    JS_FreeCString(ctx, json);
+    if (!given)
+        return JS_EXCEPTION;
+    if (id == 0)
+        return JS_ThrowTypeError(ctx, "the request is not JSON");
+    return id == OVER_LIMIT ? over_limit(ctx) : JS_NewInt32(ctx, id);
+}
+
+static JSValue post_cancel(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    int32_t id = 0;
+    if (JS_ToInt32(ctx, &id, argv[0]))
+        return JS_EXCEPTION;
+    host_cancel((uint32_t)id);
+    return JS_UNDEFINED;
+}
+
+// ask(kind, json): {ok: value} or {error: text}, at once.
+static JSValue post_ask(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    size_t kind_length, length;
+    int32_t reply_length = OVER_LIMIT;
+    const char *kind = JS_ToCStringLen(ctx, &kind_length, argv[0]);
+    const char *json = JS_ToCStringLen(ctx, &length, argv[1]);
+    bool given = kind && json;
+    if (given)
+        reply_length = host_ask(kind, (uint32_t)kind_length, json, (uint32_t)length);
+    JS_FreeCString(ctx, kind);
+    JS_FreeCString(ctx, json);
+    if (!given)
+        return JS_EXCEPTION;
+    if (reply_length < 0)
+        return over_limit(ctx);
+    char *reply = malloc((size_t)reply_length + 1);
+    if (!reply)
+        return JS_ThrowOutOfMemory(ctx);
+    host_reply(reply);
+    reply[reply_length] = 0;
+    JSValue answer = JS_ParseJSON(ctx, reply, reply_length, "postern:reply");
+    free(reply);
+    return answer;
+}
+
 // compile(code, file): the function whose body is the code, which is source or what `compile_package` made of it. The wrapper's two lines are -1 and 0, so that positions are
 // the author's. (It has two because QuickJS takes 0 for "not given".)
 static const char wrapper_head[] = "(function (exports, module, require, console) {\n\n";
@@ -333,7 +394,7 @@ static void start_engine(void) {
     if (!context)
         abort();
     JS_SetInterruptHandler(runtime, interrupt_handler, NULL);
-    load_function = run_function = JS_UNDEFINED;
+    load_function = run_function = settle_function = handler_promise = JS_UNDEFINED;
     random_state[0] = 1;
 
     JSValue global = JS_GetGlobalObject(context);
@@ -375,12 +436,15 @@ EXPORT("compile_prelude") uint64_t compile_prelude(char *source, uint32_t length
     return (uint64_t)(uintptr_t)compiled << 32 | size;
 }
 
-// Starts the engine and evaluates the compiled prelude, which answers {load, run}.
+// Starts the engine and evaluates the compiled prelude, which answers {load, run, settle}.
 EXPORT("boot") int32_t boot(uint8_t *prelude, uint32_t length, uint32_t run_heap_bytes) {
     start_engine();
     JSValue host = JS_NewObject(context);
     JS_SetPropertyStr(context, host, "command", JS_NewCFunction(context, post_command, "command", 1));
     JS_SetPropertyStr(context, host, "print", JS_NewCFunction(context, post_print, "print", 2));
+    JS_SetPropertyStr(context, host, "start", JS_NewCFunction(context, post_start, "start", 2));
+    JS_SetPropertyStr(context, host, "cancel", JS_NewCFunction(context, post_cancel, "cancel", 1));
+    JS_SetPropertyStr(context, host, "ask", JS_NewCFunction(context, post_ask, "ask", 2));
     JS_SetPropertyStr(context, host, "compile", JS_NewCFunction(context, post_compile, "compile", 2));
     JS_SetPropertyStr(context, host, "parse", JS_NewCFunction(context, post_parse, "parse", 2));
 
@@ -400,6 +464,7 @@ EXPORT("boot") int32_t boot(uint8_t *prelude, uint32_t length, uint32_t run_heap
         return pending_exception();
     load_function = JS_GetPropertyStr(context, glue, "load");
     run_function = JS_GetPropertyStr(context, glue, "run");
+    settle_function = JS_GetPropertyStr(context, glue, "settle");
     JS_FreeValue(context, glue);
     JS_FreeValue(context, setup);
     JS_FreeValue(context, host);
@@ -589,6 +654,20 @@ static JSValue unread_event(char *json) {
     return JS_UNDEFINED;
 }
 
+// Runs what is ready, and says how the handler's promise stands.
+static enum outcome proceed(void) {
+    if (!drain())
+        return pending_exception();
+    switch (JS_PromiseState(context, handler_promise)) {
+    case JS_PROMISE_REJECTED:
+        return threw(JS_PromiseResult(context, handler_promise));
+    case JS_PROMISE_PENDING:
+        return WAITING;
+    default:
+        return DONE;
+    }
+}
+
 // Calls the handler. `input` holds the seed (32 bytes), then the event as JSON.
 EXPORT("run") int32_t run(char *input, uint32_t length, uint32_t stack_bytes) {
     memcpy(random_state, input, sizeof random_state);
@@ -604,19 +683,28 @@ EXPORT("run") int32_t run(char *input, uint32_t length, uint32_t stack_bytes) {
         event = JS_ParseJSON(context, json, length, "postern:event");
     if (JS_IsException(event))
         return pending_exception();
-    JSValue promise = JS_Call(context, run_function, JS_UNDEFINED, 1, &event);
-    if (JS_IsException(promise))
+    handler_promise = JS_Call(context, run_function, JS_UNDEFINED, 1, &event);
+    if (JS_IsException(handler_promise))
         return pending_exception();
-    if (JS_VALUE_GET_TAG(promise) == JS_TAG_INT)
-        return JS_VALUE_GET_INT(promise);
-    if (!drain())
+    if (JS_VALUE_GET_TAG(handler_promise) == JS_TAG_INT)
+        return JS_VALUE_GET_INT(handler_promise);
+    return proceed();
+}
+
+// Gives the answer of an operation to a run that waits: JSON when it went well, else the text of an error.
+EXPORT("resume") int32_t resume(uint32_t id, int32_t ok, char *answer, uint32_t length, uint32_t stack_bytes) {
+    limit_stack(stack_bytes);
+    answer[length] = 0;
+    JSValue value = ok ? JS_ParseJSON(context, answer, length, "postern:answer")
+                       : JS_NewStringLen(context, answer, length);
+    free(answer);
+    if (JS_IsException(value))
         return pending_exception();
-    switch (JS_PromiseState(context, promise)) {
-    case JS_PROMISE_REJECTED:
-        return threw(JS_PromiseResult(context, promise));
-    case JS_PROMISE_PENDING:
-        return NEVER_SETTLED;
-    default:
-        return DONE;
-    }
+    JSValue arguments[3] = {JS_NewInt32(context, (int32_t)id), JS_NewBool(context, ok), value};
+    JSValue done = JS_Call(context, settle_function, JS_UNDEFINED, 3, arguments);
+    JS_FreeValue(context, value);
+    if (JS_IsException(done))
+        return pending_exception();
+    JS_FreeValue(context, done);
+    return proceed();
 }

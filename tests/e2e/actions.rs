@@ -18,19 +18,7 @@ struct Broken(fn() -> RunError);
 
 impl ActionExecutor for Broken {
     fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
-        Box::pin(async move {
-            RunReport {
-                digest: run.digest,
-                commands: Vec::new(),
-                console: Vec::new(),
-                console_dropped_bytes: 0,
-                fuel: 0,
-                elapsed_us: 0,
-                memory_bytes: 0,
-                evaluated_at_login: false,
-                error: Some((self.0)()),
-            }
-        })
+        Box::pin(async move { RunReport::failed(run.digest, (self.0)()) })
     }
 }
 

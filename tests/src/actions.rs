@@ -22,6 +22,10 @@ pub const LIMITS: Limits = Limits {
     command_bytes: 256 << 10,
     console_bytes: 64 << 10,
     host_calls: 10_000,
+    operations: 100,
+    operation_bytes: 1 << 20,
+    http_requests: 50,
+    http_answer_bytes: 4 << 20,
 };
 
 /// The sandbox engine. Its compiled code stays in the target folder, so that one run of the tests compiles it once.

@@ -178,7 +178,7 @@ makers.intl = () => {
       if (value === Infinity || value === -Infinity) {
         shown = '∞';
       } else {
-        let text = `${negative ? -value : value}`;
+        let text = `${negative ? -value : value}`.replace('+', '');
         if (style === 'percent') {
           const [mantissa, exponent = '0'] = text.split('e');
           text = `${mantissa}e${Number(exponent) + 2}`;

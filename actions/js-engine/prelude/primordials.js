@@ -1,4 +1,4 @@
-// The prelude: what a script finds when it starts. Its files are one function, `(host) => {load, run}`, in the order that
+// The prelude: what a script finds when it starts. Its files are one function, `(host) => {load, run, settle}`, in the order that
 // crates/action-runtime/src/engine.rs gives; it is evaluated once, when an image is made.
 //
 // Everything used after the script has run is captured here first, and nothing in these files goes through a prototype

@@ -36,4 +36,5 @@ return {
     }
     return handler(event, api);
   },
+  settle,
 };

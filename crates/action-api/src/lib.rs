@@ -7,10 +7,12 @@ mod artifact;
 mod claims;
 mod command;
 mod limits;
+mod operations;
 mod report;
 
 pub use artifact::{Artifact, ArtifactKind};
 pub use claims::{ClaimRefused, PROFILE_CLAIMS, check_claim_name, scope_of_profile_claim};
 pub use command::{Command, CommandError};
 pub use limits::Limits;
+pub use operations::{NoOperations, OperationAnswer, OperationFuture, Operations, unknown_operation};
 pub use report::{Blame, ConsoleLevel, ConsoleLine, GuestException, RunError, RunReport};

@@ -24,6 +24,15 @@ pub struct Limits {
     pub console_bytes: u64,
     /// Calls from the guest to the host of any kind.
     pub host_calls: u32,
+    /// Operations under way at once: outgoing requests, look-ups and timers.
+    pub operations: u32,
+    /// Bytes of all that a run passes to operations and to calls that answer at once, as JSON.
+    pub operation_bytes: u64,
+    /// Outgoing HTTP requests, each redirect counted. One more fails, and the Action may catch that.
+    pub http_requests: u32,
+    /// Bytes of the heads and bodies of all HTTP answers, after decompression. The request that passes it fails, and the
+    /// Action may catch that.
+    pub http_answer_bytes: u64,
 }
 
 impl Limits {

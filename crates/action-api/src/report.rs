@@ -13,16 +13,37 @@ pub struct RunReport {
     pub console: Vec<ConsoleLine>,
     /// Bytes of console output that were dropped.
     pub console_dropped_bytes: u64,
-    /// Fuel used. The same artifact, event, clock and seed use the same fuel on every machine.
+    /// Fuel used. The same artifact, event and record use the same fuel on every machine.
     pub fuel: u64,
-    /// Microseconds of real time, from instantiation to the answer.
+    /// Microseconds of real time, from instantiation to the answer, waiting included.
     pub elapsed_us: u64,
+    /// Microseconds of processor time, over all parts of the run.
+    pub cpu_us: u64,
     /// The most linear memory that the run had, in bytes.
     pub memory_bytes: u64,
     /// Whether the script's top level ran at this run, because at deploy it reads the clock or randomness.
     pub evaluated_at_login: bool,
     /// Why the run failed.
     pub error: Option<RunError>,
+}
+
+impl RunReport {
+    /// The report of a run that never began.
+    #[must_use]
+    pub fn failed(digest: String, error: RunError) -> Self {
+        Self {
+            digest,
+            commands: Vec::new(),
+            console: Vec::new(),
+            console_dropped_bytes: 0,
+            fuel: 0,
+            elapsed_us: 0,
+            cpu_us: 0,
+            memory_bytes: 0,
+            evaluated_at_login: false,
+            error: Some(error),
+        }
+    }
 }
 
 /// Whose fault a failure is.
@@ -113,6 +134,12 @@ pub enum RunError {
         /// wasmtime's name of the trap.
         message: String,
     },
+    /// A replay asked for something else than the record holds, so the record is of another artifact, event or engine.
+    #[error("the run does not follow its record: {message}")]
+    Diverged {
+        /// What was asked for, and what the record has.
+        message: String,
+    },
     /// Something of ours failed. The text is for the operator only.
     #[error("the server could not run the Action: {message}")]
     Host {
@@ -126,7 +153,7 @@ impl RunError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Host { .. } => Blame::Host,
+            Self::Host { .. } | Self::Diverged { .. } => Blame::Host,
             _ => Blame::Guest,
         }
     }

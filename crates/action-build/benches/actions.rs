@@ -3,7 +3,7 @@
 
 use action_api::Limits;
 use action_build::{Source, build, measure};
-use action_runtime::{RunInput, Runtime, RuntimeConfig};
+use action_runtime::{Record, RunInput, Runtime, RuntimeConfig};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const SAMPLE: &str = include_str!("../../../samples/actions/limit-transferred-session/action.js");
@@ -19,6 +19,10 @@ const LIMITS: Limits = Limits {
     command_bytes: 1 << 20,
     console_bytes: 64 << 10,
     host_calls: 10_000,
+    operations: 100,
+    operation_bytes: 1 << 20,
+    http_requests: 50,
+    http_answer_bytes: 4 << 20,
 };
 /// What a deploy may use.
 const BUILD_LIMITS: Limits = Limits { fuel: 20_000_000_000, ..LIMITS };
@@ -29,8 +33,8 @@ fn actions(criterion: &mut Criterion) {
     criterion.bench_function("deploy", |bencher| {
         bencher.iter(|| build(&runtime, &source, &BUILD_LIMITS).expect("it builds"));
     });
-    let secrets = std::collections::BTreeMap::new();
-    let input = RunInput { event: EVENT, secrets: &secrets, now_ms: 1_780_000_000_000, seed: [7; 32] };
+    let input = RunInput { event: EVENT.to_owned(), secrets: std::collections::BTreeMap::new() };
+    let record = Record { now_ms: 1_780_000_000_000, seed: [7; 32], entries: Vec::new() };
     for (name, bytes) in
         [("run", 0), ("run, 100 kB of modules", 100_000), ("run, 1 MB of modules", 1_000_000)]
     {
@@ -38,7 +42,7 @@ fn actions(criterion: &mut Criterion) {
         let artifact = build(&runtime, &source, &BUILD_LIMITS).expect("it builds");
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let report = runtime.run(&artifact, input, &LIMITS);
+                let report = runtime.replay(&artifact, &input, &record, &LIMITS);
                 assert!(report.error.is_none(), "{:?}", report.error);
                 report
             });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use action_api::{Artifact, Limits};
-use action_runtime::{RunInput, Runtime};
+use action_runtime::{Record, RunInput, Runtime};
 
 use crate::{BuildError, Program, Source, build};
 
@@ -31,7 +31,7 @@ pub fn deploy(
     Ok(samples)
 }
 
-/// Microseconds of a run in a fresh sandbox, tear-down included, for each of `count` times.
+/// Microseconds of a run in a fresh sandbox that waits for nothing, tear-down included, for each of `count` times.
 ///
 /// # Errors
 /// The first failed run, as [`BuildError::Script`].
@@ -42,12 +42,12 @@ pub fn runs(
     limits: &Limits,
     count: usize,
 ) -> Result<Vec<f64>, BuildError> {
-    let secrets = BTreeMap::new();
-    let input = RunInput { event, secrets: &secrets, now_ms: 1_780_000_000_000, seed: [7; 32] };
+    let input = RunInput { event: event.to_owned(), secrets: BTreeMap::new() };
+    let record = Record { now_ms: 1_780_000_000_000, seed: [7; 32], entries: Vec::new() };
     let mut samples = Vec::with_capacity(count);
     for index in 0..count + WARM_UP {
         let started = Instant::now();
-        let report = runtime.run(artifact, input, limits);
+        let report = runtime.replay(artifact, &input, &record, limits);
         let elapsed = started.elapsed().as_secs_f64() * 1e6;
         if let Some(error) = report.error {
             return Err(BuildError::Script(error));

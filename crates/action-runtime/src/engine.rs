@@ -10,6 +10,7 @@ use crate::RuntimeError;
 use crate::cache::{CodeCache, sha256_hex};
 use crate::functions::{self, Inputs};
 use crate::host::{Answer, Host, charge};
+use crate::operations::Source;
 use crate::outcome;
 
 static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"));
@@ -18,8 +19,24 @@ static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-me
 static PRELUDE: &str = concat!(
     "(function (host) {\n'use strict';\n",
     include_str!("../../../actions/js-engine/prelude/primordials.js"),
+    include_str!("../../../actions/js-engine/prelude/parts.js"),
+    include_str!("../../../actions/js-engine/prelude/encoding.js"),
+    include_str!("../../../actions/js-engine/prelude/url.js"),
+    include_str!("../../../actions/js-engine/prelude/events.js"),
+    include_str!("../../../actions/js-engine/prelude/body.js"),
+    include_str!("../../../actions/js-engine/prelude/fetch.js"),
+    include_str!("../../../actions/js-engine/prelude/clone.js"),
+    include_str!("../../../actions/js-engine/prelude/buffer.js"),
+    include_str!("../../../actions/js-engine/prelude/inspect.js"),
+    include_str!("../../../actions/js-engine/prelude/crypto.js"),
+    include_str!("../../../actions/js-engine/prelude/node_crypto.js"),
+    include_str!("../../../actions/js-engine/prelude/node_util.js"),
+    include_str!("../../../actions/js-engine/prelude/node_modules.js"),
+    include_str!("../../../actions/js-engine/prelude/intl.js"),
     include_str!("../../../actions/js-engine/prelude/console.js"),
     include_str!("../../../actions/js-engine/prelude/modules.js"),
+    include_str!("../../../actions/js-engine/prelude/operations.js"),
+    include_str!("../../../actions/js-engine/prelude/timers.js"),
     include_str!("../../../actions/js-engine/prelude/api.js"),
     include_str!("../../../actions/js-engine/prelude/start.js"),
     "})",
@@ -40,7 +57,7 @@ pub const STACK_BYTES: usize = {
 /// WASI's "bad file descriptor".
 const EBADF: i32 = 8;
 /// What the shim takes as the end of the run.
-const OVER_LIMIT: i32 = -1;
+pub(crate) const OVER_LIMIT: i32 = -1;
 /// The most of an error's name or stack that is kept, in bytes.
 const TEXT_BYTES: usize = 16 << 10;
 
@@ -57,6 +74,7 @@ pub(crate) struct JsEngine {
 }
 
 /// The engine on one memory.
+#[derive(Clone, Copy)]
 pub(crate) struct Running {
     instance: Instance,
     memory: Memory,
@@ -111,7 +129,7 @@ impl JsEngine {
     /// Compiles the prelude in an engine that is thrown away.
     fn compile_prelude(&self, engine: &Engine, limits: Limits) -> wasmtime::Result<Vec<u8>> {
         let limits = Limits { fuel: u64::MAX, ..limits };
-        let mut store = crate::host::store(engine, Host::new(&limits, 0, &[0; 32]))?;
+        let mut store = crate::host::store(engine, Host::new(&limits, 0, &[0; 32], Source::Nothing))?;
         store.set_epoch_deadline(u64::MAX / 2);
         let running = self.instantiate(&mut store, &self.start_memory)?;
         running.func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
@@ -225,6 +243,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
         let answer = std::mem::take(&mut caller.data_mut().answer);
         Ok(memory_of(&caller)?.write(&mut caller, to as usize, &answer)?)
     })?;
+    crate::operations::link(&mut linker)?;
     // The C library wants these of WASI. There are no files.
     let wasi = "wasi_snapshot_preview1";
     linker.func_wrap(wasi, "clock_time_get", clock_time_get)?;
@@ -235,7 +254,8 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     Ok(linker)
 }
 
-/// The clock stands still during a run; the monotonic one is always 0. Reading the former ends what an image can hold.
+/// The clock stands still but for what the run waits. The monotonic one is what passed since the run began. Reading either
+/// ends what an image can hold.
 fn clock_time_get(
     mut caller: Caller<'_, Host>,
     clock: i32,
@@ -243,12 +263,11 @@ fn clock_time_get(
     result: i32,
 ) -> wasmtime::Result<i32> {
     const REALTIME: i32 = 0;
-    let nanoseconds = if clock == REALTIME {
-        caller.data_mut().touched = true;
-        u64::try_from(caller.data().now_ms).unwrap_or(0).saturating_mul(1_000_000)
-    } else {
-        0
-    };
+    let host = caller.data_mut();
+    host.touched = true;
+    let milliseconds =
+        if clock == REALTIME { host.now_ms } else { host.now_ms.saturating_sub(host.began_ms) };
+    let nanoseconds = u64::try_from(milliseconds).unwrap_or(0).saturating_mul(1_000_000);
     memory_of(&caller)?.write(&mut caller, result as u32 as usize, &nanoseconds.to_le_bytes())?;
     Ok(0)
 }
@@ -377,11 +396,11 @@ fn exception(
     Ok(())
 }
 
-fn memory_of(caller: &Caller<'_, Host>) -> wasmtime::Result<Memory> {
+pub(crate) fn memory_of(caller: &Caller<'_, Host>) -> wasmtime::Result<Memory> {
     caller.data().memory.ok_or_else(|| wasmtime::Error::msg("the guest has no memory"))
 }
 
-fn slice(data: &[u8], at: u32, length: u32) -> wasmtime::Result<&[u8]> {
+pub(crate) fn slice(data: &[u8], at: u32, length: u32) -> wasmtime::Result<&[u8]> {
     let (at, length) = (at as usize, length as usize);
     data.get(at..at.saturating_add(length)).ok_or_else(|| wasmtime::Trap::MemoryOutOfBounds.into())
 }

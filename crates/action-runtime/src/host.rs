@@ -7,6 +7,7 @@ use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Limits};
 use wasmtime::{Memory, ResourceLimiter, Store};
 
 use crate::functions::Randomness;
+use crate::operations::{Source, Table};
 use crate::ticker::TICK_MS;
 
 /// Bytes that a table element takes, for the memory limit.
@@ -20,12 +21,15 @@ const FUEL_PER_HOST_CALL: u64 = 200;
 pub(crate) struct Host {
     pub(crate) limits: Limits,
     pub(crate) memory: Option<Memory>,
-    /// Milliseconds since the Unix epoch, for the whole run.
+    /// Milliseconds since the Unix epoch. It moves when the run goes on after it waited.
     pub(crate) now_ms: i64,
     /// Randomness that may be used for secrets.
     pub(crate) random: Randomness,
     /// What a pure function answered, until the guest takes it.
     pub(crate) answer: Vec<u8>,
+    /// The clock at the run's beginning.
+    pub(crate) began_ms: i64,
+    pub(crate) seed: [u8; 32],
     pub(crate) secrets: BTreeMap<String, String>,
     /// Whether clock and randomness were read: an image cannot hold what follows.
     pub(crate) touched: bool,
@@ -42,7 +46,10 @@ pub(crate) struct Host {
     pub(crate) memory_refused: bool,
     /// A script is stopped with its position when it has less fuel than this left. Below that, wasmtime stops it without.
     fuel_reserve: u64,
-    deadline: Instant,
+    pub(crate) began: Instant,
+    /// When the wall clock limit is reached.
+    pub(crate) deadline: Instant,
+    pub(crate) operations: Table,
     pub(crate) exception: Option<GuestException>,
 }
 
@@ -56,13 +63,16 @@ pub(crate) enum Answer {
 }
 
 impl Host {
-    pub(crate) fn new(limits: &Limits, now_ms: i64, seed: &[u8; 32]) -> Self {
+    pub(crate) fn new(limits: &Limits, now_ms: i64, seed: &[u8; 32], source: Source) -> Self {
+        let began = Instant::now();
         Self {
             limits: *limits,
             memory: None,
             now_ms,
             random: Randomness::new(seed, "secrets"),
             answer: Vec::new(),
+            began_ms: now_ms,
+            seed: *seed,
             secrets: BTreeMap::new(),
             touched: false,
             commands: Vec::new(),
@@ -76,7 +86,9 @@ impl Host {
             memory_peak: 0,
             memory_refused: false,
             fuel_reserve: (limits.fuel / 8).min(32_000_000),
-            deadline: Instant::now() + limits.wall_clock(),
+            began,
+            deadline: began + limits.wall_clock(),
+            operations: Table::new(source),
             exception: None,
         }
     }
@@ -196,14 +208,25 @@ impl ResourceLimiter for Host {
     }
 }
 
-/// A store under the limits of its host state. The epoch stops what nothing else did, a little after the deadline.
+/// A store under the limits of its host state.
 pub(crate) fn store(engine: &wasmtime::Engine, host: Host) -> wasmtime::Result<Store<Host>> {
-    let (fuel, wall_clock) = (host.limits.fuel, host.limits.wall_clock());
     let mut store = Store::new(engine, host);
-    store.limiter(|host| host);
-    store.set_fuel(fuel)?;
-    store.set_epoch_deadline(epoch_ticks(wall_clock));
+    set_limits(&mut store)?;
     Ok(store)
+}
+
+/// Puts a new store under the limits of its host state.
+pub(crate) fn set_limits(store: &mut Store<Host>) -> wasmtime::Result<()> {
+    store.limiter(|host| host);
+    store.set_fuel(store.data().limits.fuel)?;
+    set_epoch(store);
+    Ok(())
+}
+
+/// Sets anew when the epoch stops the guest: a little after the deadline, for what nothing else did.
+pub(crate) fn set_epoch(store: &mut Store<Host>) {
+    let left = store.data().deadline.saturating_duration_since(Instant::now());
+    store.set_epoch_deadline(epoch_ticks(left));
 }
 
 pub(crate) fn epoch_ticks(wall_clock: Duration) -> u64 {

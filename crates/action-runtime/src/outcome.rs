@@ -10,21 +10,34 @@ pub(crate) const DONE: i32 = 0;
 pub(crate) const THREW: i32 = 1;
 const NO_HANDLER: i32 = 2;
 const NOT_ASYNC: i32 = 3;
-const NEVER_SETTLED: i32 = 4;
+const WAITING: i32 = 4;
 
 /// Ends the guest from inside a host call; `Host::over` names the limit.
 #[derive(Debug, thiserror::Error)]
 #[error("a limit was reached")]
 pub(crate) struct LimitReached;
 
+/// How a run stands after a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The handler's promise is pending.
+    Waiting,
+    /// It is settled.
+    Done,
+}
+
 /// The answer of an export of the JS engine.
-pub(crate) fn of_script(result: wasmtime::Result<i32>, host: &mut Host) -> Result<(), RunError> {
+pub(crate) fn of_script(result: wasmtime::Result<i32>, host: &mut Host) -> Result<State, RunError> {
+    if let Some(message) = host.operations.diverged.take() {
+        return Err(RunError::Diverged { message });
+    }
     match result {
-        Ok(DONE) => Ok(()),
+        Ok(DONE) => Ok(State::Done),
+        Ok(WAITING) if host.operations.under_way.is_empty() => Err(RunError::NeverSettled),
+        Ok(WAITING) => Ok(State::Waiting),
         Ok(THREW) => Err(of_exception(host)),
         Ok(NO_HANDLER) => Err(RunError::NoHandler),
         Ok(NOT_ASYNC) => Err(RunError::HandlerNotAsync),
-        Ok(NEVER_SETTLED) => Err(RunError::NeverSettled),
         Ok(other) => Err(RunError::Host { message: format!("the JS engine answered {other}") }),
         Err(error) => Err(of_trap(&error, host)),
     }

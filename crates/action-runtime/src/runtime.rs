@@ -1,15 +1,20 @@
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use action_api::{Artifact, ArtifactKind, Limits, RunError, RunReport};
+use action_api::{Artifact, ArtifactKind, Limits, Operations, RunError, RunReport};
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Module};
 
 use crate::cache::{CodeCache, sha256_hex};
 use crate::engine::{self, JsEngine};
 use crate::host::Host;
+use crate::operations::Source;
+use crate::outcome::State;
+use crate::record::Record;
+use crate::sandbox::{Sandbox, Step};
 use crate::script::{Evaluated, ScriptPackage};
 use crate::ticker::Ticker;
 use crate::{RuntimeConfig, RuntimeError, component, config, script};
@@ -19,7 +24,7 @@ const LOADED_ARTIFACTS: usize = 256;
 
 /// Runs Actions. One for each process; it may be shared between threads.
 pub struct Runtime {
-    engine: Engine,
+    pub(crate) engine: Engine,
     js: JsEngine,
     cache: CodeCache,
     components: Linker<Host>,
@@ -27,17 +32,37 @@ pub struct Runtime {
     _ticker: Ticker,
 }
 
-/// What a run gets. Together with the artifact it decides the run's result.
-#[derive(Debug, Clone, Copy)]
-pub struct RunInput<'a> {
+/// What a run gets from whoever wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunInput {
     /// The event, a JSON document.
-    pub event: &'a str,
+    pub event: String,
     /// For components, which have secrets by an import. Scripts find theirs in the event.
-    pub secrets: &'a BTreeMap<String, String>,
-    /// Milliseconds since the Unix epoch; the clock stands still during the run.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// What a run gets from around it.
+pub struct Environment {
+    /// The clock at the run's beginning, in milliseconds since the Unix epoch. It stands still while the Action computes,
+    /// and moves by what passed when the Action waited for something.
     pub now_ms: i64,
     /// All randomness of the run. A new one for every login.
     pub seed: [u8; 32],
+    /// What the run may ask of the world.
+    pub operations: Arc<dyn Operations>,
+    /// Where the run takes a permit, in this order, while it computes; it has none while it waits.
+    pub turns: Vec<Arc<Semaphore>>,
+    /// Dropped after the sandbox, whatever becomes of the run: a permit for it.
+    pub held: Box<dyn Any + Send>,
+}
+
+/// A finished run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// What it did.
+    pub report: RunReport,
+    /// What it was told, for [`Runtime::replay`].
+    pub record: Record,
 }
 
 /// Artifacts by digest, with the time of their last use.
@@ -82,32 +107,25 @@ impl Runtime {
         guarded(|| script::evaluate(&self.engine, &self.js, package, limits))
     }
 
-    /// Runs an artifact in a sandbox of its own. It blocks for as long as the Action runs, and never panics.
+    /// Repeats a run from its record: the same commands, console and fuel, and nothing is asked of the world. It blocks
+    /// for as long as the Action computes, and never panics.
     #[must_use]
-    pub fn run(&self, artifact: &Artifact, input: RunInput<'_>, limits: &Limits) -> RunReport {
-        let started = Instant::now();
-        let mut report = RunReport {
-            digest: artifact.digest.clone(),
-            commands: Vec::new(),
-            console: Vec::new(),
-            console_dropped_bytes: 0,
-            fuel: 0,
-            elapsed_us: 0,
-            memory_bytes: 0,
-            evaluated_at_login: matches!(
-                artifact.kind,
-                ArtifactKind::MemoryImage { evaluated_at_login: true, .. }
-            ),
-            error: None,
-        };
-        let result = guarded(|| self.attempt(artifact, &input, limits, &mut report));
-        if let Err(error) = result {
-            // A failed run decides nothing.
-            report.commands.clear();
-            report.error = Some(error);
+    pub fn replay(
+        &self,
+        artifact: &Artifact,
+        input: &RunInput,
+        record: &Record,
+        limits: &Limits,
+    ) -> RunReport {
+        let source = Source::Record(record.entries.iter().cloned().collect());
+        let host = Host::new(limits, record.now_ms, &record.seed, source);
+        let mut step = self.begin(artifact, input, Sandbox::new(&self.engine, artifact, host, Box::new(())));
+        loop {
+            match step {
+                Step::Waiting(sandbox) => step = sandbox.replay_one(),
+                Step::Finished(finished) => return finished.report,
+            }
         }
-        report.elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        report
     }
 
     /// Forgets a loaded artifact. Runs that use it go on.
@@ -115,34 +133,29 @@ impl Runtime {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).artifacts.remove(digest);
     }
 
-    fn attempt(
-        &self,
-        artifact: &Artifact,
-        input: &RunInput<'_>,
-        limits: &Limits,
-        report: &mut RunReport,
-    ) -> Result<(), RunError> {
-        if input.event.len() as u64 > limits.event_bytes {
-            return Err(RunError::Limit { limit: "event_bytes".into(), exception: None });
-        }
-        let program =
-            self.program(artifact).map_err(|error| RunError::Host { message: error.to_string() })?;
-        let mut store = crate::host::store(&self.engine, Host::new(limits, input.now_ms, &input.seed))
-            .map_err(|error| RunError::Host { message: format!("{error:#}") })?;
-        let result = match &program {
-            Program::Image(image) => script::run(&mut store, &self.js, image, input),
-            Program::Component(action) => {
-                store.data_mut().secrets.clone_from(input.secrets);
-                component::run(&mut store, &self.components, action, input.event)
+    /// Runs the first part.
+    pub(crate) fn begin(&self, artifact: &Artifact, input: &RunInput, sandbox: Box<Sandbox>) -> Step {
+        sandbox.compute(|sandbox| {
+            if input.event.len() as u64 > sandbox.store.data().limits.event_bytes {
+                return Err(RunError::Limit { limit: "event_bytes".into(), exception: None });
             }
-        };
-        report.fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        let host = store.into_data();
-        report.commands = host.commands;
-        report.console = host.console;
-        report.console_dropped_bytes = host.console_dropped;
-        report.memory_bytes = host.memory_peak;
-        result
+            let host_error = |message| RunError::Host { message };
+            crate::host::set_limits(&mut sandbox.store).map_err(|error| host_error(format!("{error:#}")))?;
+            match self.program(artifact).map_err(|error| host_error(error.to_string()))? {
+                Program::Image(image) => {
+                    let seed = sandbox.store.data().seed;
+                    let (running, state) =
+                        script::run(&mut sandbox.store, &self.js, &image, &seed, &input.event)?;
+                    sandbox.running = Some(running);
+                    Ok(state)
+                }
+                Program::Component(action) => {
+                    sandbox.store.data_mut().secrets.clone_from(&input.secrets);
+                    component::run(&mut sandbox.store, &self.components, &action, &input.event)
+                        .map(|()| State::Done)
+                }
+            }
+        })
     }
 
     fn program(&self, artifact: &Artifact) -> Result<Program, RuntimeError> {
@@ -197,7 +210,7 @@ impl Runtime {
 }
 
 /// A panic of ours fails the one run.
-fn guarded<T>(run: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -6,11 +6,12 @@ use action_api::{Limits, RunError};
 use wasmtime::{Module, Store};
 
 use crate::config::MAX_WASM_STACK;
-use crate::engine::{JsEngine, STACK_BYTES, length};
+use crate::engine::{JsEngine, Running, STACK_BYTES, length};
 use crate::functions::Randomness;
 use crate::host::Host;
-use crate::outcome;
-use crate::runtime::RunInput;
+use crate::operations::Source;
+use crate::outcome::{self, State};
+use crate::record::Reply;
 
 /// A script with the modules that it requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +53,14 @@ pub(crate) fn evaluate(
     let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
     let (loaded, memory, touched) = load(engine, js, &compiled, false, limits).map_err(host_error)?;
     match loaded {
-        Ok(()) if !touched => return Ok(Evaluated { memory, evaluated_at_login: false }),
-        Ok(()) => {}
+        Ok(_) if !touched => return Ok(Evaluated { memory, evaluated_at_login: false }),
+        Ok(_) => {}
         // What the script does once it knows the time is decided at the login. A loop is endless there too.
         Err(RunError::Exception { .. }) if touched => {}
         Err(error) => return Err(error),
     }
     let (loaded, memory, _) = load(engine, js, &compiled, true, limits).map_err(host_error)?;
-    loaded.map(|()| Evaluated { memory, evaluated_at_login: true })
+    loaded.map(|_| Evaluated { memory, evaluated_at_login: true })
 }
 
 fn host_error(error: wasmtime::Error) -> RunError {
@@ -73,7 +74,7 @@ fn compile(
     json: &str,
     limits: &Limits,
 ) -> wasmtime::Result<Result<Vec<u8>, RunError>> {
-    let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32]))?;
+    let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32], Source::Nothing))?;
     let running = js.boot(&mut store)?;
     let mut place = 0;
     let compiled = running.write(&mut store, &[json.as_bytes()]).and_then(|at| {
@@ -81,7 +82,7 @@ fn compile(
         place = running.func::<(u32, u32, u32), u64>(&mut store, "compile")?.call(&mut store, parameters)?;
         Ok(if place == 0 { outcome::THREW } else { outcome::DONE })
     });
-    Ok(outcome::of_script(compiled, store.data_mut()).and_then(|()| {
+    Ok(outcome::of_script(compiled, store.data_mut()).and_then(|_| {
         let bytes = running.compiled(&store, place);
         bytes.ok_or_else(|| RunError::Host { message: "no bytecode".into() })
     }))
@@ -94,9 +95,9 @@ fn load(
     compiled: &[u8],
     deferred: bool,
     limits: &Limits,
-) -> wasmtime::Result<(Result<(), RunError>, Vec<u8>, bool)> {
+) -> wasmtime::Result<(Result<State, RunError>, Vec<u8>, bool)> {
     // The same source must give the same image, so clock and seed are constant here.
-    let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32]))?;
+    let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32], Source::Nothing))?;
     let running = js.boot(&mut store)?;
     let loaded = match running.write(&mut store, &[compiled]) {
         Ok(at) => {
@@ -119,22 +120,43 @@ fn load(
     Ok((loaded, memory, store.data().touched))
 }
 
-/// Calls the handler of an image.
+/// Calls the handler of an image. The sandbox, for the parts after this one.
 pub(crate) fn run(
     store: &mut Store<Host>,
     js: &JsEngine,
     image: &Module,
-    input: &RunInput<'_>,
-) -> Result<(), RunError> {
+    seed: &[u8; 32],
+    event: &str,
+) -> Result<(Running, State), RunError> {
     let limits = store.data().limits;
-    let result = (|| {
-        let running = js.instantiate(store, image)?;
+    let running = js.instantiate(store, image).map_err(|error| outcome::of_trap(&error, store.data()))?;
+    let answer = (|| {
         // Math.random shows its state to who looks long enough: it must not be what else comes of the seed.
         let mut state = [0; 32];
-        Randomness::new(&input.seed, "Math.random").fill(&mut state);
-        let at = running.write(store, &[&state, input.event.as_bytes()])?;
-        let parameters = (at, length(input.event.as_bytes())?, shadow_stack(&limits));
+        Randomness::new(seed, "Math.random").fill(&mut state);
+        let at = running.write(store, &[&state, event.as_bytes()])?;
+        let parameters = (at, length(event.as_bytes())?, shadow_stack(&limits));
         running.func::<(u32, u32, u32), i32>(store, "run")?.call(&mut *store, parameters)
     })();
-    outcome::of_script(result, store.data_mut())
+    Ok((running, outcome::of_script(answer, store.data_mut())?))
+}
+
+/// Gives a run that waits the answer of an operation.
+pub(crate) fn resume(
+    store: &mut Store<Host>,
+    running: &Running,
+    id: u32,
+    reply: &Reply,
+) -> Result<State, RunError> {
+    let limits = store.data().limits;
+    let (ok, bytes) = match reply {
+        Reply::Json(json) => (1, json.as_bytes()),
+        Reply::Error(text) => (0, text.as_bytes()),
+    };
+    let answer = (|| {
+        let at = running.write(store, &[bytes])?;
+        let parameters = (id, ok, at, length(bytes)?, shadow_stack(&limits));
+        running.func::<(u32, i32, u32, u32, u32), i32>(store, "resume")?.call(&mut *store, parameters)
+    })();
+    outcome::of_script(answer, store.data_mut())
 }

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use action_api::{Limits, RunReport};
+use action_api::{Limits, Operations, RunReport};
 use model::{Clock, RandomSource, RequestOrigin, Tenant, Timestamp};
 use serde_json::Value;
 use storage::Storage;
@@ -63,12 +63,14 @@ pub struct ActionRun {
     pub event: Value,
     /// The Action's own secrets, for components.
     pub secrets: BTreeMap<String, String>,
-    /// The time that the Action sees.
+    /// The time that the Action sees at its beginning.
     pub now: Timestamp,
     /// The randomness that the Action sees.
     pub seed: [u8; 32],
     /// What it may use.
     pub limits: Limits,
+    /// What it may ask of the server while it runs. The executor adds outgoing requests and the cache.
+    pub operations: Arc<dyn Operations>,
 }
 
 /// Runs an artifact on an event in a fresh sandbox. It never fails: what goes wrong is in the report, with whose fault

@@ -1,8 +1,9 @@
 //! The post-login trigger: runs the bound Actions in order and folds their commands into one [`Decision`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use action_api::{Blame, RunError, RunReport};
+use action_api::{Blame, NoOperations, RunError, RunReport};
 use model::{
     ActionBinding, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Timestamp, User, UserId,
 };
@@ -45,7 +46,15 @@ pub(crate) async fn run(
         let now = idp.now();
         let mut seed = [0; 32];
         idp.random.fill(&mut seed);
-        let run = ActionRun { digest: binding.digest.clone(), event, secrets, now, seed, limits };
+        let run = ActionRun {
+            digest: binding.digest.clone(),
+            event,
+            secrets,
+            now,
+            seed,
+            limits,
+            operations: Arc::new(NoOperations),
+        };
         let report = idp.actions.run(run).await;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
         outcome.executions.push(execution(binding, &report, now)?);

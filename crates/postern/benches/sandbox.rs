@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use action_api::{Artifact, Limits};
 use action_build::{Source, measure};
-use action_runtime::{RunInput, Runtime, RuntimeConfig};
+use action_runtime::{Record, RunInput, Runtime, RuntimeConfig};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -30,6 +30,10 @@ const LIMITS: Limits = Limits {
     command_bytes: 262_144,
     console_bytes: 65_536,
     host_calls: 10_000,
+    operations: 100,
+    operation_bytes: 1 << 20,
+    http_requests: 50,
+    http_answer_bytes: 4 << 20,
 };
 
 /// What a deploy may use.
@@ -85,10 +89,10 @@ fn memory_per_run(runtime: &Arc<Runtime>) -> Result<u64> {
             .map(|_| {
                 let (runtime, artifact) = (Arc::clone(runtime), Arc::clone(&artifact));
                 std::thread::spawn(move || {
-                    let secrets = BTreeMap::new();
-                    let input = RunInput { event: EVENT, secrets: &secrets, now_ms: 0, seed: [0; 32] };
+                    let input = RunInput { event: EVENT.to_owned(), secrets: BTreeMap::new() };
+                    let record = Record { now_ms: 0, seed: [0; 32], entries: Vec::new() };
                     let limits = Limits { wall_clock_ms: 1_500, fuel: 1_000_000_000_000, ..LIMITS };
-                    black_box(runtime.run(&artifact, input, &limits));
+                    black_box(runtime.replay(&artifact, &input, &record, &limits));
                 })
             })
             .collect();

@@ -123,6 +123,10 @@ pub struct Actions {
     pub command_bytes: u64,
     pub console_bytes: u64,
     pub host_calls: u32,
+    pub operations: u32,
+    pub operation_bytes: u64,
+    pub http_requests: u32,
+    pub http_answer_bytes: u64,
     pub concurrent_runs: u32,
     pub concurrent_runs_per_tenant: u32,
     pub queue_ms: u64,
@@ -142,6 +146,10 @@ impl Actions {
             command_bytes: self.command_bytes,
             console_bytes: self.console_bytes,
             host_calls: self.host_calls,
+            operations: self.operations,
+            operation_bytes: self.operation_bytes,
+            http_requests: self.http_requests,
+            http_answer_bytes: self.http_answer_bytes,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use action_api::{Artifact, RunError, RunReport};
-use action_runtime::{RunInput, Runtime};
+use action_runtime::{Environment, RunInput, Runtime};
 use idp::{ActionExecutor, ActionRun};
 use storage::Storage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -54,17 +54,16 @@ impl SandboxExecutor {
         let permits = tokio::time::timeout(self.queue, self.permits(tenant))
             .await
             .map_err(|_| format!("no sandbox was free within {} ms", self.queue.as_millis()))??;
-        let runtime = Arc::clone(&self.runtime);
-        // The permits move along: a caller that goes away does not free the turn of a run that is still going on.
-        tokio::task::spawn_blocking(move || {
-            let input =
-                RunInput { event: &event, secrets: &run.secrets, now_ms: run.now.as_ms(), seed: run.seed };
-            let report = runtime.run(&artifact, input, &run.limits);
-            drop(permits);
-            report
-        })
-        .await
-        .map_err(|error| format!("the run did not end: {error}"))
+        let environment = Environment {
+            now_ms: run.now.as_ms(),
+            seed: run.seed,
+            operations: run.operations,
+            turns: Vec::new(),
+            // A caller that goes away does not free the place of a sandbox that is still there.
+            held: Box::new(permits),
+        };
+        let input = RunInput { event, secrets: run.secrets };
+        Ok(self.runtime.run(&artifact, input, environment, &run.limits).await.report)
     }
 
     /// The tenant's turn first: who waits for it does not hold one of all tenants' turns.
@@ -111,23 +110,10 @@ impl ActionExecutor for SandboxExecutor {
     fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
         Box::pin(async move {
             let digest = run.digest.clone();
-            self.try_run(run).await.unwrap_or_else(|message| host_failure(digest, message))
+            self.try_run(run)
+                .await
+                .unwrap_or_else(|message| RunReport::failed(digest, RunError::Host { message }))
         })
-    }
-}
-
-/// The report of a run that never began, through no fault of the Action.
-fn host_failure(digest: String, message: String) -> RunReport {
-    RunReport {
-        digest,
-        commands: Vec::new(),
-        console: Vec::new(),
-        console_dropped_bytes: 0,
-        fuel: 0,
-        elapsed_us: 0,
-        memory_bytes: 0,
-        evaluated_at_login: false,
-        error: Some(RunError::Host { message }),
     }
 }
 

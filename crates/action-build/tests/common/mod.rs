@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use action_api::{Artifact, Limits, RunReport};
+use action_api::{Artifact, Limits, NoOperations, Operations, RunReport};
 use action_build::{BuildError, Source, build};
-use action_runtime::{RunInput, Runtime, RuntimeConfig};
+use action_runtime::{Environment, Finished, RunInput, Runtime, RuntimeConfig};
 
 pub const NOW_MS: i64 = 1_780_000_000_000;
 
@@ -22,21 +22,42 @@ pub const LIMITS: Limits = Limits {
     command_bytes: 64 << 10,
     console_bytes: 4 << 10,
     host_calls: 10_000,
+    operations: 100,
+    operation_bytes: 1 << 20,
+    http_requests: 50,
+    http_answer_bytes: 4 << 20,
 };
 
 /// One runtime for all tests of a binary, with compiled code kept in Cargo's folder for tests.
-pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub static RUNTIME: LazyLock<Arc<Runtime>> = LazyLock::new(|| {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("code");
-    Runtime::new(RuntimeConfig::new(Some(cache))).expect("a runtime")
+    Arc::new(Runtime::new(RuntimeConfig::new(Some(cache))).expect("a runtime"))
 });
+
+/// Where runs wait.
+pub static TASKS: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().expect("a Tokio runtime"));
 
 pub fn script(code: &str) -> Result<Artifact, BuildError> {
     build(&RUNTIME, &Source::script("action.js", code), &LIMITS)
 }
 
 pub fn run_with(artifact: &Artifact, event: &str, seed: u8, limits: &Limits) -> RunReport {
-    let secrets = BTreeMap::new();
-    RUNTIME.run(artifact, RunInput { event, secrets: &secrets, now_ms: NOW_MS, seed: [seed; 32] }, limits)
+    run_recorded(artifact, event, seed, limits, Arc::new(NoOperations)).report
+}
+
+/// The run with its record, with this to ask.
+pub fn run_recorded(
+    artifact: &Artifact,
+    event: &str,
+    seed: u8,
+    limits: &Limits,
+    operations: Arc<dyn Operations>,
+) -> Finished {
+    let environment =
+        Environment { now_ms: NOW_MS, seed: [seed; 32], operations, turns: Vec::new(), held: Box::new(()) };
+    let input = RunInput { event: event.to_owned(), secrets: BTreeMap::new() };
+    TASKS.block_on(RUNTIME.run(&Arc::new(artifact.clone()), input, environment, limits))
 }
 
 pub fn run(artifact: &Artifact, event: &str) -> RunReport {

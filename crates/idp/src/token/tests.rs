@@ -40,6 +40,10 @@ const LIMITS: Limits = Limits {
     command_bytes: 0,
     console_bytes: 0,
     host_calls: 0,
+    operations: 0,
+    operation_bytes: 0,
+    http_requests: 0,
+    http_answer_bytes: 0,
 };
 
 struct TestClock(AtomicI64);

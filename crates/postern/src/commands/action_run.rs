@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use action_api::{Command, ConsoleLevel, GuestException, RunError, RunReport};
+use action_api::{Command, ConsoleLevel, GuestException, NoOperations, RunError, RunReport};
 use action_build::{BuildError, Source};
-use action_runtime::RunInput;
+use action_runtime::{Environment, RunInput};
 use model::{Clock, RandomSource, SystemClock, SystemRandom, Timestamp};
 use serde_json::{Value, json};
 
@@ -24,16 +25,24 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let output = Output::stdout();
     let runtime = start_runtime(config).await?;
     let file = args.file.clone();
-    let work = move || {
+    let builder = Arc::clone(&runtime);
+    let build = move || {
         let source = Source::read(&file).map_err(Box::new)?;
-        let artifact = action_build::build(&runtime, &source, &build_limits).map_err(Box::new)?;
-        let mut seed = [0; 32];
-        SystemRandom.fill(&mut seed);
-        let input = RunInput { event: &event, secrets: &secrets, now_ms: SystemClock.now().as_ms(), seed };
-        Ok::<_, Box<BuildError>>(runtime.run(&artifact, input, &limits))
+        action_build::build(&builder, &source, &build_limits).map_err(Box::new)
     };
-    let built = tokio::task::spawn_blocking(work).await.or_exit(ExitCode::Failed, "the run did not end")?;
-    let report = built.map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
+    let built =
+        tokio::task::spawn_blocking(build).await.or_exit(ExitCode::Failed, "the build did not end")?;
+    let artifact = Arc::new(built.map_err(|error| build_failure(&output, &args.file, &error, args.json))?);
+    let mut seed = [0; 32];
+    SystemRandom.fill(&mut seed);
+    let environment = Environment {
+        now_ms: SystemClock.now().as_ms(),
+        seed,
+        operations: Arc::new(NoOperations),
+        turns: Vec::new(),
+        held: Box::new(()),
+    };
+    let report = runtime.run(&artifact, RunInput { event, secrets }, environment, &limits).await.report;
     if args.json {
         output.json(&report);
     } else {
