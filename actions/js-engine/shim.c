@@ -43,6 +43,21 @@ IMPORT("ask") int32_t host_ask(const char *kind, uint32_t kind_length, const cha
 IMPORT("reply") void host_reply(char *to);
 // The script reads randomness. At deploy this tells the host that the image cannot hold what follows.
 IMPORT("randomness_read") void host_randomness_read(void);
+// Unpredictable bytes, from the run's seed.
+IMPORT("random_bytes") void host_random_bytes(uint8_t *to, uint32_t length);
+
+// What goes to a function of the host: bytes, or text as UTF-8. At zero for what is not given.
+struct input {
+    const uint8_t *at;
+    uint32_t length;
+};
+// What a function of the host answered. `crates/action-runtime/src/functions/mod.rs` has the same list.
+enum answer_kind { ANSWER_ERROR = 0, ANSWER_TEXT = 1, ANSWER_BYTES = 2 };
+// The answer's kind << 32 | its length.
+IMPORT("call")
+uint64_t host_call(const char *name, uint32_t name_length, const struct input *inputs, uint32_t count);
+// Copies what `call` answered, which the host then forgets.
+IMPORT("answer") void host_answer(uint8_t *to);
 
 static JSRuntime *runtime;
 static JSContext *context;
@@ -111,6 +126,101 @@ static JSValue post_print(JSContext *ctx, JSValueConst self, int argc, JSValueCo
     int32_t answer = host_console((uint32_t)level, text, (uint32_t)length);
     JS_FreeCString(ctx, text);
     return answer == OVER_LIMIT ? over_limit(ctx) : JS_UNDEFINED;
+}
+
+// call(name, ...inputs): a pure function of the host. Each input is a string, a number, a Uint8Array or undefined.
+#define MAX_INPUTS 8
+static JSValue post_call(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    struct input inputs[MAX_INPUTS] = {0};
+    const char *texts[MAX_INPUTS + 1] = {0};
+    JSValue result = JS_EXCEPTION;
+    size_t length, name_length;
+    int count = argc - 1 < MAX_INPUTS ? argc - 1 : MAX_INPUTS, at = 0;
+    const char *name = texts[MAX_INPUTS] = JS_ToCStringLen(ctx, &name_length, argv[0]);
+    for (; name && at < count; at++) {
+        JSValueConst value = argv[at + 1];
+        if (JS_IsObject(value))
+            inputs[at].at = JS_GetUint8Array(ctx, &length, value);
+        else if (!JS_IsUndefined(value))
+            inputs[at].at = (const uint8_t *)(texts[at] = JS_ToCStringLen(ctx, &length, value));
+        else
+            continue;
+        if (!inputs[at].at && (!JS_IsObject(value) || length || JS_HasException(ctx)))
+            break;
+        inputs[at].length = (uint32_t)length;
+        if (!inputs[at].at)
+            inputs[at].at = (const uint8_t *)"";
+    }
+    if (name && at == count) {
+        uint64_t answer = host_call(name, (uint32_t)name_length, inputs, (uint32_t)count);
+        length = (uint32_t)answer;
+        char *bytes = js_malloc(ctx, length + 1);
+        if (bytes) {
+            host_answer((uint8_t *)bytes);
+            bytes[length] = 0;
+            switch ((enum answer_kind)(answer >> 32)) {
+            case ANSWER_TEXT:
+                result = JS_NewStringLen(ctx, bytes, length);
+                break;
+            case ANSWER_BYTES:
+                result = JS_NewUint8ArrayCopy(ctx, (const uint8_t *)bytes, length);
+                break;
+            default:
+                result = JS_ThrowTypeError(ctx, "%s", bytes);
+            }
+            js_free(ctx, bytes);
+        }
+    }
+    for (int i = 0; i <= MAX_INPUTS; i++) {
+        if (texts[i])
+            JS_FreeCString(ctx, texts[i]);
+    }
+    return result;
+}
+
+// random(bytes): fills a Uint8Array.
+static JSValue post_random(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    size_t length;
+    uint8_t *bytes = JS_GetUint8Array(ctx, &length, argv[0]);
+    if (JS_HasException(ctx))
+        return JS_EXCEPTION;
+    if (length)
+        host_random_bytes(bytes, (uint32_t)length);
+    return JS_DupValue(ctx, argv[0]);
+}
+
+// A property that nobody has read yet: its JSON, which may be written over behind its end, or the function that makes it.
+struct unread {
+    char *json;
+    size_t length;
+    JSValue make;
+    JSAtom name;
+};
+
+// Called by the engine when the property is read for the first time, in whatever way.
+JSValue read_unread(JSContext *ctx, void *opaque) {
+    struct unread *unread = opaque;
+    if (!unread->json) {
+        JSValue name = JS_AtomToString(ctx, unread->name);
+        JSValue value = JS_Call(ctx, unread->make, JS_UNDEFINED, 1, &name);
+        JS_FreeValue(ctx, name);
+        return value;
+    }
+    unread->json[unread->length] = 0;
+    return JS_ParseJSON(ctx, unread->json, unread->length, "postern:event");
+}
+
+// lazy(object, name, make): a property whose value is make(name), called when it is first read.
+static JSValue post_lazy(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    JSAtom name = JS_ValueToAtom(ctx, argv[1]);
+    // Never freed, as the prelude's functions are not.
+    struct unread *unread = js_malloc(ctx, sizeof *unread);
+    if (!unread || name == JS_ATOM_NULL)
+        return JS_EXCEPTION;
+    *unread = (struct unread){.make = JS_DupValue(ctx, argv[2]), .name = name};
+    int made = JS_DefineAutoInitProperty(ctx, argv[0], name, JS_AUTOINIT_ID_BYTECODE, unread,
+                                         JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    return made < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 // start(kind, json): the id of the operation.
@@ -278,9 +388,7 @@ static void fill_holes(void) {
     }
 }
 
-// Starts the engine and evaluates the prelude, which answers {load, run, settle}.
-EXPORT("boot") int32_t boot(char *prelude, uint32_t length, uint32_t run_heap_bytes) {
-    prelude[length] = 0;
+static void start_engine(void) {
     runtime = JS_NewRuntime();
     context = runtime ? JS_NewContext(runtime) : NULL;
     if (!context)
@@ -295,7 +403,42 @@ EXPORT("boot") int32_t boot(char *prelude, uint32_t length, uint32_t run_heap_by
                               JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
     JS_FreeValue(context, math);
     JS_FreeValue(context, global);
+}
 
+// Takes the source and the positions out of a function and of those in it. Its file stays: `outcome.rs` tells our own
+// frames by that.
+static void strip(JSValueConst function) {
+    JSFunctionBytecode *code = JS_VALUE_GET_PTR(function);
+    js_free(context, code->source);
+    js_free(context, code->pc2line_buf);
+    code->source = NULL;
+    code->pc2line_buf = NULL;
+    code->source_len = code->pc2line_len = 0;
+    for (int i = 0; i < code->cpool_count; i++) {
+        if (JS_VALUE_GET_TAG(code->cpool[i]) == JS_TAG_FUNCTION_BYTECODE)
+            strip(code->cpool[i]);
+    }
+}
+
+// Compiles the prelude, for `boot`: address << 32 | length, or 0 when it does not parse.
+EXPORT("compile_prelude") uint64_t compile_prelude(char *source, uint32_t length) {
+    source[length] = 0;
+    start_engine();
+    JSValue prelude =
+        JS_Eval(context, source, length, "postern:prelude", JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
+    if (JS_IsException(prelude)) {
+        pending_exception();
+        return 0;
+    }
+    strip(prelude);
+    size_t size;
+    uint8_t *compiled = JS_WriteObject(context, &size, prelude, JS_WRITE_OBJ_BYTECODE);
+    return (uint64_t)(uintptr_t)compiled << 32 | size;
+}
+
+// Starts the engine and evaluates the compiled prelude, which answers {load, run, settle}.
+EXPORT("boot") int32_t boot(uint8_t *prelude, uint32_t length, uint32_t run_heap_bytes) {
+    start_engine();
     JSValue host = JS_NewObject(context);
     JS_SetPropertyStr(context, host, "command", JS_NewCFunction(context, post_command, "command", 1));
     JS_SetPropertyStr(context, host, "print", JS_NewCFunction(context, post_print, "print", 2));
@@ -305,8 +448,15 @@ EXPORT("boot") int32_t boot(char *prelude, uint32_t length, uint32_t run_heap_by
     JS_SetPropertyStr(context, host, "compile", JS_NewCFunction(context, post_compile, "compile", 2));
     JS_SetPropertyStr(context, host, "parse", JS_NewCFunction(context, post_parse, "parse", 2));
 
-    JSValue setup = JS_Eval(context, prelude, length, "postern:prelude", JS_EVAL_TYPE_GLOBAL);
+    JS_SetPropertyStr(context, host, "call", JS_NewCFunction(context, post_call, "call", 1));
+    JS_SetPropertyStr(context, host, "random", JS_NewCFunction(context, post_random, "random", 1));
+    JS_SetPropertyStr(context, host, "lazy", JS_NewCFunction(context, post_lazy, "lazy", 3));
+
+    JSValue setup = JS_ReadObject(context, prelude, length, JS_READ_OBJ_BYTECODE);
+    memset(prelude, 0, length);
     free(prelude);
+    if (!JS_IsException(setup))
+        setup = JS_EvalFunction(context, setup);
     if (JS_IsException(setup))
         return pending_exception();
     JSValue glue = JS_Call(context, setup, JS_UNDEFINED, 1, &host);
@@ -416,19 +566,6 @@ EXPORT("settle") void settle(void) {
     fill_holes();
 }
 
-// A property of the event that nobody has read yet: its JSON, which may be written over behind its end.
-struct unread {
-    char *json;
-    size_t length;
-};
-
-// Called by the engine when the property is read for the first time, in whatever way.
-JSValue read_unread(JSContext *ctx, void *opaque) {
-    struct unread *unread = opaque;
-    unread->json[unread->length] = 0;
-    return JS_ParseJSON(ctx, unread->json, unread->length, "postern:event");
-}
-
 static char *skip_space(char *at) {
     while (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')
         at++;
@@ -489,7 +626,7 @@ static JSValue unread_event(char *json) {
             at = skip_container(at);
             fresh = unread && at;
             if (fresh) {
-                *unread = (struct unread){value, at - value};
+                *unread = (struct unread){.json = value, .length = at - value};
                 fresh = JS_DefineAutoInitProperty(context, event, atom, JS_AUTOINIT_ID_BYTECODE, unread,
                                                   JS_PROP_C_W_E) > 0;
             }

@@ -59,9 +59,10 @@ fn quickjs_sources(manifest: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(Path::new(path).with_file_name("quickjs"))
 }
 
-/// Changes QuickJS in three places. So that the fuel limit names the line of an endless loop, a loop has a position of
+/// Changes QuickJS in four places. So that the fuel limit names the line of an endless loop, a loop has a position of
 /// its own (`set_eval_ret_undefined` is called at each), and a jump that is interrupted is at its target; unchanged, the
-/// statement before the loop is named. And a property that is made when it is first read may be one of the shim's.
+/// statement before the loop is named. And a property that is made when it is first read may be one of the shim's;
+/// what makes it may be a function in JavaScript, which may change the object that has the property.
 fn changed(source: &str) -> Result<String, String> {
     let mut changed = source.to_owned();
     for (old, new) in [
@@ -75,6 +76,12 @@ fn changed(source: &str) -> Result<String, String> {
             "    switch ((uintptr_t)opaque) {\n    default:\n        abort();\n    case JS_BUILTIN_ARRAY_FROMASYNC:",
             "    JSValue read_unread(JSContext *, void *);\n    switch ((uintptr_t)opaque) {\n    default:\n        \
              return read_unread(ctx, opaque);\n    case JS_BUILTIN_ARRAY_FROMASYNC:",
+        ),
+        (
+            "    val = func(realm, p, prop, pr->u.init.opaque);\n",
+            "    val = func(realm, p, prop, pr->u.init.opaque);\n    prs = find_own_property(&pr, p, prop);\n    \
+             if (!prs || (prs->flags & JS_PROP_TMASK) != JS_PROP_AUTOINIT) {\n        if (JS_IsException(val))\n            \
+             return -1;\n        JS_FreeValue(ctx, val);\n        return 0;\n    }\n",
         ),
     ] {
         if !changed.contains(old) {

@@ -23,6 +23,7 @@ mod login;
 mod logout;
 mod nodes;
 mod online;
+mod outgoing;
 mod par;
 mod private_key_jwt;
 mod process;

@@ -30,6 +30,7 @@ const setProfile = (method, property) => (key, value) => {
 let primaryUserIsSet = false;
 
 const api = {
+  cache: cacheApi,
   access: {
     deny(reason) {
       // The dialect checks nothing here, so anything becomes text.

@@ -1,16 +1,12 @@
 // `console`: each line goes to the host, with its level.
 
-const show = (value) => {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'symbol' || typeof value === 'function') return String_(value);
-  if (typeof value === 'bigint') return String_(value) + 'n';
-  if (typeof value !== 'object' || value === null) return String_(value);
-  if (isError(value)) return String_(value) + '\n' + String_(value.stack);
+// Most lines are one text; and a line is shown whatever the script did to the language.
+const line = (values) => {
+  if (values.length === 1 && typeof values[0] === 'string') return values[0];
   try {
-    const text = stringify(value);
-    return text === undefined ? String_(value) : text;
+    return apply(part('inspect').format, undefined, values);
   } catch {
-    return '[object that has no JSON]';
+    return '[a value that cannot be shown]';
   }
 };
 const console = {};
@@ -18,10 +14,15 @@ const levels = ['trace', 'debug', 'log', 'info', 'warn', 'error'];
 for (let level = 0; level < levels.length; level++) {
   console[levels[level]] = {
     [levels[level]](...values) {
-      let text = '';
-      for (let i = 0; i < values.length; i++) text += (i ? ' ' : '') + show(values[i]);
-      host.print(level, text);
+      host.print(level, line(values));
     },
   }[levels[level]];
 }
+// The rest of Node's console, as lines.
+console.dir = (value) => console.log(part('inspect').inspect(value));
+console.table = console.group = console.groupCollapsed = console.log;
+console.groupEnd = console.time = console.timeEnd = console.timeLog = () => {};
+console.assert = (holds, ...values) => {
+  if (!holds) console.error('Assertion failed', ...values);
+};
 globalThis.console = console;

@@ -23,6 +23,12 @@ const endings = ['', '.js', '.json', '/index.js'];
 let files = { __proto__: null };
 const loaded = { __proto__: null };
 
+// What a script may do about a module that is not there.
+const absent = (specifier) => {
+  if (typeof specifier !== 'string' || startsWith(specifier, '.') || startsWith(specifier, '/')) return '';
+  return ': npm packages are not available in Actions in this version of Postern; put the code into a file beside the script';
+};
+
 const requireFrom = (folder) =>
   function require(specifier) {
     if (typeof specifier === 'string' && (startsWith(specifier, './') || startsWith(specifier, '../'))) {
@@ -33,7 +39,9 @@ const requireFrom = (folder) =>
         if (files[name] !== undefined) return evaluate(name, files[name]).exports;
       }
     }
-    const error = new Error_(`Cannot find module '${String_(specifier)}'`);
+    const builtin = typeof specifier === 'string' ? nodeModule(specifier) : undefined;
+    if (builtin !== undefined) return builtin;
+    const error = new Error_(`Cannot find module '${String_(specifier)}'${absent(specifier)}`);
     error.code = 'MODULE_NOT_FOUND';
     throw error;
   };

@@ -201,7 +201,7 @@ fn modules_come_with_the_script() {
     let report = run(&build(&RUNTIME, &source, &LIMITS).expect("it builds"), "{}");
     assert_eq!(report.console[0].text, "a 7");
     let Some(RunError::Exception { exception }) = report.error else { panic!("{:?}", report.error) };
-    assert_eq!(exception.message, "Cannot find module 'left-pad'");
+    assert!(exception.message.starts_with("Cannot find module 'left-pad'"), "{}", exception.message);
     assert_eq!(
         (exception.file.as_deref(), exception.line),
         (Some("lib/a.js"), Some(3)),
@@ -241,7 +241,7 @@ fn an_image_holds_nothing_of_what_the_parser_needed() {
 fn console_lines_keep_their_level() {
     let report =
         handler("console.warn('a', 1, { b: 2 }); console.trace(null); console.error(new Error('x'))");
-    assert_eq!(report.console[0].text, r#"a 1 {"b":2}"#);
+    assert_eq!(report.console[0].text, "a 1 { b: 2 }");
     assert_eq!(report.console[0].level, ConsoleLevel::Warn);
     assert_eq!(report.console[1].level, ConsoleLevel::Trace);
     assert!(report.console[2].text.starts_with("Error: x\n"));

@@ -165,6 +165,8 @@ impl clock::Host for Host {
 impl random::Host for Host {
     fn get_u64(&mut self) -> wasmtime::Result<u64> {
         self.counted()?;
-        Ok(self.random.next())
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
     }
 }

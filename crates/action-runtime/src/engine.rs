@@ -1,12 +1,16 @@
 //! The JS engine: its code, the memory that it starts with, and its imports.
 
-use action_api::ConsoleLevel;
+use std::sync::OnceLock;
+
+use action_api::{ConsoleLevel, Limits};
 use wasmtime::component::Component;
 use wasmtime::{AsContextMut, Caller, Engine, Extern, Instance, Linker, Memory, Module, Store, TypedFunc};
 
 use crate::RuntimeError;
 use crate::cache::{CodeCache, sha256_hex};
+use crate::functions::{self, Inputs};
 use crate::host::{Answer, Host, charge};
+use crate::operations::Source;
 use crate::outcome;
 
 static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"));
@@ -15,10 +19,25 @@ static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-me
 static PRELUDE: &str = concat!(
     "(function (host) {\n'use strict';\n",
     include_str!("../../../actions/js-engine/prelude/primordials.js"),
+    include_str!("../../../actions/js-engine/prelude/parts.js"),
+    include_str!("../../../actions/js-engine/prelude/encoding.js"),
+    include_str!("../../../actions/js-engine/prelude/url.js"),
+    include_str!("../../../actions/js-engine/prelude/events.js"),
+    include_str!("../../../actions/js-engine/prelude/body.js"),
+    include_str!("../../../actions/js-engine/prelude/fetch.js"),
+    include_str!("../../../actions/js-engine/prelude/clone.js"),
+    include_str!("../../../actions/js-engine/prelude/buffer.js"),
+    include_str!("../../../actions/js-engine/prelude/inspect.js"),
+    include_str!("../../../actions/js-engine/prelude/crypto.js"),
+    include_str!("../../../actions/js-engine/prelude/node_crypto.js"),
+    include_str!("../../../actions/js-engine/prelude/node_util.js"),
+    include_str!("../../../actions/js-engine/prelude/node_modules.js"),
+    include_str!("../../../actions/js-engine/prelude/intl.js"),
     include_str!("../../../actions/js-engine/prelude/console.js"),
     include_str!("../../../actions/js-engine/prelude/modules.js"),
     include_str!("../../../actions/js-engine/prelude/operations.js"),
     include_str!("../../../actions/js-engine/prelude/timers.js"),
+    include_str!("../../../actions/js-engine/prelude/cache.js"),
     include_str!("../../../actions/js-engine/prelude/api_checks.js"),
     include_str!("../../../actions/js-engine/prelude/api_metadata.js"),
     include_str!("../../../actions/js-engine/prelude/api_factors.js"),
@@ -56,6 +75,8 @@ pub(crate) struct JsEngine {
     linker: Linker<Host>,
     /// The imports in the code's order; `None` is the memory.
     imports: Vec<Option<(String, String)>>,
+    /// The prelude as bytecode. What its parser leaves behind is in no image.
+    prelude: OnceLock<Vec<u8>>,
 }
 
 /// The engine on one memory.
@@ -80,7 +101,7 @@ impl JsEngine {
                 import.ty().memory().is_none().then(|| (import.module().to_owned(), import.name().to_owned()))
             })
             .collect();
-        Ok(Self { digest, code, start_memory, linker: linker(engine)?, imports })
+        Ok(Self { digest, code, start_memory, linker: linker(engine)?, imports, prelude: OnceLock::new() })
     }
 
     /// Starts the engine afresh and evaluates the prelude. This is our own code: it runs without the script's limits.
@@ -91,10 +112,17 @@ impl JsEngine {
         store.data_mut().limits.fuel = u64::MAX;
         let running = self.instantiate(store, &self.start_memory)?;
         running.func::<(), ()>(store, "_initialize")?.call(&mut *store, ())?;
-        let at = running.write(store, &[PRELUDE.as_bytes()])?;
+        let prelude = match self.prelude.get() {
+            Some(prelude) => prelude,
+            None => {
+                let compiled = self.compile_prelude(store.engine(), limits)?;
+                self.prelude.get_or_init(|| compiled)
+            }
+        };
+        let at = running.write(store, &[prelude])?;
         let booted = running
             .func::<(u32, u32, u32), i32>(store, "boot")?
-            .call(&mut *store, (at, length(PRELUDE.as_bytes())?, RUN_HEAP_BYTES));
+            .call(&mut *store, (at, length(prelude)?, RUN_HEAP_BYTES));
         outcome::of_script(booted, store.data_mut())
             .map_err(|error| wasmtime::Error::msg(format!("the prelude failed: {error}")))?;
         store.data_mut().limits = limits;
@@ -102,6 +130,22 @@ impl JsEngine {
         store.set_fuel(fuel)?;
         store.set_epoch_deadline(crate::host::epoch_ticks(limits.wall_clock()));
         Ok(running)
+    }
+
+    /// Compiles the prelude in an engine that is thrown away.
+    fn compile_prelude(&self, engine: &Engine, limits: Limits) -> wasmtime::Result<Vec<u8>> {
+        let limits = Limits { fuel: u64::MAX, ..limits };
+        let mut store = crate::host::store(engine, Host::new(&limits, 0, &[0; 32], Source::Nothing))?;
+        store.set_epoch_deadline(u64::MAX / 2);
+        let running = self.instantiate(&mut store, &self.start_memory)?;
+        running.func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
+        let at = running.write(&mut store, &[PRELUDE.as_bytes()])?;
+        let place = running
+            .func::<(u32, u32), u64>(&mut store, "compile_prelude")?
+            .call(&mut store, (at, length(PRELUDE.as_bytes())?))?;
+        running.compiled(&store, place).ok_or_else(|| {
+            wasmtime::Error::msg(format!("the prelude does not compile: {:?}", store.data().exception))
+        })
     }
 
     /// Puts the engine on the memory of an image.
@@ -150,6 +194,15 @@ impl Running {
         Ok(at)
     }
 
+    /// What an export that compiles answered: address << 32 | length, or 0.
+    pub(crate) fn compiled(&self, store: &Store<Host>, place: u64) -> Option<Vec<u8>> {
+        let (at, size) = ((place >> 32) as usize, place as u32 as usize);
+        if at == 0 {
+            return None;
+        }
+        self.memory(store).get(at..at.saturating_add(size)).map(<[u8]>::to_vec)
+    }
+
     pub(crate) fn memory<'a>(&self, store: &'a Store<Host>) -> &'a [u8] {
         self.memory.data(store)
     }
@@ -190,6 +243,16 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     linker.func_wrap("postern", "randomness_read", |mut caller: Caller<'_, Host>| {
         caller.data_mut().touched = true
     })?;
+    linker.func_wrap("postern", "random_bytes", random_bytes)?;
+    linker.func_wrap("postern", "call", call)?;
+    linker.func_wrap(
+        "postern",
+        "answer",
+        |mut caller: Caller<'_, Host>, to: u32| -> wasmtime::Result<()> {
+            let answer = std::mem::take(&mut caller.data_mut().answer);
+            Ok(memory_of(&caller)?.write(&mut caller, to as usize, &answer)?)
+        },
+    )?;
     crate::operations::link(&mut linker)?;
     // The C library wants these of WASI. There are no files.
     let wasi = "wasi_snapshot_preview1";
@@ -261,6 +324,64 @@ fn console(mut caller: Caller<'_, Host>, level: u32, text: u32, text_length: u32
     }
 }
 
+fn random_bytes(mut caller: Caller<'_, Host>, to: u32, length: u32) -> wasmtime::Result<()> {
+    charge(&mut caller, length as usize)?;
+    caller.data_mut().touched = true;
+    let memory = memory_of(&caller)?;
+    let (data, host) = memory.data_and_store_mut(&mut caller);
+    host.random.fill(slice_mut(data, to, length)?);
+    Ok(())
+}
+
+/// Calls a pure function. The answer is its kind << 32 | its length; `answer` copies it.
+fn call(
+    mut caller: Caller<'_, Host>,
+    name: u32,
+    name_length: u32,
+    inputs: u32,
+    count: u32,
+) -> wasmtime::Result<u64> {
+    /// As in shim.c.
+    const MAX_INPUTS: u32 = 8;
+    const ENTRY_BYTES: usize = 8;
+    let memory = memory_of(&caller)?;
+    let (name, inputs, price) = {
+        let data = memory.data(&caller);
+        let entries = slice(data, inputs, count.min(MAX_INPUTS) * ENTRY_BYTES as u32)?;
+        let name = String::from_utf8_lossy(slice(data, name, name_length)?).into_owned();
+        let mut inputs: [Option<(u32, u32)>; MAX_INPUTS as usize] = [None; MAX_INPUTS as usize];
+        for (entry, input) in entries.chunks_exact(ENTRY_BYTES).zip(&mut inputs) {
+            let (at, length) = (word(entry, 0), word(entry, 4));
+            *input = (at != 0).then_some((at, length));
+        }
+        let price = functions::price(&name, &borrow(data, &inputs)?);
+        (name, inputs, price)
+    };
+    charge(&mut caller, usize::try_from(price).unwrap_or(usize::MAX))?;
+    let (kind, answer) = functions::call(&name, &borrow(memory.data(&caller), &inputs)?);
+    charge(&mut caller, answer.len())?;
+    let place = (kind as u64) << 32 | u64::from(length(&answer)?);
+    caller.data_mut().answer = answer;
+    Ok(place)
+}
+
+/// The inputs of a function, where they are in the guest's memory.
+fn borrow<'a>(data: &'a [u8], inputs: &[Option<(u32, u32)>; 8]) -> wasmtime::Result<Inputs<'a>> {
+    let mut borrowed = [None; 8];
+    for (input, place) in borrowed.iter_mut().zip(inputs) {
+        if let Some((at, length)) = place {
+            *input = Some(slice(data, *at, *length)?);
+        }
+    }
+    Ok(Inputs(borrowed))
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}
+
 fn exception(
     mut caller: Caller<'_, Host>,
     name: u32,
@@ -292,4 +413,9 @@ pub(crate) fn memory_of(caller: &Caller<'_, Host>) -> wasmtime::Result<Memory> {
 pub(crate) fn slice(data: &[u8], at: u32, length: u32) -> wasmtime::Result<&[u8]> {
     let (at, length) = (at as usize, length as usize);
     data.get(at..at.saturating_add(length)).ok_or_else(|| wasmtime::Trap::MemoryOutOfBounds.into())
+}
+
+fn slice_mut(data: &mut [u8], at: u32, length: u32) -> wasmtime::Result<&mut [u8]> {
+    let (at, length) = (at as usize, length as usize);
+    data.get_mut(at..at.saturating_add(length)).ok_or_else(|| wasmtime::Trap::MemoryOutOfBounds.into())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Handler, Limits};
 use wasmtime::{Memory, ResourceLimiter, Store};
 
+use crate::functions::Randomness;
 use crate::operations::{Source, Table};
 use crate::ticker::TICK_MS;
 
@@ -22,11 +23,13 @@ pub(crate) struct Host {
     pub(crate) memory: Option<Memory>,
     /// Milliseconds since the Unix epoch. It moves when the run goes on after it waited.
     pub(crate) now_ms: i64,
+    /// Randomness that may be used for secrets.
+    pub(crate) random: Randomness,
+    /// What a pure function answered, until the guest takes it.
+    pub(crate) answer: Vec<u8>,
     /// The clock at the run's beginning.
     pub(crate) began_ms: i64,
     pub(crate) seed: [u8; 32],
-    /// Components read randomness from here.
-    pub(crate) random: SplitMix,
     pub(crate) secrets: BTreeMap<String, String>,
     /// Which handler runs.
     pub(crate) handler: Handler,
@@ -68,9 +71,10 @@ impl Host {
             limits: *limits,
             memory: None,
             now_ms,
+            random: Randomness::new(seed, "secrets"),
+            answer: Vec::new(),
             began_ms: now_ms,
             seed: *seed,
-            random: SplitMix::new(seed),
             secrets: BTreeMap::new(),
             handler: Handler::Execute,
             touched: false,
@@ -242,28 +246,4 @@ pub(crate) fn charge(store: &mut impl wasmtime::AsContextMut, bytes: usize) -> w
         return Err(wasmtime::Trap::OutOfFuel.into());
     }
     store.set_fuel(left - price)
-}
-
-/// SplitMix64 over a 32-byte seed: the randomness that a run sees. Not for secrets.
-pub(crate) struct SplitMix(u64);
-
-impl SplitMix {
-    fn new(seed: &[u8; 32]) -> Self {
-        let mut state = 0_u64;
-        for part in seed.chunks_exact(8) {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(part);
-            let mut mixed = Self(state ^ u64::from_le_bytes(bytes));
-            state = mixed.next();
-        }
-        Self(state)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }

@@ -13,6 +13,7 @@ mod component;
 mod config;
 mod drive;
 mod engine;
+mod functions;
 mod host;
 mod operations;
 mod outcome;

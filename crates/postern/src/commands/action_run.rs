@@ -15,7 +15,7 @@ use crate::cli::ActionRunArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::{Output, Style, duration_us, escape, thousands};
-use crate::wiring::start_runtime;
+use crate::wiring::{outside, start_runtime};
 
 /// Builds the Action, runs it on the event and shows what it decided.
 pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
@@ -33,12 +33,15 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let built =
         tokio::task::spawn_blocking(build).await.or_exit(ExitCode::Failed, "the build did not end")?;
     let artifact = Arc::new(built.map_err(|error| build_failure(&output, &args.file, &error, args.json))?);
+    let operations = outside(config)?
+        .for_run("", &limits, Arc::new(NoOperations))
+        .or_exit(ExitCode::Failed, "cannot send requests")?;
     let mut seed = [0; 32];
     SystemRandom.fill(&mut seed);
     let environment = Environment {
         now_ms: SystemClock.now().as_ms(),
         seed,
-        operations: Arc::new(NoOperations),
+        operations,
         turns: Vec::new(),
         held: Box::new(()),
     };

@@ -1,0 +1,260 @@
+// Blob, File, FormData and Headers, and what requests and responses hold (WHATWG Fetch, File API). There are no streams: a
+// body is whole.
+
+makers.body = () => {
+  let bytesOfBlob;
+  let wholeBody;
+  class Blob {
+    #bytes;
+    #type;
+    constructor(parts = [], options) {
+      if (parts === null || typeof parts !== 'object' || typeof parts[Symbol.iterator] !== 'function') {
+        throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "sources" argument must be a sequence');
+      }
+      const chunks = [];
+      for (const piece of parts) chunks.push(piece instanceof Blob ? piece.#bytes : (bytesOf(piece) ?? utf8(`${piece}`)));
+      this.#bytes = concatBytes(chunks);
+      const type = `${options?.type ?? ''}`;
+      this.#type = /^[\x20-\x7e]*$/.test(type) ? type.toLowerCase() : '';
+    }
+    static {
+      bytesOfBlob = (blob) => blob.#bytes;
+    }
+    get size() {
+      return this.#bytes.length;
+    }
+    get type() {
+      return this.#type;
+    }
+    slice(start = 0, end = this.size, type = '') {
+      return new Blob([this.#bytes.slice(start, end)], { type });
+    }
+    async text() {
+      return utf8Text(this.#bytes);
+    }
+    async bytes() {
+      return this.#bytes.slice();
+    }
+    async arrayBuffer() {
+      return this.#bytes.slice().buffer;
+    }
+    [inspected]() {
+      return [this.constructor.name, { size: this.size, type: this.#type }];
+    }
+  }
+  class File extends Blob {
+    #name;
+    #lastModified;
+    constructor(parts, name, options) {
+      super(parts, options);
+      this.#name = `${name}`;
+      this.#lastModified = options?.lastModified === undefined ? Date.now() : Number(options.lastModified);
+    }
+    get name() {
+      return this.#name;
+    }
+    get lastModified() {
+      return this.#lastModified;
+    }
+  }
+
+  class FormData {
+    #entries = [];
+    #entry(name, value, fileName) {
+      if (!(value instanceof Blob)) return [`${name}`, `${value}`];
+      const file = value instanceof File && fileName === undefined;
+      return [`${name}`, file ? value : new File([value], fileName ?? 'blob', { type: value.type })];
+    }
+    append(name, value, fileName) {
+      this.#entries.push(this.#entry(name, value, fileName));
+    }
+    set(name, value, fileName) {
+      const at = this.#entries.findIndex((entry) => entry[0] === `${name}`);
+      const entry = this.#entry(name, value, fileName);
+      if (at < 0) {
+        this.#entries.push(entry);
+      } else {
+        this.#entries[at] = entry;
+        this.#entries = this.#entries.filter((other, index) => index <= at || other[0] !== entry[0]);
+      }
+    }
+    delete(name) {
+      this.#entries = this.#entries.filter((entry) => entry[0] !== `${name}`);
+    }
+    get(name) {
+      return this.#entries.find((entry) => entry[0] === `${name}`)?.[1] ?? null;
+    }
+    getAll(name) {
+      return this.#entries.filter((entry) => entry[0] === `${name}`).map((entry) => entry[1]);
+    }
+    has(name) {
+      return this.#entries.some((entry) => entry[0] === `${name}`);
+    }
+    forEach(callback, self) {
+      for (const [name, value] of this) callback.call(self, value, name, this);
+    }
+    *entries() {
+      for (let at = 0; at < this.#entries.length; at++) yield [...this.#entries[at]];
+    }
+    *keys() {
+      for (const entry of this) yield entry[0];
+    }
+    *values() {
+      for (const entry of this) yield entry[1];
+    }
+    [inspected]() {
+      return ['FormData', Object.fromEntries(this.#entries)];
+    }
+  }
+  define(FormData.prototype, Symbol.iterator, FormData.prototype.entries);
+
+  // RFC 7578. The boundary comes of the content, which so cannot hold it.
+  const multipart = (form) => {
+    const quote = (text) => text.replace(/\r\n|\r|\n/g, '%0D%0A').replace(/"/g, '%22');
+    const parts = [];
+    for (const [name, value] of form) {
+      const file = value instanceof Blob;
+      const about = file ? `; filename="${quote(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}` : '';
+      parts.push(utf8(`Content-Disposition: form-data; name="${quote(name)}"${about}\r\n\r\n`));
+      parts.push(file ? bytesOfBlob(value) : utf8(value.replace(/\r\n|\r|\n/g, '\r\n')));
+    }
+    const boundary = `----postern-${native('digest', 'sha256', concatBytes(parts)).toHex().slice(0, 32)}`;
+    const chunks = [];
+    for (let at = 0; at < parts.length; at += 2) {
+      chunks.push(utf8(`--${boundary}\r\n`), parts[at], parts[at + 1], utf8('\r\n'));
+    }
+    chunks.push(utf8(`--${boundary}--\r\n`));
+    return [concatBytes(chunks), `multipart/form-data; boundary=${boundary}`];
+  };
+
+  const isToken = (text) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+  const nameOf = (name) => {
+    if (!isToken(`${name}`)) throw new TypeError_(`Headers: ${name} is an invalid header name.`);
+    return `${name}`.toLowerCase();
+  };
+  const valueOf = (value) => {
+    const text = `${value}`.replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
+    if (/[\0\r\n]|[^\0-\xff]/.test(text)) throw new TypeError_(`Headers: ${text} is an invalid header value.`);
+    return text;
+  };
+  class Headers {
+    #list = [];
+    constructor(init) {
+      if (init === undefined) return;
+      if (init === null || typeof init !== 'object') throw new TypeError_('Headers: the init must be an object');
+      if (typeof init[Symbol.iterator] === 'function') {
+        for (const pair of init) {
+          const values = [...pair];
+          if (values.length !== 2) throw new TypeError_('Headers: each pair must have a name and a value');
+          this.append(values[0], values[1]);
+        }
+      } else {
+        for (const name of Object.keys(init)) this.append(name, init[name]);
+      }
+    }
+    append(name, value) {
+      this.#list.push([nameOf(name), valueOf(value)]);
+    }
+    set(name, value) {
+      const entry = [nameOf(name), valueOf(value)];
+      this.delete(name);
+      this.#list.push(entry);
+    }
+    delete(name) {
+      const key = nameOf(name);
+      this.#list = this.#list.filter((entry) => entry[0] !== key);
+    }
+    get(name) {
+      const key = nameOf(name);
+      const values = this.#list.filter((entry) => entry[0] === key).map((entry) => entry[1]);
+      return values.length > 0 ? values.join(', ') : null;
+    }
+    getSetCookie() {
+      return this.#list.filter((entry) => entry[0] === 'set-cookie').map((entry) => entry[1]);
+    }
+    has(name) {
+      const key = nameOf(name);
+      return this.#list.some((entry) => entry[0] === key);
+    }
+    forEach(callback, self) {
+      for (const [name, value] of this) callback.call(self, value, name, this);
+    }
+    *entries() {
+      for (const name of [...new Set(this.#list.map((entry) => entry[0]))].sort()) {
+        if (name === 'set-cookie') for (const value of this.getSetCookie()) yield [name, value];
+        else yield [name, this.get(name)];
+      }
+    }
+    *keys() {
+      for (const entry of this) yield entry[0];
+    }
+    *values() {
+      for (const entry of this) yield entry[1];
+    }
+    [inspected]() {
+      return ['Headers', Object.fromEntries(this)];
+    }
+  }
+  define(Headers.prototype, Symbol.iterator, Headers.prototype.entries);
+
+  // A body's bytes, and the type that it has by itself.
+  const bodyOf = (init) => {
+    const { URLSearchParams } = part('url');
+    if (init === undefined || init === null) return [null, undefined];
+    if (init instanceof URLSearchParams) {
+      return [utf8(init.toString()), 'application/x-www-form-urlencoded;charset=UTF-8'];
+    }
+    if (init instanceof FormData) return multipart(init);
+    if (init instanceof Blob) return [bytesOfBlob(init), init.type || undefined];
+    const bytes = bytesOf(init);
+    if (bytes !== undefined) return [bytes.slice(), undefined];
+    return [utf8(`${init}`), 'text/plain;charset=UTF-8'];
+  };
+
+  class Body {
+    #bytes;
+    #used = false;
+    constructor(bytes) {
+      this.#bytes = bytes;
+    }
+    static {
+      wholeBody = (holder) => holder.#bytes;
+    }
+    // No stream, as `ReadableStream` is not there: null without a body, else undefined.
+    get body() {
+      return this.#bytes === null ? null : undefined;
+    }
+    get bodyUsed() {
+      return this.#used;
+    }
+    async bytes() {
+      if (this.#used) throw new TypeError_('Body is unusable: Body has already been read');
+      this.#used = this.#bytes !== null;
+      return this.#bytes === null ? new Uint8Array_(0) : this.#bytes.slice();
+    }
+    async arrayBuffer() {
+      return (await this.bytes()).buffer;
+    }
+    async text() {
+      const text = utf8Text(await this.bytes());
+      return text[0] === '\ufeff' ? text.slice(1) : text;
+    }
+    async json() {
+      return parseJson(await this.text());
+    }
+    async blob() {
+      return new Blob([await this.bytes()], { type: this.headers.get('content-type') ?? '' });
+    }
+    async formData() {
+      if (!/^application\/x-www-form-urlencoded/i.test(this.headers.get('content-type') ?? '')) {
+        throw new TypeError_('formData() is available for application/x-www-form-urlencoded only');
+      }
+      const form = new FormData();
+      for (const [name, value] of parseJson(native('parse_form', await this.bytes()))) form.append(name, value);
+      return form;
+    }
+  }
+  for (const known of [Blob, File, FormData, Headers]) tag(known, known.name);
+  return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody };
+};
+offer('body', 'Blob File FormData Headers');
