@@ -232,7 +232,7 @@ fn assert_always(response: &Response) {
         assert_eq!(response.header("cache-control"), Some("no-store"), "{response:?}");
     }
     // TK7: programs always get JSON, but for the empty answers.
-    if path.starts_with("/oauth/") && !response.body.is_empty() {
+    if (path.starts_with("/oauth/") || path.starts_with("/mfa/")) && !response.body.is_empty() {
         assert_eq!(response.header("content-type"), Some("application/json"), "{response:?}");
     }
     // BR1

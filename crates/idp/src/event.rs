@@ -8,8 +8,8 @@ mod user;
 use std::collections::BTreeMap;
 
 use model::{
-    AuthorizationRequest, Client, Connection, MetadataChange, RefreshToken, Role, Session,
-    SessionTransferToken, User,
+    AuthenticationMethod, AuthorizationRequest, Client, Connection, MetadataChange, RefreshToken, Role,
+    Session, SessionTransferToken, User,
 };
 use serde_json::{Map, Value, json};
 
@@ -42,6 +42,14 @@ pub(crate) enum Flow<'a> {
         /// The request with which the browser came back from where an Action had sent it.
         continued: Option<&'a ContinueRequest>,
     },
+    /// A password at the token endpoint.
+    Password {
+        /// How the user has authenticated so far.
+        methods: &'a [AuthenticationMethod],
+        requested_scope: &'a [String],
+        /// The body without credentials.
+        body: &'a Map<String, Value>,
+    },
     /// `grant_type=refresh_token`.
     Refresh {
         refresh_token: &'a RefreshToken,
@@ -72,6 +80,11 @@ impl EventSource<'_> {
         let session = match &self.flow {
             Flow::Browser { session, .. } => Some(*session),
             Flow::Refresh { session, .. } => *session,
+            Flow::Password { methods, .. } => {
+                let methods = methods.iter().chain(&decision.methods);
+                event["authentication"]["methods"] = methods.map(session::method).collect();
+                None
+            }
         };
         if let Some(session) = session {
             let mut metadata = session.metadata.clone();
@@ -131,6 +144,15 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
             if let Some(token) = session_transfer_token {
                 event["session_transfer_token"] = request::transfer_token(token);
             }
+        }
+        Flow::Password { methods: _, requested_scope, body } => {
+            event["transaction"] = json!({
+                "protocol": "oauth2-password",
+                "requested_scopes": requested_scope,
+                "metadata": {},
+            });
+            event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
+            event["authentication"] = json!({});
         }
         Flow::Refresh { refresh_token, session, requested_scope, body } => {
             event["transaction"] = json!({

@@ -2,6 +2,7 @@
 //! randomness as parameters. Pure data: no database, no HTTP, no sandbox.
 
 mod action;
+mod authenticator;
 mod authorization;
 mod backchannel_logout;
 mod client;
@@ -15,6 +16,7 @@ mod token;
 mod user;
 
 pub use action::{Action, ActionBinding, ActionVersion, Execution};
+pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,
     PushedAuthorizationRequest, RequestOrigin,
@@ -29,8 +31,8 @@ pub use client::{
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use id::{
-    ActionId, ClientId, ConnectionId, PendingAuthorizationId, RefreshTokenId, RoleId, SessionId, TenantId,
-    UserId,
+    ActionId, AuthenticatorId, ClientId, ConnectionId, PendingAuthorizationId, RefreshTokenId, RoleId,
+    SessionId, TenantId, UserId,
 };
 pub use log::{LogEntry, LogType};
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token};

@@ -7,6 +7,7 @@
 
 mod access_tokens;
 mod actions;
+mod authenticators;
 mod backchannel_logouts;
 mod clients;
 mod codes;
@@ -19,6 +20,7 @@ mod info;
 mod keys;
 mod lease;
 mod logs;
+mod mfa_tokens;
 mod pending;
 mod pipeline;
 mod postgres;

@@ -198,11 +198,14 @@ impl TenantTx {
         self.write(query)
     }
 
-    /// Removes the user with their roles. `false`: there is none.
+    /// Removes the user with their roles and factors. `false`: there is none.
     pub async fn delete_user(&mut self, user: &UserId) -> Result<bool, StorageError> {
         let roles =
             self.sql("DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2").bind(user.as_str());
         self.run(roles).await?;
+        let factors =
+            self.sql("DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2").bind(user.as_str());
+        self.run(factors).await?;
         let query = self.sql("DELETE FROM users WHERE tenant_id = $1 AND id = $2").bind(user.as_str());
         Ok(self.run(query).await? > 0)
     }

@@ -1,7 +1,9 @@
 //! Changing a client or a tenant by a partial object, with the names of the Management API: what is absent stays, `null`
 //! puts the default back. Unknown names are refused.
 
-use model::{Client, ClientId, CookieMode, SessionSettings, Tenant, TenantId};
+use std::collections::BTreeMap;
+
+use model::{Client, ClientId, CookieMode, FactorType, SessionSettings, Tenant, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -155,6 +157,7 @@ pub fn tenant_as_json(tenant: &Tenant) -> Map<String, Value> {
         "flags": { "revoke_refresh_token_grant": flags.revoke_refresh_token_grant },
         "include_session_metadata_in_tenant_logs": flags.include_session_metadata_in_tenant_logs,
         "pushed_authorization_requests_supported": flags.pushed_authorization_requests_supported,
+        "factors": { "otp": flags.otp_factor, "recovery-code": flags.recovery_code_factor },
     });
     match object {
         Value::Object(object) => object,
@@ -195,6 +198,20 @@ fn patched_tenant(known: &Tenant, patch: &Map<String, Value>) -> Result<Tenant, 
             }
             "pushed_authorization_requests_supported" => {
                 flags.pushed_authorization_requests_supported = read(name, value)?;
+            }
+            "factors" => {
+                let factors: Option<BTreeMap<String, bool>> = read(name, value)?;
+                let Some(factors) = factors else {
+                    (flags.otp_factor, flags.recovery_code_factor) = (false, false);
+                    continue;
+                };
+                for (factor, enabled) in factors {
+                    match FactorType::named(&factor) {
+                        Some(FactorType::Otp) => flags.otp_factor = enabled,
+                        Some(FactorType::RecoveryCode) => flags.recovery_code_factor = enabled,
+                        None => return Err(ManageError::invalid(format!("unknown factor: {factor}"))),
+                    }
+                }
             }
             other => match lifetime(sessions, other) {
                 Some((slot, unit_secs, other_unit)) => {

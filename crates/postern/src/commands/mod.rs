@@ -14,6 +14,7 @@ mod refresh_token;
 mod serve;
 mod session;
 mod tenant;
+mod user;
 
 use crate::cli::{ActionCommand, Cli, Command};
 use crate::config::Config;
@@ -31,6 +32,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(&config()?, &command).await,
         Command::Tenant(command) => tenant::run(&config()?, command).await,
         Command::Client(command) => client::run(&config()?, &command).await,
+        Command::User(command) => user::run(&config()?, &command).await,
         Command::Session(command) => session::run(&config()?, &command).await,
         Command::RefreshToken(command) => refresh_token::run(&config()?, &command).await,
         Command::Logs(args) => logs::run(&config()?, &args).await,
