@@ -183,7 +183,8 @@ async fn who_stays_away_for_an_hour_or_is_blocked_meanwhile_begins_anew() {
     back(&browser, &state, "yes").await.expect_page(400);
     let state = state_of(&sent_away(&browser).await);
     let mut tx = server.idp.storage.begin(&server.acme()).await.unwrap();
-    let ada = tx.user(&model::UserId::new(seed::ADA_ID)).await.unwrap().expect("Ada");
+    let connection = tx.connections().await.unwrap().remove(0);
+    let ada = tx.user_by_login(&connection.id, seed::ADA).await.unwrap().expect("Ada");
     tx.put_user(&model::User { blocked: true, ..ada }).await.unwrap();
     tx.commit().await.unwrap();
     back(&browser, &state, "yes").await.expect_page(400);
