@@ -7,6 +7,7 @@ mod edits;
 mod es_modules;
 mod image;
 pub mod measure;
+mod module_syntax;
 mod parse;
 mod source;
 mod translate;

@@ -3,13 +3,18 @@
 //! The parser (oxc) recurses, and has no limit of its own. A stack overflow would end the process. So each file is parsed
 //! on a thread whose stack is made for the deepest nesting that a text of its tokens can have.
 
+use std::cell::Cell;
+
 use action_api::{GuestException, RunError};
 use oxc_allocator::Allocator;
+use oxc_ast::AstKind;
 use oxc_ast::ast::Program;
+use oxc_ast_visit::Visit;
 use oxc_diagnostics::OxcDiagnostic;
 use oxc_parser::{ParseOptions, Parser};
 use oxc_semantic::{Semantic, SemanticBuilder};
-use oxc_span::{SourceType, Span};
+use oxc_span::{GetSpan, SourceType, Span};
+use oxc_syntax::scope::{ScopeFlags, ScopeId};
 
 use crate::BuildError;
 
@@ -25,6 +30,8 @@ const MAX_STACK: usize = 1 << 30;
 /// How many `<` a TypeScript file may have. The parser tries whether each begins type arguments, and `a<a<a<...` takes
 /// time with its square: 5 s for this many.
 const MAX_ANGLES: usize = 5_000;
+/// How many scopes may be in one another: each name is looked up in all that are around it. The engine takes fewer.
+const MAX_SCOPES: usize = 500;
 
 /// What the name of a file says about its language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +119,12 @@ pub(crate) fn parse<R: Send>(
             if let Some(first) = first(&parsed.diagnostics) {
                 return Err(of_diagnostic(file, source, first));
             }
+            let mut scopes = Scopes { depth: 0, too_deep: None };
+            scopes.visit_program(&parsed.program);
+            if let Some(span) = scopes.too_deep {
+                let message = format!("more than {MAX_SCOPES} functions and blocks in one another");
+                return Err(syntax_error(file, source, span.start, message));
+            }
             let semantic = SemanticBuilder::new()
                 .with_check_syntax_error(true)
                 .with_build_nodes(true)
@@ -127,6 +140,28 @@ pub(crate) fn parse<R: Send>(
             Err(error) => Err(unsuitable(format!("no thread to parse it on: {error}"))),
         }
     })
+}
+
+/// How deep scopes are in one another.
+struct Scopes {
+    depth: usize,
+    too_deep: Option<Span>,
+}
+
+impl<'a> Visit<'a> for Scopes {
+    fn enter_node(&mut self, kind: AstKind<'a>) {
+        if self.depth > MAX_SCOPES && self.too_deep.is_none() {
+            self.too_deep = Some(kind.span());
+        }
+    }
+
+    fn enter_scope(&mut self, _: ScopeFlags, _: &Cell<Option<ScopeId>>) {
+        self.depth += 1;
+    }
+
+    fn leave_scope(&mut self) {
+        self.depth -= 1;
+    }
 }
 
 /// The stack that the deepest nesting of these tokens needs.
@@ -152,7 +187,7 @@ fn first(diagnostics: &oxc_diagnostics::Diagnostics) -> Option<&OxcDiagnostic> {
 }
 
 fn offset(error: &OxcDiagnostic) -> u32 {
-    error.labels.first().map_or(u32::MAX, |label| u32::try_from(label.offset()).unwrap_or(u32::MAX))
+    error.labels.first().map_or(u32::MAX, oxc_span::LabeledSpan::offset)
 }
 
 fn of_diagnostic(file: &str, source: &str, error: &OxcDiagnostic) -> BuildError {

@@ -71,7 +71,7 @@ mod tests {
         "throw a as Error",
         "() => { return a as B }",
         "switch (a as B) { case c as D: e! }",
-        "let \u{1d11e}: string",
+        "let \u{1d400}: string",
         "const é: string = 'ü' as 'ü', 名: number = 1 as /* 数 */ number;",
         "a /* 1 */ as /* 2 */ B /* 3 */; c // 4 as D\n",
         "let a = b as const, c = -1 as -1, d = `${e as string}` as const;",

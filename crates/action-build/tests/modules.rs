@@ -344,7 +344,7 @@ fn what_cannot_be_done_is_refused_where_it_stands() {
         ("action.cjs", "\nexport const a = 1;", 2, 1, "export"),
         ("action.cts", "\nimport { a } from './x';", 2, 1, "write `require`"),
         ("action.js", "export { gone };", 1, 10, "gone"),
-        ("action.js", "export const a = 1, a = 2;", 1, 14, "`a`"),
+        ("action.js", "export const a = 1, a = 2;", 1, 14, "'a'"),
         ("action.js", "import defer * as x from './x';", 1, 1, "not supported"),
     ] {
         let exception = refused(&[(file, code)]);
@@ -376,13 +376,9 @@ fn positions_stay_across_files() {
     let line = files[1].1.lines().nth(5).expect("a line");
     let missing = line.find("event.missing").expect("there") as u32 + 1;
     assert_eq!(exception.column, Some(missing), "{}", exception.stack);
-    let call = files[0].1.lines().nth(6).expect("a line").find("helper(").expect("there") as u32 + 1;
-    assert!(
-        exception.stack.contains(&format!("action.ts:7:{call}"))
-            || exception.stack.contains(&format!("action.ts:7:{}", call + 6)),
-        "{call}: {}",
-        exception.stack
-    );
+    // The engine gives a call the position of the last name in it.
+    let last = files[0].1.lines().nth(6).expect("a line").find("limits)").expect("there") + 1;
+    assert!(exception.stack.contains(&format!("action.ts:7:{last}")), "{last}: {}", exception.stack);
     assert!(!exception.stack.contains(":0:"), "{}", exception.stack);
 }
 
