@@ -321,11 +321,12 @@ fn what_is_not_there_is_said_where_it_is_imported() {
             1,
             1,
         ),
-        ("require('node:nothing')", "Error", "Cannot find module 'node:nothing'", 1, 1),
+        ("require('node:nothing')", "Error", "The Node module 'nothing' is not available", 1, 1),
         ("require('../action.js')", "Error", "Cannot find module '../action.js'", 1, 1),
     ] {
         let exception = refused(&[("action.js", code), ("lib.js", "export const a = 1")]);
-        assert_eq!((exception.name.as_str(), exception.message.as_str()), (name, message), "{code}");
+        assert!(exception.message.starts_with(message), "{code}: {exception:?}");
+        assert_eq!(exception.name, name, "{code}");
         assert_eq!(exception.line, Some(line), "{code}: {exception:?}");
         let at = exception.column.expect("a column");
         assert!((column..column + 9).contains(&at), "{code}: {exception:?}");
