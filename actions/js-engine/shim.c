@@ -274,9 +274,9 @@ static JSValue post_ask(JSContext *ctx, JSValueConst self, int argc, JSValueCons
     return answer;
 }
 
-// compile(code, file): the function whose body is the code, which is source or what `compile_package` made of it. The wrapper's two lines are -1 and 0, so that positions are
-// the author's. (It has two because QuickJS takes 0 for "not given".)
-static const char wrapper_head[] = "(function (exports, module, require, console) {\n\n";
+// compile(code, file): the function whose body is the code, which is source or what `compile_package` made of it. The
+// wrapper's line is -1 (QuickJS takes 0 for "not given"), and the code's own first line is 0: the author's is behind it.
+static const char wrapper_head[] = "(function (exports, module, require, console) {\n";
 static const char wrapper_tail[] = "\n})";
 
 static JSValue compile_only(JSContext *ctx, JSValueConst source, JSValueConst name) {

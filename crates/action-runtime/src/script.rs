@@ -19,9 +19,9 @@ use crate::runtime::RunInput;
 pub struct ScriptPackage<'a> {
     /// The name in positions, as `action.js`.
     pub file: &'a str,
-    /// JavaScript.
+    /// JavaScript, the body of a CommonJS function. Its first line is line 0 in positions: the author's is the second.
     pub code: &'a str,
-    /// Path relative to the script's folder, with `/`, to content: JavaScript, or JSON for names in `.json`.
+    /// Path relative to the script's folder, with `/`, to content: JavaScript as in `code`, or JSON for names in `.json`.
     pub modules: &'a BTreeMap<String, String>,
 }
 
