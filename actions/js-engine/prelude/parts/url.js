@@ -174,4 +174,3 @@ makers.url = () => {
   tag(URL, 'URL');
   return { URL, URLSearchParams };
 };
-offer('url', 'URL URLSearchParams');

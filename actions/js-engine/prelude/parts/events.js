@@ -128,4 +128,3 @@ makers.events = () => {
   for (const known of [Event, CustomEvent, EventTarget, AbortSignal, AbortController]) tag(known, known.name);
   return { Event, CustomEvent, EventTarget, AbortSignal, AbortController };
 };
-offer('events', 'Event CustomEvent EventTarget AbortSignal AbortController');

@@ -218,14 +218,3 @@ makers.intl = () => {
   }
   return { Intl, dates, formatNumber: (value, locales, options) => new NumberFormat(locales, options).format(value) };
 };
-offer('intl', 'Intl');
-for (const [name, fields] of [['toLocaleString', 'all'], ['toLocaleDateString', 'only date'], ['toLocaleTimeString', 'only time']]) {
-  define(Date.prototype, name, { [name](locales, options) {
-    return part('intl').dates[fields](this.getTime(), locales, options);
-  } }[name]);
-}
-for (const prototype of [Number.prototype, BigInt.prototype]) {
-  define(prototype, 'toLocaleString', { toLocaleString(locales, options) {
-    return part('intl').formatNumber(this.valueOf(), locales, options);
-  } }.toLocaleString);
-}

@@ -107,4 +107,3 @@ makers.encoding = () => {
   tag(TextDecoder, 'TextDecoder');
   return { TextEncoder, TextDecoder };
 };
-offer('encoding', 'TextEncoder TextDecoder');

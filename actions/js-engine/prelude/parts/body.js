@@ -257,4 +257,3 @@ makers.body = () => {
   for (const known of [Blob, File, FormData, Headers]) tag(known, known.name);
   return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody };
 };
-offer('body', 'Blob File FormData Headers');

@@ -40,10 +40,6 @@ makers.process = () => {
   tag({ prototype: process }, 'process');
   return { process };
 };
-offer('process', 'process');
-
-makers.global = () => ({ global: globalThis });
-offer('global', 'global');
 
 makers.node_path = () => {
   const normal = (path, absolute) => {
@@ -233,49 +229,4 @@ makers.node_timers_promises = () => {
     },
     scheduler: { wait: (delay, options) => setTimeout(delay, undefined, options), yield: () => setTimeout(0) },
   };
-};
-
-// By name, what `require` answers.
-const nodeModules = {
-  __proto__: null,
-  assert: () => part('node_assert'),
-  'assert/strict': () => part('node_assert').strict,
-  buffer: () => ({ Buffer, Blob, File, atob, btoa, kMaxLength: 2 ** 31 - 1, constants: { MAX_LENGTH: 2 ** 31 - 1, MAX_STRING_LENGTH: 2 ** 29 - 24 } }),
-  console: () => console,
-  crypto: () => part('node_crypto'),
-  events: () => part('node_events'),
-  path: () => part('node_path'),
-  'path/posix': () => part('node_path'),
-  perf_hooks: () => ({ performance }),
-  process: () => part('process').process,
-  querystring: () => part('node_querystring'),
-  string_decoder: () => part('node_string_decoder'),
-  timers: () => ({ ...globals, promises: part('node_timers_promises') }),
-  'timers/promises': () => part('node_timers_promises'),
-  url: () => part('node_url'),
-  util: () => part('node_util'),
-  'util/types': () => part('node_types'),
-};
-const nodeModulesMade = { __proto__: null };
-
-// Of what is missing, what to use instead.
-const insteadOf = (name) => {
-  if (name === 'http' || name === 'https' || name === 'http2' || name === 'undici') return 'use fetch';
-  if (name === 'net' || name === 'tls' || name === 'dgram' || name === 'dns') return 'an Action reaches the network by fetch alone';
-  if (name === 'fs' || name === 'fs/promises') return 'an Action has no files; require a .json file that comes with it instead';
-  if (name === 'child_process' || name === 'worker_threads' || name === 'cluster' || name === 'vm') return 'an Action is one sandbox';
-  return 'it is no part of the language that Actions have';
-};
-const absentModules = ' async_hooks child_process cluster constants dgram diagnostics_channel dns domain fs fs/promises http http2 https inspector module net os punycode readline repl stream stream/promises stream/web sys tls trace_events tty v8 vm wasi worker_threads zlib ';
-
-// Node's module under this name; undefined when Node has none. With `node:` before it, it must be one.
-const nodeModule = (specifier) => {
-  const prefixed = startsWith(specifier, 'node:');
-  const name = prefixed ? slice(specifier, 5) : specifier;
-  if (nodeModulesMade[name] !== undefined) return nodeModulesMade[name];
-  if (nodeModules[name] !== undefined) return (nodeModulesMade[name] = nodeModules[name]());
-  if (!prefixed && !includes(absentModules, ' ' + name + ' ')) return undefined;
-  const error = new Error_(`The Node module '${name}' is not available in Actions: ${insteadOf(name)}`);
-  error.code = 'ERR_UNKNOWN_BUILTIN_MODULE';
-  throw error;
 };

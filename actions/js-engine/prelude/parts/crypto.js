@@ -269,4 +269,3 @@ makers.crypto = () => {
   const subtle = new SubtleCrypto();
   return { crypto: new Crypto(), Crypto, CryptoKey, SubtleCrypto, keyInside: (key) => key[secret] };
 };
-offer('crypto', 'crypto Crypto CryptoKey SubtleCrypto');

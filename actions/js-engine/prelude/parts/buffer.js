@@ -270,4 +270,3 @@ makers.buffer = () => {
   }
   return { Buffer, encodeText: encode, decodeBytes: decode, asBuffer: wrap };
 };
-offer('buffer', 'Buffer');

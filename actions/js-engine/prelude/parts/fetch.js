@@ -206,4 +206,3 @@ makers.fetch = () => {
   for (const constructor of [Request, Response]) tag(constructor, constructor.name);
   return { fetch, Request, Response };
 };
-offer('fetch', 'fetch Request Response');
