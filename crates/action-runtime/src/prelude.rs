@@ -33,10 +33,10 @@ macro_rules! part {
         (
             $file,
             concat!(
-                "(function ({ host, native, makers, part, Uint8Array_, ArrayBuffer_, isView, DOMException_, parseJson, utf8, ",
+                "'use strict';\n(function ({ host, native, makers, part, Uint8Array_, ArrayBuffer_, isView, DOMException_, parseJson, utf8, ",
                 "utf8Text, isBuffer, bytesOf, concatBytes, toBase64, fromBase64, define, tag, nodeError, inspected, ",
                 "stringify, String_, Error_, TypeError_, isFinite_, isArray, keysOf, prototypeOf, bind, hasOwn, isError, ",
-                "globals, operation, console }) {\n'use strict';\n",
+                "globals, operation, console }) {\n",
                 include_str!(concat!("../../../actions/js-engine/prelude/parts/", $file, ".js")),
                 "})",
             ),
