@@ -1,9 +1,40 @@
 // The globals, and Node's modules by name. Each is made when it is first read.
 
 const shared = {
-  host, native, makers, part, Uint8Array_, ArrayBuffer_, isView, DOMException_, parseJson, utf8, utf8Text, isBuffer,
-  bytesOf, concatBytes, toBase64, fromBase64, define, tag, nodeError, inspected, stringify, String_, Error_, TypeError_,
-  isFinite_, isArray, keysOf, prototypeOf, bind, hasOwn, isError, globals, operation, console,
+  host,
+  native,
+  makers,
+  part,
+  Uint8Array_,
+  ArrayBuffer_,
+  isView,
+  DOMException_,
+  parseJson,
+  utf8,
+  utf8Text,
+  isBuffer,
+  bytesOf,
+  concatBytes,
+  toBase64,
+  fromBase64,
+  define,
+  tag,
+  nodeError,
+  inspected,
+  stringify,
+  String_,
+  Error_,
+  TypeError_,
+  isFinite_,
+  isArray,
+  keysOf,
+  prototypeOf,
+  bind,
+  hasOwn,
+  isError,
+  globals,
+  operation,
+  console,
 };
 
 // By file of parts: each part in it, with its globals.
@@ -18,8 +49,11 @@ const filesOfParts = {
   inspect: { inspect: '' },
   crypto: { keys: '', crypto: 'crypto Crypto CryptoKey SubtleCrypto' },
   node_crypto: { node_crypto: '' },
-  node_util: { node_types: '', equality: '', node_util: '', node_events: '', node_assert: '', node_string_decoder: '' },
-  node_small: { process: 'process', node_path: '', node_querystring: '', node_url: '', node_timers_promises: '' },
+  node_util: { node_types: '', equality: '', node_util: '' },
+  node_events: { node_events: '' },
+  node_assert: { node_assert: '' },
+  node_url: { node_querystring: '', node_url: '' },
+  node_small: { process: 'process', node_path: '', node_string_decoder: '', node_timers_promises: '' },
   intl: { intl: 'Intl' },
 };
 for (const file of keysOf(filesOfParts)) {
@@ -34,15 +68,31 @@ for (const file of keysOf(filesOfParts)) {
 }
 define(globalThis, 'global', globalThis);
 
-for (const [name, fields] of [['toLocaleString', 'all'], ['toLocaleDateString', 'only date'], ['toLocaleTimeString', 'only time']]) {
-  define(Date.prototype, name, { [name](locales, options) {
-    return part('intl').dates[fields](this.getTime(), locales, options);
-  } }[name]);
+for (const [name, fields] of [
+  ['toLocaleString', 'all'],
+  ['toLocaleDateString', 'only date'],
+  ['toLocaleTimeString', 'only time'],
+]) {
+  define(
+    Date.prototype,
+    name,
+    {
+      [name](locales, options) {
+        return part('intl').dates[fields](this.getTime(), locales, options);
+      },
+    }[name],
+  );
 }
 for (const prototype of [Number.prototype, BigInt.prototype]) {
-  define(prototype, 'toLocaleString', { toLocaleString(locales, options) {
-    return part('intl').formatNumber(this.valueOf(), locales, options);
-  } }.toLocaleString);
+  define(
+    prototype,
+    'toLocaleString',
+    {
+      toLocaleString(locales, options) {
+        return part('intl').formatNumber(this.valueOf(), locales, options);
+      },
+    }.toLocaleString,
+  );
 }
 
 // By name, what `require` answers.
@@ -50,7 +100,15 @@ const nodeModules = {
   __proto__: null,
   assert: () => part('node_assert'),
   'assert/strict': () => part('node_assert').strict,
-  buffer: () => ({ Buffer, Blob, File, atob, btoa, kMaxLength: 2 ** 31 - 1, constants: { MAX_LENGTH: 2 ** 31 - 1, MAX_STRING_LENGTH: 2 ** 29 - 24 } }),
+  buffer: () => ({
+    Buffer,
+    Blob,
+    File,
+    atob,
+    btoa,
+    kMaxLength: 2 ** 31 - 1,
+    constants: { MAX_LENGTH: 2 ** 31 - 1, MAX_STRING_LENGTH: 2 ** 29 - 24 },
+  }),
   console: () => console,
   crypto: () => part('node_crypto'),
   events: () => part('node_events'),
@@ -71,12 +129,16 @@ const nodeModulesMade = { __proto__: null };
 // Of what is missing, what to use instead.
 const insteadOf = (name) => {
   if (name === 'http' || name === 'https' || name === 'http2' || name === 'undici') return 'use fetch';
-  if (name === 'net' || name === 'tls' || name === 'dgram' || name === 'dns') return 'an Action reaches the network by fetch alone';
-  if (name === 'fs' || name === 'fs/promises') return 'an Action has no files; require a .json file that comes with it instead';
-  if (name === 'child_process' || name === 'worker_threads' || name === 'cluster' || name === 'vm') return 'an Action is one sandbox';
+  if (name === 'net' || name === 'tls' || name === 'dgram' || name === 'dns')
+    return 'an Action reaches the network by fetch alone';
+  if (name === 'fs' || name === 'fs/promises')
+    return 'an Action has no files; require a .json file that comes with it instead';
+  if (name === 'child_process' || name === 'worker_threads' || name === 'cluster' || name === 'vm')
+    return 'an Action is one sandbox';
   return 'it is no part of the language that Actions have';
 };
-const absentModules = ' async_hooks child_process cluster constants dgram diagnostics_channel dns domain fs fs/promises http http2 https inspector module net os punycode readline repl stream stream/promises stream/web sys tls trace_events tty v8 vm wasi worker_threads zlib ';
+const absentModules =
+  ' async_hooks child_process cluster constants dgram diagnostics_channel dns domain fs fs/promises http http2 https inspector module net os punycode readline repl stream stream/promises stream/web sys tls trace_events tty v8 vm wasi worker_threads zlib ';
 
 // Node's module under this name; undefined when Node has none. With `node:` before it, it must be one.
 const nodeModule = (specifier) => {

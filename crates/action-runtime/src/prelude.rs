@@ -45,7 +45,7 @@ macro_rules! part {
 }
 
 /// The parts that come when a script first reads something of them (parts.js).
-static PARTS: [(&str, &str); 13] = [
+static PARTS: [(&str, &str); 16] = [
     part!("body"),
     part!("buffer"),
     part!("clone"),
@@ -55,8 +55,11 @@ static PARTS: [(&str, &str); 13] = [
     part!("fetch"),
     part!("inspect"),
     part!("intl"),
+    part!("node_assert"),
     part!("node_crypto"),
+    part!("node_events"),
     part!("node_small"),
+    part!("node_url"),
     part!("node_util"),
     part!("url"),
 ];

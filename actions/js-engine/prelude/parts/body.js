@@ -12,7 +12,8 @@ makers.body = () => {
         throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "sources" argument must be a sequence');
       }
       const chunks = [];
-      for (const piece of parts) chunks.push(piece instanceof Blob ? piece.#bytes : (bytesOf(piece) ?? utf8(`${piece}`)));
+      for (const piece of parts)
+        chunks.push(piece instanceof Blob ? piece.#bytes : (bytesOf(piece) ?? utf8(`${piece}`)));
       this.#bytes = concatBytes(chunks);
       const type = `${options?.type ?? ''}`;
       this.#type = /^[\x20-\x7e]*$/.test(type) ? type.toLowerCase() : '';
@@ -114,7 +115,9 @@ makers.body = () => {
     const parts = [];
     for (const [name, value] of form) {
       const file = value instanceof Blob;
-      const about = file ? `; filename="${quote(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}` : '';
+      const about = file
+        ? `; filename="${quote(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}`
+        : '';
       parts.push(utf8(`Content-Disposition: form-data; name="${quote(name)}"${about}\r\n\r\n`));
       parts.push(file ? bytesOfBlob(value) : utf8(value.replace(/\r\n|\r|\n/g, '\r\n')));
     }

@@ -32,16 +32,20 @@ makers.fetch = () => {
       }
       const given = init ?? {};
       let method = `${given.method ?? from?.method ?? 'GET'}`;
-      if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError_(`'${method}' is not a valid HTTP method.`);
+      if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method))
+        throw new TypeError_(`'${method}' is not a valid HTTP method.`);
       if (known.includes(method.toUpperCase())) method = method.toUpperCase();
       if (/^(CONNECT|TRACE|TRACK)$/i.test(method)) throw new TypeError_(`'${method}' HTTP method is unsupported.`);
       const redirect = given.redirect ?? from?.redirect ?? 'follow';
       if (!['follow', 'error', 'manual'].includes(redirect)) {
-        throw new TypeError_(`Request constructor: ${redirect} is not an accepted type. Expected one of follow, error, manual.`);
+        throw new TypeError_(
+          `Request constructor: ${redirect} is not an accepted type. Expected one of follow, error, manual.`,
+        );
       }
       let [bytes, type] = bodyOf(given.body);
       if (bytes === null && from !== undefined && given.body === undefined) {
-        if (from.bodyUsed) throw new TypeError_('Cannot construct a Request with a Request object that has already been used.');
+        if (from.bodyUsed)
+          throw new TypeError_('Cannot construct a Request with a Request object that has already been used.');
         bytes = wholeBody(from);
       }
       if (bytes !== null && (method === 'GET' || method === 'HEAD')) {
@@ -165,7 +169,10 @@ makers.fetch = () => {
       return copy;
     }
     [inspected]() {
-      return ['Response', { status: this.#status, statusText: this.#statusText, headers: this.#headers, url: this.#url }];
+      return [
+        'Response',
+        { status: this.#status, statusText: this.#statusText, headers: this.#headers, url: this.#url },
+      ];
     }
   }
 

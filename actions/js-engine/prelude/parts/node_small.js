@@ -1,9 +1,10 @@
-// Node's smaller modules, and what `require` finds of Node.
+// Node's `process`, `path`, `string_decoder` and `timers/promises`.
 
 makers.process = () => {
   const clock = () => performance.now();
   const hrtime = (before) => {
-    const nanoseconds = BigInt(Math.round(clock() * 1e6)) - (before ? BigInt(before[0]) * 1000000000n + BigInt(before[1]) : 0n);
+    const nanoseconds =
+      BigInt(Math.round(clock() * 1e6)) - (before ? BigInt(before[0]) * 1000000000n + BigInt(before[1]) : 0n);
     return [Number(nanoseconds / 1000000000n), Number(nanoseconds % 1000000000n)];
   };
   hrtime.bigint = () => BigInt(Math.round(clock() * 1e6));
@@ -34,7 +35,8 @@ makers.process = () => {
     abort: stop,
   };
   // What happens outside of the handler is nobody's here.
-  for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners']) process[name] = () => process;
+  for (const name of ['on', 'once', 'off', 'addListener', 'removeListener', 'removeAllListeners'])
+    process[name] = () => process;
   process.emit = () => false;
   process.listenerCount = () => 0;
   tag({ prototype: process }, 'process');
@@ -97,112 +99,19 @@ makers.node_path = () => {
       const ext = path.extname(base);
       const dir = path.dirname(name);
       const root = name.startsWith('/') ? '/' : '';
-      return { root, dir: dir === '.' && !name.startsWith('.') ? '' : dir, base, ext, name: ext === '' ? base : base.slice(0, -ext.length) };
+      return {
+        root,
+        dir: dir === '.' && !name.startsWith('.') ? '' : dir,
+        base,
+        ext,
+        name: ext === '' ? base : base.slice(0, -ext.length),
+      };
     },
-    format: ({ dir, root = '', base, name = '', ext = '' }) => (dir === undefined ? root : dir === root ? dir : `${dir}/`) + (base ?? name + ext),
+    format: ({ dir, root = '', base, name = '', ext = '' }) =>
+      (dir === undefined ? root : dir === root ? dir : `${dir}/`) + (base ?? name + ext),
   };
   path.posix = path;
   return path;
-};
-
-makers.node_querystring = () => {
-  const escape = (text) => encodeURIComponent(`${text}`.toWellFormed());
-  const unescape = (text) => {
-    try {
-      return decodeURIComponent(text);
-    } catch {
-      const bytes = part('buffer').encodeText(text.replace(/%([0-9a-f]{2})/gi, (mark, hex) => String_.fromCharCode(parseInt(hex, 16))), 'latin1');
-      return utf8Text(bytes);
-    }
-  };
-  const textOf = (value) => (['string', 'boolean', 'bigint'].includes(typeof value) || (typeof value === 'number' && isFinite_(value)) ? `${value}` : '');
-  const querystring = {
-    escape,
-    unescape,
-    stringify(object, and = '&', is = '=', options) {
-      const encode = options?.encodeURIComponent ?? querystring.escape;
-      const pairs = [];
-      for (const name of keysOf(object ?? {})) {
-        for (const value of isArray(object[name]) ? object[name] : [object[name]]) pairs.push(encode(name) + is + encode(textOf(value)));
-      }
-      return pairs.join(and);
-    },
-    parse(text, and = '&', is = '=', options) {
-      const decode = options?.decodeURIComponent ?? querystring.unescape;
-      const result = { __proto__: null };
-      const most = options?.maxKeys === 0 ? Infinity : (options?.maxKeys ?? 1000);
-      for (const pair of `${text ?? ''}`.split(and).filter((piece) => piece !== '').slice(0, most)) {
-        const at = pair.indexOf(is);
-        const [name, value] = (at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + is.length)]).map((piece) => decode(piece.replace(/\+/g, ' ')));
-        if (result[name] === undefined) result[name] = value;
-        else if (isArray(result[name])) result[name].push(value);
-        else result[name] = [result[name], value];
-      }
-      return result;
-    },
-  };
-  querystring.encode = querystring.stringify;
-  querystring.decode = querystring.parse;
-  return querystring;
-};
-
-makers.node_url = () => {
-  const { URL, URLSearchParams } = part('url');
-  // The old interface: texts that need not be whole URLs.
-  function Url() {}
-  Url.prototype.format = function () {
-    return url.format(this);
-  };
-  const url = {
-    URL,
-    URLSearchParams,
-    Url,
-    parse(text, withQuery) {
-      const [, protocol, slashes, authority, pathname, search, hash] =
-        /^([a-z][a-z0-9+.-]*:)?(\/\/)?((?<=\/\/)[^/?#]*)?([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(`${text}`.trim()) ?? [];
-      const [auth, host] = (authority ?? '').includes('@') ? [authority.slice(0, authority.lastIndexOf('@')), authority.slice(authority.lastIndexOf('@') + 1)] : [null, authority || null];
-      const [, hostname, port] = /^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(host ?? '') ?? [];
-      const parsed = Object.assign(new Url(), {
-        protocol: protocol?.toLowerCase() ?? null,
-        slashes: slashes === undefined ? null : true,
-        auth: auth === null ? null : decodeURIComponent(auth),
-        host: host?.toLowerCase() ?? null,
-        port: port ?? null,
-        hostname: hostname ? hostname.replace(/^\[|\]$/g, '').toLowerCase() : host,
-        hash: hash ?? null,
-        search: search ?? (withQuery ? '' : null),
-        query: withQuery ? part('node_querystring').parse(search?.slice(1) ?? '') : (search?.slice(1) ?? null),
-        pathname: pathname || (host ? '/' : null),
-      });
-      parsed.path = parsed.pathname === null && parsed.search === null ? null : (parsed.pathname ?? '') + (parsed.search ?? '');
-      parsed.href = url.format(parsed);
-      return parsed;
-    },
-    format(parts) {
-      if (parts instanceof URL) return parts.href;
-      if (typeof parts === 'string') return url.parse(parts).href;
-      const protocol = parts.protocol ? parts.protocol.replace(/:?$/, ':') : '';
-      const auth = parts.auth ? `${encodeURIComponent(parts.auth).replace(/%3A/gi, ':')}@` : '';
-      const host = parts.host ?? (parts.hostname ? (parts.hostname.includes(':') ? `[${parts.hostname}]` : parts.hostname) + (parts.port ? `:${parts.port}` : '') : '');
-      const web = /^(https?|ftp|wss?|file):$/.test(protocol);
-      const slashes = parts.slashes || (web && host !== '') ? '//' : '';
-      const query = typeof parts.query === 'object' && parts.query !== null ? part('node_querystring').stringify(parts.query) : '';
-      const search = parts.search ?? (query === '' ? '' : `?${query}`);
-      const path = parts.pathname && host !== '' && !parts.pathname.startsWith('/') ? `/${parts.pathname}` : (parts.pathname ?? '');
-      const hash = parts.hash ? parts.hash.replace(/^#?/, '#') : '';
-      return protocol + slashes + (slashes ? auth + host : '') + path.replace(/[?#]/g, encodeURIComponent) + (search ? search.replace(/^\??/, '?').replace(/#/g, '%23') : '') + hash;
-    },
-    resolve(from, to) {
-      const base = new URL(from, 'resolve://nowhere');
-      const resolved = new URL(to, base);
-      return resolved.protocol === 'resolve:' ? resolved.pathname + resolved.search + resolved.hash : resolved.href;
-    },
-    domainToASCII: (domain) => URL.parse(`ws://${domain}`)?.hostname ?? '',
-    fileURLToPath: (file) => decodeURIComponent(new URL(file).pathname),
-    pathToFileURL: (path) => new URL(`file://${encodeURI(part('node_path').resolve(path)).replace(/[?#]/g, encodeURIComponent)}`),
-    urlToHttpOptions: ({ protocol, hostname, pathname, search, port, href }) => ({ protocol, hostname, path: pathname + search, pathname, search, href, ...(port ? { port: Number(port) } : {}) }),
-  };
-  return url;
 };
 
 makers.node_timers_promises = () => {
@@ -211,7 +120,13 @@ makers.node_timers_promises = () => {
       const { signal } = options ?? {};
       const aborted = () => {
         stop(timer);
-        reject(Object.assign(new Error_('The operation was aborted'), { name: 'AbortError', code: 'ABORT_ERR', cause: signal.reason }));
+        reject(
+          Object.assign(new Error_('The operation was aborted'), {
+            name: 'AbortError',
+            code: 'ABORT_ERR',
+            cause: signal.reason,
+          }),
+        );
       };
       const timer = start(() => {
         signal?.removeEventListener('abort', aborted);
@@ -223,10 +138,41 @@ makers.node_timers_promises = () => {
   const setTimeout = waits(globals.setTimeout, globals.clearTimeout);
   return {
     setTimeout,
-    setImmediate: (value, options) => waits((call) => globals.setImmediate(call), globals.clearImmediate)(0, value, options),
+    setImmediate: (value, options) =>
+      waits((call) => globals.setImmediate(call), globals.clearImmediate)(0, value, options),
     async *setInterval(delay, value, options) {
       for (;;) yield await setTimeout(delay, value, options);
     },
     scheduler: { wait: (delay, options) => setTimeout(delay, undefined, options), yield: () => setTimeout(0) },
   };
+};
+
+makers.node_string_decoder = () => {
+  const { Buffer } = part('buffer');
+  const { TextDecoder } = part('encoding');
+  class StringDecoder {
+    #decoder;
+    #rest = Buffer.alloc(0);
+    constructor(encoding = 'utf8') {
+      this.encoding = encoding;
+      if (/^(utf-?8|utf-?16le|ucs-?2)$/i.test(encoding))
+        this.#decoder = new TextDecoder(/8$/.test(encoding) ? 'utf-8' : 'utf-16le', { ignoreBOM: true });
+    }
+    write(bytes) {
+      if (this.#decoder) return this.#decoder.decode(bytes, { stream: true });
+      // Base64 is cut where three bytes end.
+      const all = Buffer.concat([this.#rest, bytes]);
+      const end = /^base64/i.test(this.encoding) ? all.length - (all.length % 3) : all.length;
+      this.#rest = all.subarray(end);
+      return all.toString(this.encoding, 0, end);
+    }
+    end(bytes) {
+      const text = bytes === undefined ? '' : this.write(bytes);
+      if (this.#decoder) return text + this.#decoder.decode();
+      const rest = this.#rest.toString(this.encoding);
+      this.#rest = Buffer.alloc(0);
+      return text + rest;
+    }
+  }
+  return { StringDecoder };
 };
