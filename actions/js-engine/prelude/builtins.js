@@ -157,6 +157,7 @@ const prepare = (mentions) => {
   for (let at = 0; at < mentions.length; at++) {
     const name = mentions[at];
     if (startsWith(name, 'node:')) nodeModule(name);
+    else if (name === 'console') part('inspect');
     else if (partOf[name] !== undefined) part(partOf[name]);
   }
 };

@@ -65,9 +65,9 @@ static PARTS: [(&str, &str); 16] = [
 ];
 
 /// Globals, and modules of Node, that are made at deploy when a script's source names them: a run need not make them then.
-const PREPARED_GLOBALS: [&str; 16] = [
+const PREPARED_GLOBALS: [&str; 17] = [
     "AbortController", "AbortSignal", "Blob", "Buffer", "FormData", "Headers", "Intl", "Request", "Response",
-    "TextDecoder", "TextEncoder", "URL", "URLSearchParams", "crypto", "fetch", "structuredClone",
+    "TextDecoder", "TextEncoder", "URL", "URLSearchParams", "console", "crypto", "fetch", "structuredClone",
 ];
 const PREPARED_MODULES: [&str; 6] = ["buffer", "crypto", "events", "querystring", "url", "util"];
 
@@ -81,7 +81,12 @@ pub(crate) fn mentions<'a>(sources: impl Iterator<Item = &'a str> + Clone) -> Ve
             })
         })
     };
-    let globals = PREPARED_GLOBALS.iter().filter(|name| sources.clone().any(|source| has_word(source, name)));
+    let named = |name: &&&str| {
+        // Dates and numbers have methods that need it.
+        let in_language = |source: &str| **name == "Intl" && source.contains(".toLocale");
+        sources.clone().any(|source| has_word(source, name) || in_language(source))
+    };
+    let globals = PREPARED_GLOBALS.iter().filter(named);
     let modules = PREPARED_MODULES.iter().filter(quoted).map(|module| format!("node:{module}"));
     globals.map(ToString::to_string).chain(modules).collect()
 }
@@ -186,6 +191,7 @@ mod tests {
         assert_eq!(of("prefetch(); this.fetch(); fetched; event.crypto"), Vec::<String>::new());
         assert_eq!(of("new URL(x); require('crypto')"), ["URL", "crypto", "node:crypto"]);
         assert_eq!(of("require(\"node:util\")"), ["node:util"]);
+        assert_eq!(of("date.toLocaleTimeString()"), ["Intl"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 // body is whole.
 
 makers.body = () => {
+  const { URLSearchParams } = part('url');
   let bytesOfBlob;
   let wholeBody;
   class Blob {
@@ -202,7 +203,6 @@ makers.body = () => {
 
   // A body's bytes, and the type that it has by itself.
   const bodyOf = (init) => {
-    const { URLSearchParams } = part('url');
     if (init === undefined || init === null) return [null, undefined];
     if (init instanceof URLSearchParams) {
       return [utf8(init.toString()), 'application/x-www-form-urlencoded;charset=UTF-8'];

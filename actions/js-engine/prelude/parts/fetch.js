@@ -3,6 +3,7 @@
 makers.fetch = () => {
   const { Headers, Body, bodyOf, wholeBody } = part('body');
   const { AbortController } = part('events');
+  const { URL } = part('url');
 
   // The headers that a caller gave, with the type that the body has by itself.
   const headersFor = (init, type) => {
@@ -20,7 +21,6 @@ makers.fetch = () => {
     #signal;
     constructor(input, init = {}) {
       const from = input instanceof Request ? input : undefined;
-      const { URL } = part('url');
       let url;
       try {
         url = from ? new URL(from.url) : new URL(input);
@@ -135,7 +135,7 @@ makers.fetch = () => {
     }
     static redirect(url, status = 302) {
       if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`Invalid status code ${status}`);
-      return new Response(null, { status, headers: { location: new (part('url').URL)(url).href } });
+      return new Response(null, { status, headers: { location: new URL(url).href } });
     }
     get status() {
       return this.#status;
