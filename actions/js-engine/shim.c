@@ -689,8 +689,8 @@ static enum outcome proceed(void) {
     }
 }
 
-// Calls the handler. `input` holds the seed (32 bytes), then the event as JSON.
-EXPORT("run") int32_t run(char *input, uint32_t length, uint32_t stack_bytes) {
+// Calls the handler, `onContinuePostLogin` when the run `continues`. `input` holds the seed (32 bytes), then the event as JSON.
+EXPORT("run") int32_t run(char *input, uint32_t length, int32_t continues, uint32_t stack_bytes) {
     memcpy(random_state, input, sizeof random_state);
     if (!(random_state[0] | random_state[1] | random_state[2] | random_state[3]))
         random_state[0] = 1;
@@ -704,7 +704,8 @@ EXPORT("run") int32_t run(char *input, uint32_t length, uint32_t stack_bytes) {
         event = JS_ParseJSON(context, json, length, "postern:event");
     if (JS_IsException(event))
         return pending_exception();
-    handler_promise = JS_Call(context, run_function, JS_UNDEFINED, 1, &event);
+    JSValue arguments[2] = {event, JS_NewBool(context, continues)};
+    handler_promise = JS_Call(context, run_function, JS_UNDEFINED, 2, arguments);
     if (JS_IsException(handler_promise))
         return pending_exception();
     if (JS_VALUE_GET_TAG(handler_promise) == JS_TAG_INT)

@@ -77,6 +77,7 @@ async fn abandon_logins(tx: &mut TenantTx, count: usize, expires_at: Timestamp) 
     for number in 0..count {
         let pending = PendingAuthorization {
             id: PendingAuthorizationId::new(format!("{number}")),
+            suspended: None,
             request: model::AuthorizationRequest {
                 client_id: model::ClientId::new(seed::NATIVE),
                 device_code_hash: None,

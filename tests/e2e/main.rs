@@ -22,6 +22,7 @@ mod login;
 mod logout;
 mod nodes;
 mod online;
+mod outgoing;
 mod par;
 mod private_key_jwt;
 mod process;

@@ -1,5 +1,6 @@
 //! Real Actions for the tests: the server's own executor, on one sandbox engine for the whole process.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,7 +9,10 @@ use action_api::{Artifact, Limits};
 use action_build::Source;
 use action_runtime::{Runtime, RuntimeConfig};
 use idp::ActionExecutor;
-use postern::executor::SandboxExecutor;
+use ipnet::IpNet;
+use postern::executor::{Places, SandboxExecutor};
+use postern::outgoing::Fetcher;
+use postern::outside::Outside;
 use storage::Storage;
 
 /// What an Action may use in the tests.
@@ -37,9 +41,13 @@ pub fn runtime() -> &'static Arc<Runtime> {
     })
 }
 
-/// The executor of a server on this database.
+/// The executor of a server on this database, whose Actions may send requests to two of this machine's addresses.
 pub fn executor(storage: Storage) -> Arc<dyn ActionExecutor> {
-    Arc::new(SandboxExecutor::new(Arc::clone(runtime()), storage, 16, 16, Duration::from_secs(30)))
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let fetcher = Fetcher::new(loopback.map(IpNet::from)).expect("root certificates");
+    let places = Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) };
+    let outside = Arc::new(Outside::new(fetcher));
+    Arc::new(SandboxExecutor::new(Arc::clone(runtime()), storage, outside, places))
 }
 
 /// The artifact of a script.

@@ -1,38 +1,36 @@
 // `api`, the second argument of the handler.
 
-const send = (text) => host.command(text);
-
-const text = (method, name, value) => {
-  if (typeof value !== 'string') throw new TypeError_(`api.${method}: \`${name}\` must be a string`);
-  return stringify(value);
-};
-// undefined for what JSON leaves out (undefined, functions): nothing is recorded then, as JSON would drop it.
-const json = (value) => stringify(value);
-const moment = (method, name, value) => {
-  if (!value) throw new Error_(`api.${method}: a value must be given for \`${name}\``);
-  if (typeof value !== 'number' || !isFinite_(value)) {
-    throw new TypeError_(`api.${method}: \`${name}\` must be a finite number`);
-  }
-  return '' + value;
-};
 const setClaim = (method) => (key, value) => {
   const name = text(method, 'key', key);
-  if (key === 'scope') throw new Error_(`api.${method} cannot set \`scope\``);
-  const claim = json(value);
+  if (key === 'scope') throw broken(method, '`scope` is no claim: use addScope and removeScope');
+  // undefined for what JSON leaves out (undefined, functions): nothing is recorded then, as JSON would drop it.
+  const claim = stringify(value);
   if (claim !== undefined) send(`{"command":"${method}","key":${name},"value":${claim}}`);
   return api;
 };
-const setMetadata = (method) => (key, value) => {
+const trim = bind(String.prototype.trim);
+const changeScope = (method) => (scope) => {
+  const name = trim(string(method, 'scope', scope));
+  if (name === '') throw broken(method, '`scope` must not be empty');
+  if (name.length > 280) throw broken(method, '`scope` must have at most 280 characters');
+  if (hasSpace(name)) throw broken(method, '`scope` must hold no white space');
+  send(`{"command":"${method}","scope":${stringify(name)}}`);
+};
+const setProfile = (method, property) => (key, value) => {
   const name = text(method, 'key', key);
   if (key === '' || includes(key, '.') || includes(key, '$')) {
-    throw new Error_(`api.${method}: a key may not be empty or hold \`.\` or \`$\``);
+    throw broken(method, 'a key may not be empty or hold `.` or `$`');
   }
-  const metadata = json(value);
+  const stored = live.user?.[property];
+  if (stored !== undefined && !isObject(stored)) throw broken(method, `the user's ${property} is no object`);
+  const metadata = stringify(value);
   if (metadata !== undefined) send(`{"command":"${method}","key":${name},"value":${metadata}}`);
   return api;
 };
+let primaryUserIsSet = false;
 
 const api = {
+  cache: cacheApi,
   access: {
     deny(reason) {
       // The dialect checks nothing here, so anything becomes text.
@@ -40,71 +38,107 @@ const api = {
       return api;
     },
   },
-  session: {
-    setExpiresAt(absolute) {
-      send(`{"command":"session.setExpiresAt","absolute":${moment('session.setExpiresAt', 'absolute', absolute)}}`);
+  accessToken: {
+    setCustomClaim: setClaim('accessToken.setCustomClaim'),
+    addScope: changeScope('accessToken.addScope'),
+    removeScope: changeScope('accessToken.removeScope'),
+  },
+  authentication: {
+    challengeWith: withFactor('authentication.challengeWith', CHALLENGES),
+    challengeWithAny: withAny('authentication.challengeWithAny', CHALLENGES),
+    enrollWith: withFactor('authentication.enrollWith', ENROLLMENTS),
+    enrollWithAny: withAny('authentication.enrollWithAny', ENROLLMENTS),
+    recordMethod(providerUrl) {
+      const method = 'authentication.recordMethod';
+      const { protocol } = absolute(method, 'provider_url', providerUrl);
+      if (protocol !== 'https:' && protocol !== 'http:') throw broken(method, '`provider_url` must be http or https');
+      if (!continues) throw broken(method, 'a method is recorded in onContinuePostLogin only');
+      send(`{"command":"${method}","provider_url":${stringify(providerUrl)}}`);
+      return api;
     },
-    setIdleExpiresAt(inactivity) {
-      const value = moment('session.setIdleExpiresAt', 'inactivity', inactivity);
-      send(`{"command":"session.setIdleExpiresAt","inactivity":${value}}`);
-    },
-    revoke(reason, options) {
-      const why = text('session.revoke', 'reason', reason);
-      let preserve = false;
-      if (options !== undefined) {
-        if (typeof options !== 'object' || options === null || isArray(options)) {
-          throw new TypeError_('api.session.revoke: `options` must be an object');
-        }
-        const names = keysOf(options);
-        for (let i = 0; i < names.length; i++) {
-          if (names[i] !== 'preserveRefreshTokens') {
-            throw new Error_(`api.session.revoke: unknown option \`${names[i]}\``);
-          }
-        }
-        const given = options.preserveRefreshTokens;
-        if (given !== undefined && typeof given !== 'boolean') {
-          throw new TypeError_('api.session.revoke: `preserveRefreshTokens` must be a boolean');
-        }
-        preserve = given === true;
-      }
-      send(`{"command":"session.revoke","reason":${why},"preserveRefreshTokens":${preserve}}`);
+    setPrimaryUser(primaryUserId) {
+      const method = 'authentication.setPrimaryUser';
+      const id = stringify(atMost(method, 'primary_user_id', primaryUserId, 128));
+      if (primaryUserId === '') throw broken(method, '`primary_user_id` must not be empty');
+      if (primaryUserIsSet) throw broken(method, 'the primary user may be set once in a transaction');
+      primaryUserIsSet = true;
+      send(`{"command":"${method}","primary_user_id":${id}}`);
     },
   },
   idToken: { setCustomClaim: setClaim('idToken.setCustomClaim') },
-  accessToken: { setCustomClaim: setClaim('accessToken.setCustomClaim') },
+  multifactor: { enable: enableMultifactor },
+  prompt,
+  redirect,
+  refreshToken: {
+    revoke(reason) {
+      const method = 'refreshToken.revoke';
+      const why = reason === undefined ? '' : atMost(method, 'reason', reason, 1024);
+      send(`{"command":"${method}","reason":${stringify(why)}}`);
+    },
+    setExpiresAt(absoluteMoment) {
+      notOnline('setExpiresAt');
+      const at = moment('refreshToken.setExpiresAt', 'absolute', absoluteMoment);
+      send(`{"command":"refreshToken.setExpiresAt","absolute":${at}}`);
+    },
+    setIdleExpiresAt(inactivity) {
+      notOnline('setIdleExpiresAt');
+      const at = moment('refreshToken.setIdleExpiresAt', 'inactivity', inactivity);
+      send(`{"command":"refreshToken.setIdleExpiresAt","inactivity":${at}}`);
+    },
+    ...refreshTokenMetadata,
+  },
+  rules: {
+    // There are no Rules here, so none has run.
+    wasExecuted(ruleId) {
+      string('rules.wasExecuted', 'ruleId', ruleId);
+      return false;
+    },
+  },
+  samlResponse,
+  session: {
+    setExpiresAt(absoluteMoment) {
+      const at = moment('session.setExpiresAt', 'absolute', absoluteMoment);
+      send(`{"command":"session.setExpiresAt","absolute":${at}}`);
+    },
+    setIdleExpiresAt(inactivity) {
+      const at = moment('session.setIdleExpiresAt', 'inactivity', inactivity);
+      send(`{"command":"session.setIdleExpiresAt","inactivity":${at}}`);
+    },
+    setCookieMode(mode) {
+      oneOf('session.setCookieMode', 'mode', mode, ['persistent', 'non-persistent']);
+      const place = session();
+      if (place === undefined) return;
+      send(`{"command":"session.setCookieMode","mode":"${mode}"}`);
+      place.cookie = { mode };
+    },
+    revoke(reason, options) {
+      const method = 'session.revoke';
+      const why = text(method, 'reason', reason);
+      let preserve = false;
+      if (options !== undefined) {
+        const names = keysOf(object(method, 'options', options));
+        for (let i = 0; i < names.length; i++) {
+          if (names[i] !== 'preserveRefreshTokens') throw broken(method, `unknown option \`${names[i]}\``);
+        }
+        const given = options.preserveRefreshTokens;
+        preserve = given !== undefined && boolean(method, 'preserveRefreshTokens', given);
+      }
+      send(`{"command":"${method}","reason":${why},"preserveRefreshTokens":${preserve}}`);
+    },
+    ...sessionMetadata,
+  },
+  transaction: { setMetadata: setTransactionMetadata },
   user: {
-    setUserMetadata: setMetadata('user.setUserMetadata'),
-    setAppMetadata: setMetadata('user.setAppMetadata'),
+    setUserMetadata: setProfile('user.setUserMetadata', 'user_metadata'),
+    setAppMetadata: setProfile('user.setAppMetadata', 'app_metadata'),
+  },
+  validation: {
+    error(errorCode, errorMessage) {
+      const method = 'validation.error';
+      const code = stringify(atMost(method, 'errorCode', errorCode, 100));
+      const message = stringify(atMost(method, 'errorMessage', errorMessage, 100));
+      send(`{"command":"${method}","errorCode":${code},"errorMessage":${message}}`);
+      return api;
+    },
   },
 };
-
-// The rest of the dialect, so that a script learns at the call what is missing, by name.
-const later = {
-  accessToken: 'addScope removeScope',
-  authentication: 'challengeWith challengeWithAny enrollWith enrollWithAny recordMethod setPrimaryUser',
-  cache: 'delete get set',
-  groups: 'getUserGroups hasGroupMembership',
-  multifactor: 'enable',
-  prompt: 'render',
-  redirect: 'canRedirect encodeToken sendUserTo validateToken',
-  refreshToken: 'deleteMetadata evictMetadata revoke setExpiresAt setIdleExpiresAt setMetadata',
-  roles: 'getUserEffectiveRoles getUserEffectiveRolesByIds getUserEffectiveRolesByNames',
-  rules: 'wasExecuted',
-  samlResponse:
-    'setAttribute setAudience setAuthnContextClassRef setCert setCreateUpnClaim setDestination setDigestAlgorithm ' +
-    'setEncryptionAlgorithm setEncryptionCert setEncryptionPublicKey setIncludeAttributeNameFormat setIssuer ' +
-    'setKey setLifetimeInSeconds setMapIdentities setMapUnknownClaimsAsIs setNameIdentifierFormat ' +
-    'setNameIdentifierProbes setPassthroughClaimsWithNoMapping setRecipient setRelayState setSignResponse ' +
-    'setSignatureAlgorithm setSigningCert setTypedAttributes',
-  session: 'deleteMetadata evictMetadata setCookieMode setMetadata',
-  transaction: 'setMetadata',
-  validation: 'error',
-};
-for (const group of keysOf(later)) {
-  api[group] ??= {};
-  for (const method of later[group].split(' ')) {
-    api[group][method] = () => {
-      throw new Error_(`api.${group}.${method} is not available in this version of Postern`);
-    };
-  }
-}

@@ -32,7 +32,7 @@ const shared = {
   bind,
   hasOwn,
   isError,
-  globals,
+  timerFunctions,
   operation,
   console,
 };
@@ -118,7 +118,7 @@ const nodeModules = {
   process: () => part('process').process,
   querystring: () => part('node_querystring'),
   string_decoder: () => part('node_string_decoder'),
-  timers: () => ({ ...globals, promises: part('node_timers_promises') }),
+  timers: () => ({ ...timerFunctions, promises: part('node_timers_promises') }),
   'timers/promises': () => part('node_timers_promises'),
   url: () => part('node_url'),
   util: () => part('node_util'),

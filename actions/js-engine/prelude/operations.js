@@ -1,18 +1,19 @@
 // What the script waits for: the host answers an operation when the script has nothing left to do.
 
 const Promise_ = Promise;
+const mapGet = bind(Map.prototype.get);
+const mapSet = bind(Map.prototype.set);
+const mapDelete = bind(Map.prototype.delete);
 // By the operation's id: what to call with its answer.
-const waiting = { __proto__: null };
+const waiting = new Map();
 
 const startOperation = (kind, json, settle) => {
   const id = host.start(kind, json);
-  waiting[id] = settle;
+  mapSet(waiting, id, settle);
   return id;
 };
 const cancelOperation = (id) => {
-  if (waiting[id] === undefined) return;
-  delete waiting[id];
-  host.cancel(id);
+  if (mapDelete(waiting, id)) host.cancel(id);
 };
 
 // Starts an operation; its promise is never settled after `cancel`.
@@ -26,8 +27,8 @@ const operation = (kind, input) => {
 };
 
 const settle = (id, ok, answer) => {
-  const take = waiting[id];
+  const take = mapGet(waiting, id);
   if (take === undefined) return;
-  delete waiting[id];
+  mapDelete(waiting, id);
   take(ok, answer);
 };

@@ -3,18 +3,21 @@
 const DONE = 0;
 const NO_HANDLER = 2;
 const NOT_ASYNC = 3;
-let handler;
+let handlers;
 let pending;
+
+const check = (found) => {
+  if (found === undefined || found === null) return NO_HANDLER;
+  return typeof found !== 'function' || prototypeOf(found) !== asyncPrototype ? NOT_ASYNC : DONE;
+};
 
 const start = (source) => {
   files = source.modules;
   const exports = evaluate(source.file, source.code).exports;
   const known = (typeof exports === 'object' && exports !== null) || typeof exports === 'function';
-  const found = known ? exports.onExecutePostLogin : undefined;
-  if (found === undefined || found === null) return NO_HANDLER;
-  if (typeof found !== 'function' || prototypeOf(found) !== asyncPrototype) return NOT_ASYNC;
-  handler = found;
-  return DONE;
+  if (!known) return NO_HANDLER;
+  handlers = exports;
+  return check(exports.onExecutePostLogin);
 };
 
 return {
@@ -30,11 +33,16 @@ return {
     pending = source;
     return DONE;
   },
-  run(event) {
+  run(event, continuing) {
     if (pending !== undefined) {
       const outcome = start(pending);
       if (outcome !== DONE) return outcome;
     }
+    const handler = continuing ? handlers.onContinuePostLogin : handlers.onExecutePostLogin;
+    const found = check(handler);
+    if (found !== DONE) return found;
+    live = event;
+    continues = continuing;
     return handler(event, api);
   },
   settle,

@@ -5,7 +5,7 @@ const trunc = Math.trunc;
 const toPrimitive = Symbol.toPrimitive;
 const LONGEST_DELAY = 2147483647;
 // By the number that a timer has for the script.
-const timers = { __proto__: null };
+const timers = new Map();
 
 const callbackOf = (callback) => {
   if (typeof callback === 'function') return callback;
@@ -19,87 +19,77 @@ const delayOf = (delay) => {
   return ms >= 1 && ms <= LONGEST_DELAY ? trunc(ms) : 1;
 };
 
-class Timer {
-  #callback;
-  #given;
-  #delay;
-  #repeats;
-  #operation;
-  #number;
-  #keepsAlive = true;
+const armTimer = (timer) => {
+  timer.operation = startOperation('timer', '' + timer.delay, () => fireTimer(timer));
+};
+const fireTimer = (timer) => {
+  timer.operation = undefined;
+  if (!timer.repeats) mapDelete(timers, timer.number);
+  apply(timer.callback, timer.handle, timer.given);
+  if (timer.repeats && mapGet(timers, timer.number) === timer && timer.operation === undefined) armTimer(timer);
+};
+const closeTimer = (timer) => {
+  mapDelete(timers, timer.number);
+  if (timer.operation !== undefined) cancelOperation(timer.operation);
+  timer.operation = undefined;
+};
 
-  constructor(callback, given, delay, repeats) {
-    this.#callback = callbackOf(callback);
-    this.#given = given;
-    this.#delay = delay;
-    this.#repeats = repeats;
-    this.#arm();
-    this.#number = this.#operation;
-    timers[this.#number] = this;
+let timerOf;
+class Timeout {
+  #timer;
+  constructor(timer) {
+    this.#timer = timer;
   }
-  #arm() {
-    this.#operation = startOperation('timer', '' + this.#delay, () => this.#fire());
-  }
-  #fire() {
-    this.#operation = undefined;
-    if (!this.#repeats) delete timers[this.#number];
-    apply(this.#callback, this, this.#given);
-    if (this.#repeats && timers[this.#number] === this && this.#operation === undefined) this.#arm();
+  static {
+    timerOf = (value) => (typeof value === 'object' && value !== null && #timer in value ? value.#timer : undefined);
   }
   close() {
-    delete timers[this.#number];
-    if (this.#operation !== undefined) cancelOperation(this.#operation);
-    this.#operation = undefined;
+    closeTimer(this.#timer);
     return this;
   }
   refresh() {
-    if (this.#operation !== undefined) {
-      cancelOperation(this.#operation);
-      this.#arm();
+    if (this.#timer.operation !== undefined) {
+      cancelOperation(this.#timer.operation);
+      armTimer(this.#timer);
     }
     return this;
   }
   // A run ends with its handler's promise, whatever timers there are.
   ref() {
-    this.#keepsAlive = true;
+    this.#timer.keepsAlive = true;
     return this;
   }
   unref() {
-    this.#keepsAlive = false;
+    this.#timer.keepsAlive = false;
     return this;
   }
   hasRef() {
-    return this.#keepsAlive;
+    return this.#timer.keepsAlive;
   }
   [toPrimitive]() {
-    return this.#number;
-  }
-  static isTimer(value) {
-    return typeof value === 'object' && value !== null && #number in value;
+    return this.#timer.number;
   }
 }
-const closeTimer = Timer.prototype.close;
-const isTimer = Timer.isTimer;
-delete Timer.isTimer;
-delete Timer.prototype.constructor;
+delete Timeout.prototype.constructor;
 
-const clear = (timer) => {
-  const found = isTimer(timer) ? timer : typeof timer === 'object' ? undefined : timers[timer];
-  if (found !== undefined) apply(closeTimer, found, []);
+const newTimer = (callback, given, delay, repeats) => {
+  const timer = { callback: callbackOf(callback), given, delay, repeats, keepsAlive: true, operation: 0, number: 0 };
+  armTimer(timer);
+  timer.number = timer.operation;
+  mapSet(timers, timer.number, timer);
+  return (timer.handle = new Timeout(timer));
 };
-const globals = {
-  setTimeout: (callback, delay, ...given) => new Timer(callback, given, delayOf(delay), false),
-  setInterval: (callback, delay, ...given) => new Timer(callback, given, delayOf(delay), true),
-  setImmediate: (callback, ...given) => new Timer(callback, given, 0, false),
-  clearTimeout: (timer) => clear(timer),
-  clearInterval: (timer) => clear(timer),
-  clearImmediate: (timer) => clear(timer),
+const clearTimer = (handle) => {
+  const timer = timerOf(handle) ?? (typeof handle === 'object' ? undefined : mapGet(timers, +handle));
+  if (timer !== undefined) closeTimer(timer);
 };
-for (const name of keysOf(globals)) {
-  Object.defineProperty(globalThis, name, {
-    value: globals[name],
-    writable: true,
-    configurable: true,
-    enumerable: true,
-  });
-}
+const timerFunctions = {
+  setTimeout: (callback, delay, ...given) => newTimer(callback, given, delayOf(delay), false),
+  setInterval: (callback, delay, ...given) => newTimer(callback, given, delayOf(delay), true),
+  // Before any timer of the same moment, whose least delay is 1 ms.
+  setImmediate: (callback, ...given) => newTimer(callback, given, 0, false),
+  clearTimeout: (timer) => clearTimer(timer),
+  clearInterval: (timer) => clearTimer(timer),
+  clearImmediate: (timer) => clearTimer(timer),
+};
+for (const name of keysOf(timerFunctions)) globalThis[name] = timerFunctions[name];

@@ -1,5 +1,45 @@
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+mod check;
+mod factor;
+mod saml;
+
+pub use check::CommandError;
+pub use factor::{Factor, FactorOptions, FactorType, MultifactorProvider, PhoneMethod};
+pub use saml::SamlSetting;
+
+/// Which of an Action's two handlers runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handler {
+    /// `onExecutePostLogin`.
+    Execute,
+    /// `onContinuePostLogin`: the browser is back from where this Action has sent it.
+    Continue,
+}
+
+impl Handler {
+    /// Its name among the exports of a script.
+    #[must_use]
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::Execute => "onExecutePostLogin",
+            Self::Continue => "onContinuePostLogin",
+        }
+    }
+}
+
+/// Whether a session's cookie outlives the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CookieMode {
+    /// It does.
+    #[serde(rename = "persistent")]
+    Persistent,
+    /// It ends with the browser.
+    #[serde(rename = "non-persistent")]
+    NonPersistent,
+}
 
 /// What an Action asked for. The server applies the commands of a login after its last Action, in one transaction.
 ///
@@ -67,46 +107,170 @@ pub enum Command {
         /// Any JSON value.
         value: Value,
     },
+    /// `api.session.setCookieMode(mode)`: of several calls, the last one counts.
+    #[serde(rename = "session.setCookieMode")]
+    SessionSetCookieMode {
+        /// The mode.
+        mode: CookieMode,
+    },
+    /// `api.session.setMetadata(key, value)`.
+    #[serde(rename = "session.setMetadata")]
+    SessionSetMetadata {
+        /// Letters, digits, `_` and `-`; 1 to 255 of them.
+        key: String,
+        /// At most 255 characters; `None` removes the key.
+        value: Option<String>,
+    },
+    /// `api.session.deleteMetadata(key)`.
+    #[serde(rename = "session.deleteMetadata")]
+    SessionDeleteMetadata {
+        /// Which entry.
+        key: String,
+    },
+    /// `api.session.evictMetadata()`: no entry stays.
+    #[serde(rename = "session.evictMetadata")]
+    SessionEvictMetadata,
+    /// `api.refreshToken.revoke(reason)`: deny the exchange, and revoke the token.
+    #[serde(rename = "refreshToken.revoke")]
+    RefreshTokenRevoke {
+        /// Reaches the client as `error_description`; at most 1,024 characters.
+        reason: String,
+    },
+    /// `api.refreshToken.setExpiresAt(absolute)`.
+    #[serde(rename = "refreshToken.setExpiresAt")]
+    RefreshTokenSetExpiresAt {
+        /// Milliseconds since the Unix epoch.
+        absolute: f64,
+    },
+    /// `api.refreshToken.setIdleExpiresAt(inactivity)`.
+    #[serde(rename = "refreshToken.setIdleExpiresAt")]
+    RefreshTokenSetIdleExpiresAt {
+        /// Milliseconds since the Unix epoch: a moment, not a duration.
+        inactivity: f64,
+    },
+    /// `api.refreshToken.setMetadata(key, value)`, also for the token that is yet to be issued.
+    #[serde(rename = "refreshToken.setMetadata")]
+    RefreshTokenSetMetadata {
+        /// Letters, digits, `_` and `-`; 1 to 255 of them.
+        key: String,
+        /// At most 255 characters; `None` removes the key.
+        value: Option<String>,
+    },
+    /// `api.refreshToken.deleteMetadata(key)`.
+    #[serde(rename = "refreshToken.deleteMetadata")]
+    RefreshTokenDeleteMetadata {
+        /// Which entry.
+        key: String,
+    },
+    /// `api.refreshToken.evictMetadata()`: no entry stays.
+    #[serde(rename = "refreshToken.evictMetadata")]
+    RefreshTokenEvictMetadata,
+    /// `api.accessToken.addScope(scope)`.
+    #[serde(rename = "accessToken.addScope")]
+    AccessTokenAddScope {
+        /// 1 to 280 characters without white space.
+        scope: String,
+    },
+    /// `api.accessToken.removeScope(scope)`.
+    #[serde(rename = "accessToken.removeScope")]
+    AccessTokenRemoveScope {
+        /// 1 to 280 characters without white space.
+        scope: String,
+    },
+    /// `api.transaction.setMetadata(key, value)`, for the Actions that follow in this login.
+    #[serde(rename = "transaction.setMetadata")]
+    TransactionSetMetadata {
+        /// 1 to 64 characters.
+        key: String,
+        /// A string of at most 8 kB, a number, a boolean; `null` removes the key.
+        value: Value,
+    },
+    /// `api.validation.error(errorCode, errorMessage)`: the login ends.
+    #[serde(rename = "validation.error", rename_all = "camelCase")]
+    ValidationError {
+        /// At most 100 characters.
+        error_code: String,
+        /// At most 100 characters. Reaches the client.
+        error_message: String,
+    },
+    /// `api.authentication.recordMethod(provider_url)`: a method of authentication of the session.
+    #[serde(rename = "authentication.recordMethod")]
+    AuthenticationRecordMethod {
+        /// An http or https URL that names it.
+        provider_url: String,
+    },
+    /// `api.authentication.setPrimaryUser(primary_user_id)`: another subject for this login.
+    #[serde(rename = "authentication.setPrimaryUser")]
+    AuthenticationSetPrimaryUser {
+        /// 1 to 128 characters.
+        primary_user_id: String,
+    },
+    /// `api.authentication.challengeWith(factor, options)`: a second factor after this Action.
+    #[serde(rename = "authentication.challengeWith", rename_all = "camelCase")]
+    AuthenticationChallengeWith {
+        /// The one to ask for.
+        factor: Factor,
+        /// What the user may take instead.
+        #[serde(default)]
+        additional_factors: Vec<Factor>,
+    },
+    /// `api.authentication.challengeWithAny(factors)`.
+    #[serde(rename = "authentication.challengeWithAny")]
+    AuthenticationChallengeWithAny {
+        /// The user picks one.
+        factors: Vec<Factor>,
+    },
+    /// `api.authentication.enrollWith(factor, options)`: the user sets up a factor after this Action.
+    #[serde(rename = "authentication.enrollWith", rename_all = "camelCase")]
+    AuthenticationEnrollWith {
+        /// The one to set up.
+        factor: Factor,
+        /// What the user may take instead.
+        #[serde(default)]
+        additional_factors: Vec<Factor>,
+    },
+    /// `api.authentication.enrollWithAny(factors)`.
+    #[serde(rename = "authentication.enrollWithAny")]
+    AuthenticationEnrollWithAny {
+        /// The user picks one.
+        factors: Vec<Factor>,
+    },
+    /// `api.multifactor.enable(provider, options)`: a second factor after the last Action.
+    #[serde(rename = "multifactor.enable", rename_all = "camelCase")]
+    MultifactorEnable {
+        /// Which one; `none` asks for none.
+        provider: MultifactorProvider,
+        /// Whether the browser may be remembered.
+        #[serde(default)]
+        allow_remember_browser: bool,
+    },
+    /// `api.redirect.sendUserTo(url, options)`: the browser leaves after this Action.
+    #[serde(rename = "redirect.sendUserTo")]
+    RedirectSendUserTo {
+        /// Absolute, with the query of the options.
+        url: String,
+    },
+    /// `api.prompt.render(promptId, promptOptions)`: a form after this Action.
+    #[serde(rename = "prompt.render", rename_all = "camelCase")]
+    PromptRender {
+        /// At most 48 characters.
+        prompt_id: String,
+        /// Values for the browser.
+        #[serde(default)]
+        fields: Map<String, Value>,
+        /// Values for the server.
+        #[serde(default)]
+        vars: Map<String, Value>,
+    },
+    /// Any of `api.samlResponse.*`: this server has no SAML, so it has no effect.
+    #[serde(rename = "samlResponse")]
+    SamlResponse {
+        /// Which setting.
+        setting: SamlSetting,
+        /// Its value; `null` is the default.
+        value: Value,
+    },
 }
-
-/// Why a command was refused. The text is for the Action's author.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// Not a command at all: wrong shape, unknown name, wrong types.
-    #[error("not a command of this trigger: {0}")]
-    Malformed(String),
-    /// A moment that is not a finite number.
-    #[error("{0} needs a finite number of milliseconds since the Unix epoch")]
-    NotAMoment(&'static str),
-    /// `scope` as a custom claim.
-    #[error("{0} cannot set `scope`")]
-    ScopeClaim(&'static str),
-    /// A metadata key that the profile store does not allow.
-    #[error("metadata key `{0}` is empty, reserved, or holds `.` or `$`")]
-    MetadataKey(String),
-}
-
-/// Names that `app_metadata` may not hold at its top level (`reference/post-login.md` section 4).
-const RESERVED_APP_METADATA: [&str; 18] = [
-    "__tenant",
-    "_id",
-    "blocked",
-    "clientID",
-    "created_at",
-    "email",
-    "email_verified",
-    "globalClientID",
-    "global_client_id",
-    "identities",
-    "lastIP",
-    "lastLogin",
-    "loginsCount",
-    "metadata",
-    "multifactor",
-    "multifactor_last_modified",
-    "updated_at",
-    "user_id",
-];
 
 impl Command {
     /// Decodes and checks one command as the guest sent it.
@@ -118,33 +282,6 @@ impl Command {
             serde_json::from_slice(json).map_err(|error| CommandError::Malformed(error.to_string()))?;
         command.check()?;
         Ok(command)
-    }
-
-    /// Checks the arguments. Components build commands without JSON and call this.
-    ///
-    /// # Errors
-    /// [`CommandError`] when an argument is out of bounds.
-    pub fn check(&self) -> Result<(), CommandError> {
-        match self {
-            Self::SessionSetExpiresAt { absolute: moment }
-            | Self::SessionSetIdleExpiresAt { inactivity: moment }
-                if !moment.is_finite() =>
-            {
-                Err(CommandError::NotAMoment(self.name()))
-            }
-            Self::IdTokenSetCustomClaim { key, .. } | Self::AccessTokenSetCustomClaim { key, .. }
-                if key == "scope" =>
-            {
-                Err(CommandError::ScopeClaim(self.name()))
-            }
-            Self::UserSetUserMetadata { key, .. } if !metadata_key_is_allowed(key, &[]) => {
-                Err(CommandError::MetadataKey(key.clone()))
-            }
-            Self::UserSetAppMetadata { key, .. } if !metadata_key_is_allowed(key, &RESERVED_APP_METADATA) => {
-                Err(CommandError::MetadataKey(key.clone()))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The name as the Action's author writes it after `api.`.
@@ -159,18 +296,44 @@ impl Command {
             Self::AccessTokenSetCustomClaim { .. } => "accessToken.setCustomClaim",
             Self::UserSetUserMetadata { .. } => "user.setUserMetadata",
             Self::UserSetAppMetadata { .. } => "user.setAppMetadata",
+            Self::SessionSetCookieMode { .. } => "session.setCookieMode",
+            Self::SessionSetMetadata { .. } => "session.setMetadata",
+            Self::SessionDeleteMetadata { .. } => "session.deleteMetadata",
+            Self::SessionEvictMetadata => "session.evictMetadata",
+            Self::RefreshTokenRevoke { .. } => "refreshToken.revoke",
+            Self::RefreshTokenSetExpiresAt { .. } => "refreshToken.setExpiresAt",
+            Self::RefreshTokenSetIdleExpiresAt { .. } => "refreshToken.setIdleExpiresAt",
+            Self::RefreshTokenSetMetadata { .. } => "refreshToken.setMetadata",
+            Self::RefreshTokenDeleteMetadata { .. } => "refreshToken.deleteMetadata",
+            Self::RefreshTokenEvictMetadata => "refreshToken.evictMetadata",
+            Self::AccessTokenAddScope { .. } => "accessToken.addScope",
+            Self::AccessTokenRemoveScope { .. } => "accessToken.removeScope",
+            Self::TransactionSetMetadata { .. } => "transaction.setMetadata",
+            Self::ValidationError { .. } => "validation.error",
+            Self::AuthenticationRecordMethod { .. } => "authentication.recordMethod",
+            Self::AuthenticationSetPrimaryUser { .. } => "authentication.setPrimaryUser",
+            Self::AuthenticationChallengeWith { .. } => "authentication.challengeWith",
+            Self::AuthenticationChallengeWithAny { .. } => "authentication.challengeWithAny",
+            Self::AuthenticationEnrollWith { .. } => "authentication.enrollWith",
+            Self::AuthenticationEnrollWithAny { .. } => "authentication.enrollWithAny",
+            Self::MultifactorEnable { .. } => "multifactor.enable",
+            Self::RedirectSendUserTo { .. } => "redirect.sendUserTo",
+            Self::PromptRender { .. } => "prompt.render",
+            Self::SamlResponse { setting, .. } => setting.method(),
         }
     }
 
     /// Whether this command ends the login: later Actions do not run.
     #[must_use]
     pub fn ends_the_login(&self) -> bool {
-        matches!(self, Self::AccessDeny { .. } | Self::SessionRevoke { .. })
+        matches!(
+            self,
+            Self::AccessDeny { .. }
+                | Self::SessionRevoke { .. }
+                | Self::RefreshTokenRevoke { .. }
+                | Self::ValidationError { .. }
+        )
     }
-}
-
-fn metadata_key_is_allowed(key: &str, reserved: &[&str]) -> bool {
-    !key.is_empty() && !key.contains(['.', '$', '\0']) && !reserved.contains(&key)
 }
 
 #[cfg(test)]

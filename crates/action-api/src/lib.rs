@@ -12,7 +12,10 @@ mod report;
 
 pub use artifact::{Artifact, ArtifactKind};
 pub use claims::{ClaimRefused, PROFILE_CLAIMS, check_claim_name, scope_of_profile_claim};
-pub use command::{Command, CommandError};
+pub use command::{
+    Command, CommandError, CookieMode, Factor, FactorOptions, FactorType, Handler, MultifactorProvider,
+    PhoneMethod, SamlSetting,
+};
 pub use limits::Limits;
 pub use operations::{NoOperations, OperationAnswer, OperationFuture, Operations, unknown_operation};
 pub use report::{Blame, ConsoleLevel, ConsoleLine, GuestException, RunError, RunReport};

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Command;
+use crate::{Command, Handler};
 
 /// What one run did: the only thing that leaves the sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,12 +105,18 @@ pub enum RunError {
         /// What was thrown.
         exception: GuestException,
     },
-    /// No `exports.onExecutePostLogin`.
-    #[error("the Action has no handler: it must set `exports.onExecutePostLogin`")]
-    NoHandler,
+    /// The handler is not there.
+    #[error("the Action has no handler: it must set `exports.{}`", .handler.export())]
+    NoHandler {
+        /// Which one.
+        handler: Handler,
+    },
     /// A handler that is not an async function.
-    #[error("`onExecutePostLogin` must be an async function")]
-    HandlerNotAsync,
+    #[error("`{}` must be an async function", .handler.export())]
+    HandlerNotAsync {
+        /// Which one.
+        handler: Handler,
+    },
     /// The handler's promise is pending and nothing is left that could settle it.
     #[error("the handler's promise never settled and nothing is left to wait for")]
     NeverSettled,

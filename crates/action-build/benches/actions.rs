@@ -33,7 +33,11 @@ fn actions(criterion: &mut Criterion) {
     criterion.bench_function("deploy", |bencher| {
         bencher.iter(|| build(&runtime, &source, &BUILD_LIMITS).expect("it builds"));
     });
-    let input = RunInput { event: EVENT.to_owned(), secrets: std::collections::BTreeMap::new() };
+    let input = RunInput {
+        handler: action_api::Handler::Execute,
+        event: EVENT.to_owned(),
+        secrets: std::collections::BTreeMap::new(),
+    };
     let record = Record { now_ms: 1_780_000_000_000, seed: [7; 32], entries: Vec::new() };
     for (name, bytes) in
         [("run", 0), ("run, 100 kB of modules", 100_000), ("run, 1 MB of modules", 1_000_000)]

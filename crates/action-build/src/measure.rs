@@ -42,7 +42,8 @@ pub fn runs(
     limits: &Limits,
     count: usize,
 ) -> Result<Vec<f64>, BuildError> {
-    let input = RunInput { event: event.to_owned(), secrets: BTreeMap::new() };
+    let input =
+        RunInput { handler: action_api::Handler::Execute, event: event.to_owned(), secrets: BTreeMap::new() };
     let record = Record { now_ms: 1_780_000_000_000, seed: [7; 32], entries: Vec::new() };
     let mut samples = Vec::with_capacity(count);
     for index in 0..count + WARM_UP {

@@ -42,12 +42,27 @@ fn dates_are_written_in_english_and_utc_when_nothing_is_said() {
 fn dates_follow_the_time_zone_with_its_summer_time() {
     check(&[
         ("new Date().toLocaleString('en-US', { timeZone: 'America/New_York' })", "5/28/2026, 4:26:40_PM"),
-        ("new Date('2026-01-28T20:26:40Z').toLocaleTimeString('en-US', { timeZone: 'America/New_York' })", "3:26:40_PM"),
-        ("new Date().toLocaleTimeString('en-US', { timeZone: 'Asia/Kolkata', hour: '2-digit', minute: '2-digit', hour12: false })", "01:56"),
+        (
+            "new Date('2026-01-28T20:26:40Z').toLocaleTimeString('en-US', { timeZone: 'America/New_York' })",
+            "3:26:40_PM",
+        ),
+        (
+            "new Date().toLocaleTimeString('en-US', { timeZone: 'Asia/Kolkata', hour: '2-digit', minute: '2-digit', hour12: false })",
+            "01:56",
+        ),
         ("new Date().toLocaleString('en-US', { timeZone: '+05:30' })", "5/29/2026, 1:56:40_AM"),
-        ("new Date().toLocaleString('en-US', { timeZone: 'America/New_York', timeZoneName: 'short' })", "5/28/2026, 4:26:40_PM EDT"),
-        ("new Intl.DateTimeFormat('en', { timeZone: 'europe/berlin' }).resolvedOptions().timeZone", "Europe/Berlin"),
-        ("new Date().toLocaleString('en-US', { timeZone: 'Mars/Olympus' })", "RangeError: Invalid time zone specified: Mars/Olympus"),
+        (
+            "new Date().toLocaleString('en-US', { timeZone: 'America/New_York', timeZoneName: 'short' })",
+            "5/28/2026, 4:26:40_PM EDT",
+        ),
+        (
+            "new Intl.DateTimeFormat('en', { timeZone: 'europe/berlin' }).resolvedOptions().timeZone",
+            "Europe/Berlin",
+        ),
+        (
+            "new Date().toLocaleString('en-US', { timeZone: 'Mars/Olympus' })",
+            "RangeError: Invalid time zone specified: Mars/Olympus",
+        ),
     ]);
 }
 
@@ -68,8 +83,14 @@ fn dates_show_what_the_options_ask_for() {
             "new Intl.DateTimeFormat('en-US', { year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(0).map((p) => p.type + '=' + p.value).join('|')",
             "month=01|literal=/|day=01|literal=/|year=1970",
         ),
-        ("new Date().toLocaleString('en-US', { dateStyle: 'short', year: 'numeric' })", "TypeError: Can't set option year when dateStyle is used"),
-        ("new Date().toLocaleString('en-US', { month: 'wide' })", "RangeError: Value wide out of range for Intl options property month"),
+        (
+            "new Date().toLocaleString('en-US', { dateStyle: 'short', year: 'numeric' })",
+            "TypeError: Can't set option year when dateStyle is used",
+        ),
+        (
+            "new Date().toLocaleString('en-US', { month: 'wide' })",
+            "RangeError: Value wide out of range for Intl options property month",
+        ),
     ]);
 }
 
@@ -78,7 +99,10 @@ fn other_languages_are_written_as_theirs_and_unknown_ones_in_english() {
     check(&[
         ("new Date().toLocaleDateString('de-DE', { dateStyle: 'long' })", "28. Mai 2026"),
         ("new Date().toLocaleString('en-GB', { timeZone: 'Europe/London' })", "28/05/2026, 21:26:40"),
-        ("new Date().toLocaleDateString('fr', { weekday: 'long', month: 'long', day: 'numeric' })", "jeudi 28 mai"),
+        (
+            "new Date().toLocaleDateString('fr', { weekday: 'long', month: 'long', day: 'numeric' })",
+            "jeudi 28 mai",
+        ),
         ("new Intl.DateTimeFormat(['xx', 'de']).resolvedOptions().locale", "de"),
         ("new Intl.DateTimeFormat('tlh').resolvedOptions().locale", "en-US"),
         ("Intl.NumberFormat.supportedLocalesOf(['xx', 'de-AT']).join()", "de-AT"),
@@ -99,6 +123,9 @@ fn numbers_are_grouped_and_rounded() {
         ("(1e21).toLocaleString()", "1,000,000,000,000,000,000,000"),
         ("(NaN).toLocaleString() + (-Infinity).toLocaleString()", "NaN-∞"),
         ("(12345678901234567890n).toLocaleString()", "12,345,678,901,234,567,890"),
-        ("(1).toLocaleString('en', { style: 'unit', unit: 'liter' })", "RangeError: Intl.NumberFormat: units and notations are not available in Actions"),
+        (
+            "(1).toLocaleString('en', { style: 'unit', unit: 'liter' })",
+            "RangeError: Intl.NumberFormat: units and notations are not available in Actions",
+        ),
     ]);
 }

@@ -3,13 +3,65 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use action_api::{Artifact, Command, Limits, NoOperations, RunError, RunReport};
-use action_runtime::{Entry, Record, RunInput};
+use action_api::{
+    Artifact, Command, Handler, Limits, NoOperations, OperationAnswer, OperationFuture, Operations, RunError,
+    RunReport,
+};
+use action_runtime::{Entry, Environment, Record, RunInput};
+use serde_json::{Value, json};
+
 use common::{LIMITS, RUNTIME, good_run, handler, printed, run, run_recorded, script};
+
+/// A world with one web server, which answers `/MS` after so many milliseconds, and a cache.
+#[derive(Default)]
+struct World {
+    cache: Mutex<HashMap<String, Value>>,
+    /// Requests that were begun, and those whose answer nobody waited for.
+    begun: AtomicUsize,
+    dropped: Arc<AtomicUsize>,
+}
+
+struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Operations for World {
+    fn start(&self, kind: &str, input: Value) -> OperationFuture {
+        assert_eq!(kind, "http.fetch");
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let under_way = UnderWay(Arc::clone(&self.dropped));
+        Box::pin(async move {
+            let url = input["url"].as_str().unwrap_or_default();
+            let ms: u64 = url.rsplit('/').next().and_then(|ms| ms.parse().ok()).ok_or("no such host")?;
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            std::mem::forget(under_way);
+            Ok(json!({
+                "status": 200, "status_text": "OK", "url": url, "redirected": false,
+                "headers": [["content-type", "text/plain"]], "body": "aGVsbG8=",
+            }))
+        })
+    }
+
+    fn call(&self, kind: &str, input: Value, _now_ms: i64) -> OperationAnswer {
+        let mut cache = self.cache.lock().expect("no panic");
+        let key = input["key"].as_str().unwrap_or_default().to_owned();
+        if kind == "cache.set" {
+            let record = json!({ "value": input["value"], "expires_at": common::NOW_MS });
+            cache.insert(key, record.clone());
+            return Ok(json!({ "type": "success", "record": record }));
+        }
+        Ok(cache.get(&key).cloned().unwrap_or(Value::Null))
+    }
+}
 
 fn with_handler(body: &str) -> Artifact {
     script(&format!("exports.onExecutePostLogin = async (event, api) => {{\n{body}\n}};")).expect("it builds")
@@ -156,8 +208,12 @@ fn essence(report: &RunReport) -> Essence {
     Essence(report.commands.clone(), console, report.fuel, report.error.clone())
 }
 
+fn input(event: &str) -> RunInput {
+    RunInput { handler: Handler::Execute, event: event.to_owned(), secrets: BTreeMap::new() }
+}
+
 fn replay(artifact: &Artifact, event: &str, record: &Record) -> RunReport {
-    RUNTIME.replay(artifact, &RunInput { event: event.to_owned(), secrets: BTreeMap::new() }, record, &LIMITS)
+    RUNTIME.replay(artifact, &input(event), record, &LIMITS)
 }
 
 /// Timers that overlap, the clock and randomness.
@@ -205,4 +261,120 @@ fn a_replay_that_leaves_its_record_says_so() {
     assert!(diverges(&other, &record).contains("waits where the record has the answer to an operation"));
     let none = with_handler("");
     assert!(diverges(&none, &record).contains("ends where"));
+}
+
+// Issue 4, item 9
+#[test]
+fn requests_timers_cache_and_randomness_are_repeated_from_the_record() {
+    let artifact = with_handler(
+        "const before = api.cache.get('seen');
+         const get = async (ms) => {
+             const answer = await fetch(`https://api.example/${ms}`);
+             console.log(ms, await answer.text(), answer.status, answer.headers.get('content-type'));
+             return ms;
+         };
+         const tick = setInterval(() => console.log('tick'), 7);
+         const all = await Promise.all([get(30), get(5), new Promise((done) => setTimeout(done, 15, Math.random()))]);
+         clearInterval(tick);
+         const failed = await fetch('https://nowhere.example/x').catch((error) => error.name);
+         api.cache.set('seen', (before?.value ?? '') + 'x');
+         console.log(JSON.stringify(all), failed, api.cache.get('seen').value, Date.now());
+         api.idToken.setCustomClaim('n', Math.random());",
+    );
+    let world = Arc::new(World::default());
+    for run in 1..3 {
+        let finished = run_recorded(&artifact, "{}", 3, &LIMITS, world.clone());
+        let text = printed(&finished.report);
+        assert!(text.contains("5 hello 200 text/plain") && text.contains("TypeError"), "{text}");
+        assert!(text.contains(&"x".repeat(run)), "{text}");
+        let begun = world.begun.load(Ordering::SeqCst);
+        for _ in 0..2 {
+            assert_eq!(essence(&replay(&artifact, "{}", &finished.record)), essence(&finished.report));
+        }
+        assert_eq!(world.begun.load(Ordering::SeqCst), begun, "a replay asks nothing of the world");
+        // Another answer is another run; another question is no run of this record.
+        let mut changed = finished.record.clone();
+        changed.entries.retain(|entry| !matches!(entry, Entry::Called { .. }));
+        let report = replay(&artifact, "{}", &changed);
+        assert!(matches!(report.error, Some(RunError::Diverged { .. })), "{report:?}");
+    }
+}
+
+#[test]
+fn requests_overlap() {
+    let artifact = with_handler(
+        "await Promise.all([1, 2, 3, 4, 5].map(() => fetch('https://api.example/200')));
+         console.log(Date.now());",
+    );
+    let before = Instant::now();
+    let report = run_recorded(&artifact, "{}", 1, &LIMITS, Arc::new(World::default())).report;
+    assert_eq!(report.error, None);
+    assert!(before.elapsed() < Duration::from_millis(900), "{:?}", before.elapsed());
+    let passed = printed(&report).parse::<i64>().expect("a time") - common::NOW_MS;
+    assert!((200..900).contains(&passed), "{passed}");
+}
+
+#[test]
+fn an_aborted_request_is_dropped() {
+    let artifact = with_handler(
+        "const abort = new AbortController();
+         setTimeout(() => abort.abort(), 5);
+         try { await fetch('https://api.example/60000', { signal: abort.signal }) } catch (e) { console.log(e.name) }",
+    );
+    let world = Arc::new(World::default());
+    let finished = run_recorded(&artifact, "{}", 1, &LIMITS, world.clone());
+    assert_eq!(printed(&finished.report), "AbortError");
+    assert_eq!(world.dropped.load(Ordering::SeqCst), 1);
+    assert_eq!(essence(&replay(&artifact, "{}", &finished.record)), essence(&finished.report));
+}
+
+// HC6
+#[test]
+fn a_run_that_nobody_waits_for_any_more_gives_everything_back() {
+    let artifact = Arc::new(with_handler("await fetch('https://api.example/60000')"));
+    let world = Arc::new(World::default());
+    let turn = Arc::new(tokio::sync::Semaphore::new(1));
+    let place = Arc::new(tokio::sync::Semaphore::new(1));
+    let permit = Arc::clone(&place).try_acquire_owned().expect("a permit");
+    let environment = Environment {
+        now_ms: common::NOW_MS,
+        seed: [1; 32],
+        operations: world.clone(),
+        turns: vec![Arc::clone(&turn)],
+        held: Box::new(permit),
+    };
+    let run = RUNTIME.run(&artifact, input("{}"), environment, &LIMITS);
+    common::TASKS.block_on(async {
+        let cut = tokio::time::timeout(Duration::from_millis(200), run).await;
+        assert!(cut.is_err(), "it still waits");
+    });
+    assert_eq!(world.dropped.load(Ordering::SeqCst), 1);
+    assert_eq!((turn.available_permits(), place.available_permits()), (1, 1));
+    good_run();
+}
+
+#[test]
+fn one_turn_is_enough_for_many_runs_that_wait() {
+    let artifact = Arc::new(with_handler("await fetch('https://api.example/200')"));
+    let turn = Arc::new(tokio::sync::Semaphore::new(1));
+    let before = Instant::now();
+    common::TASKS.block_on(async {
+        let runs: Vec<_> = (0..20)
+            .map(|_| {
+                let environment = Environment {
+                    now_ms: common::NOW_MS,
+                    seed: [1; 32],
+                    operations: Arc::new(World::default()),
+                    turns: vec![Arc::clone(&turn)],
+                    held: Box::new(()),
+                };
+                let artifact = Arc::clone(&artifact);
+                tokio::spawn(async move { RUNTIME.run(&artifact, input("{}"), environment, &LIMITS).await })
+            })
+            .collect();
+        for run in runs {
+            assert_eq!(run.await.expect("no panic").report.error, None);
+        }
+    });
+    assert!(before.elapsed() < Duration::from_millis(3000), "one after the other takes 4 s");
 }

@@ -6,8 +6,8 @@ mod common;
 use std::sync::Arc;
 
 use action_api::{ArtifactKind, NoOperations, OperationAnswer, OperationFuture, Operations};
-use serde_json::{Value, json};
 use common::{LIMITS, handler, printed, run, run_recorded, run_with, script};
+use serde_json::{Value, json};
 
 /// Runs expressions, each with what it must print.
 #[track_caller]
@@ -159,7 +159,8 @@ fn headers_and_bodies_behave_as_fetch_says() {
 
 #[test]
 fn digests_and_macs_are_those_of_their_standards() {
-    let hex = "const hex = (b) => new Uint8Array(b).toHex(); const utf8 = (s) => new TextEncoder().encode(s);";
+    let hex =
+        "const hex = (b) => new Uint8Array(b).toHex(); const utf8 = (s) => new TextEncoder().encode(s);";
     // FIPS 180-4's "abc"; RFC 4231 case 2; RFC 5869 case 1; RFC 6070 case 2.
     let report = handler(&format!(
         "{hex}
@@ -264,15 +265,15 @@ fn random_values_are_the_runs_and_unlike_each_other() {
 
 #[test]
 fn a_top_level_that_reads_random_values_runs_at_each_login() {
-    let artifact = script(
-        "const id = crypto.randomUUID();\nexports.onExecutePostLogin = async () => console.log(id);",
-    )
-    .expect("it builds");
+    let artifact =
+        script("const id = crypto.randomUUID();\nexports.onExecutePostLogin = async () => console.log(id);")
+            .expect("it builds");
     assert!(matches!(artifact.kind, ArtifactKind::MemoryImage { evaluated_at_login: true, .. }));
     let of = |seed| printed(&run_with(&artifact, "{}", seed, &LIMITS));
     assert_ne!(of(1), of(2));
     // Having the object alone reads nothing.
-    let artifact = script("const { subtle } = crypto; exports.onExecutePostLogin = async () => {};").expect("it builds");
+    let artifact =
+        script("const { subtle } = crypto; exports.onExecutePostLogin = async () => {};").expect("it builds");
     assert!(matches!(artifact.kind, ArtifactKind::MemoryImage { evaluated_at_login: false, .. }));
 }
 
@@ -281,9 +282,15 @@ fn a_global_may_be_replaced_removed_and_asked_for() {
     check(&[
         ("(() => { globalThis.URL = 7; return URL })()", "7"),
         ("(() => { delete globalThis.Headers; return typeof Headers })()", "undefined"),
-        ("typeof Blob + typeof global.Buffer + ('Request' in globalThis) + (globalThis.fetch === fetch)", "functionfunctiontruetrue"),
+        (
+            "typeof Blob + typeof global.Buffer + ('Request' in globalThis) + (globalThis.fetch === fetch)",
+            "functionfunctiontruetrue",
+        ),
         ("Object.keys(globalThis).includes('FormData')", "false"),
-        ("(() => { Array.prototype.map = null; return new TextDecoder().decode(new TextEncoder().encode('x')) })()", "x"),
+        (
+            "(() => { Array.prototype.map = null; return new TextDecoder().decode(new TextEncoder().encode('x')) })()",
+            "x",
+        ),
     ]);
 }
 
@@ -345,7 +352,8 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let group =
+            chunk.iter().fold(0, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for at in 0..4 {
             let digit = DIGITS[(group >> (18 - 6 * at)) as usize & 63];
             text.push(if at <= chunk.len() { char::from(digit) } else { '=' });

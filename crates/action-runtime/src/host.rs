@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Limits};
+use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Handler, Limits};
 use wasmtime::{Memory, ResourceLimiter, Store};
 
 use crate::functions::Randomness;
@@ -31,6 +31,8 @@ pub(crate) struct Host {
     pub(crate) began_ms: i64,
     pub(crate) seed: [u8; 32],
     pub(crate) secrets: BTreeMap<String, String>,
+    /// Which handler runs.
+    pub(crate) handler: Handler,
     /// Whether clock and randomness were read: an image cannot hold what follows.
     pub(crate) touched: bool,
     pub(crate) commands: Vec<Command>,
@@ -74,6 +76,7 @@ impl Host {
             began_ms: now_ms,
             seed: *seed,
             secrets: BTreeMap::new(),
+            handler: Handler::Execute,
             touched: false,
             commands: Vec::new(),
             command_bytes: 0,

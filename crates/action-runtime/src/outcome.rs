@@ -36,8 +36,8 @@ pub(crate) fn of_script(result: wasmtime::Result<i32>, host: &mut Host) -> Resul
         Ok(WAITING) if host.operations.under_way.is_empty() => Err(RunError::NeverSettled),
         Ok(WAITING) => Ok(State::Waiting),
         Ok(THREW) => Err(of_exception(host)),
-        Ok(NO_HANDLER) => Err(RunError::NoHandler),
-        Ok(NOT_ASYNC) => Err(RunError::HandlerNotAsync),
+        Ok(NO_HANDLER) => Err(RunError::NoHandler { handler: host.handler }),
+        Ok(NOT_ASYNC) => Err(RunError::HandlerNotAsync { handler: host.handler }),
         Ok(other) => Err(RunError::Host { message: format!("the JS engine answered {other}") }),
         Err(error) => Err(of_trap(&error, host)),
     }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use action_api::{Artifact, ArtifactKind, Limits, Operations, RunError, RunReport};
+use action_api::{Artifact, ArtifactKind, Handler, Limits, Operations, RunError, RunReport};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Module};
@@ -35,6 +35,8 @@ pub struct Runtime {
 /// What a run gets from whoever wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunInput {
+    /// Which of the Action's handlers runs.
+    pub handler: Handler,
     /// The event, a JSON document.
     pub event: String,
     /// For components, which have secrets by an import. Scripts find theirs in the event.
@@ -139,15 +141,19 @@ impl Runtime {
             if input.event.len() as u64 > sandbox.store.data().limits.event_bytes {
                 return Err(RunError::Limit { limit: "event_bytes".into(), exception: None });
             }
+            sandbox.store.data_mut().handler = input.handler;
             let host_error = |message| RunError::Host { message };
             crate::host::set_limits(&mut sandbox.store).map_err(|error| host_error(format!("{error:#}")))?;
             match self.program(artifact).map_err(|error| host_error(error.to_string()))? {
                 Program::Image(image) => {
                     let seed = sandbox.store.data().seed;
-                    let (running, state) =
-                        script::run(&mut sandbox.store, &self.js, &image, &seed, &input.event)?;
+                    let (running, state) = script::run(&mut sandbox.store, &self.js, &image, &seed, input)?;
                     sandbox.running = Some(running);
                     Ok(state)
+                }
+                // A component cannot leave, so it has nothing to go on with.
+                Program::Component(_) if input.handler == Handler::Continue => {
+                    Err(RunError::NoHandler { handler: input.handler })
                 }
                 Program::Component(action) => {
                     sandbox.store.data_mut().secrets.clone_from(&input.secrets);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use action_api::{Limits, RunError};
+use action_api::{Handler, Limits, RunError};
 use wasmtime::{Module, Store};
 
 use crate::config::MAX_WASM_STACK;
@@ -13,6 +13,7 @@ use crate::operations::Source;
 use crate::outcome::{self, State};
 use crate::prelude;
 use crate::record::Reply;
+use crate::runtime::RunInput;
 
 /// A script with the modules that it requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +132,7 @@ pub(crate) fn run(
     js: &JsEngine,
     image: &Module,
     seed: &[u8; 32],
-    event: &str,
+    input: &RunInput,
 ) -> Result<(Running, State), RunError> {
     let limits = store.data().limits;
     let running = js.instantiate(store, image).map_err(|error| outcome::of_trap(&error, store.data()))?;
@@ -139,9 +140,11 @@ pub(crate) fn run(
         // Math.random shows its state to who looks long enough: it must not be what else comes of the seed.
         let mut state = [0; 32];
         Randomness::new(seed, "Math.random").fill(&mut state);
-        let at = running.write(store, &[&state, event.as_bytes()])?;
-        let parameters = (at, length(event.as_bytes())?, shadow_stack(&limits));
-        running.func::<(u32, u32, u32), i32>(store, "run")?.call(&mut *store, parameters)
+        let event = input.event.as_bytes();
+        let at = running.write(store, &[&state, event])?;
+        let continues = i32::from(input.handler == Handler::Continue);
+        let parameters = (at, length(event)?, continues, shadow_stack(&limits));
+        running.func::<(u32, u32, i32, u32), i32>(store, "run")?.call(&mut *store, parameters)
     })();
     Ok((running, outcome::of_script(answer, store.data_mut())?))
 }

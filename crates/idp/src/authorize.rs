@@ -45,9 +45,9 @@ pub struct AuthorizeInput<'a> {
 /// What becomes of it.
 #[derive(Debug)]
 pub enum AuthorizeOutcome {
-    /// To the client: with a code, or with an error.
+    /// To the client, with a code or with an error; or to where an Action sends the browser.
     Redirect {
-        /// The client's redirect URI with the answer.
+        /// The client's redirect URI with the answer, or the Action's URL.
         location: String,
         /// For this browser.
         cookies: CookieChanges,
@@ -118,7 +118,12 @@ pub async fn authorize(
 
     if let Some(who) = authenticated {
         let transaction_id = new_transaction_id(idp);
-        match complete(idp, ctx, &client, &request, transaction_id.as_str(), who).await? {
+        let browser = input.browser_cookie;
+        match complete(idp, ctx, &client, &request, transaction_id.as_str(), who, browser).await? {
+            Completed::Leave { url, browser } => {
+                cookies.browser = browser;
+                return Ok(AuthorizeOutcome::Redirect { location: url, cookies });
+            }
             Completed::Redirect { location, session } => {
                 if session != CookieChange::Keep {
                     cookies.session = session;
@@ -186,22 +191,33 @@ pub(crate) async fn begin_login(
     now: Timestamp,
 ) -> Result<(String, CookieChanges), ServerError> {
     let handle = random_token(&*idp.random, CREDENTIAL_LENGTH);
-    // One secret for all tabs of a browser, so that they do not unbind each other.
-    let browser = browser_cookie
-        .filter(|secret| secret.len() == CREDENTIAL_LENGTH)
-        .map_or_else(|| random_token(&*idp.random, CREDENTIAL_LENGTH), str::to_owned);
+    let (browser, cookie) = browser_secret(idp, browser_cookie, now);
     let pending = PendingAuthorization {
         id: new_transaction_id(idp),
         request,
+        suspended: None,
         created_at: now,
         expires_at: now.plus_secs(PENDING_LIFETIME_SECS),
     };
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_pending(&pending, &hash_credential(&handle), &hash_credential(&browser)).await?;
     tx.commit().await?;
-    cookies.browser =
-        CookieChange::Set { value: browser, expires_at: Some(now.plus_secs(BROWSER_COOKIE_SECS)) };
+    cookies.browser = cookie;
     Ok((handle, cookies))
+}
+
+/// The secret that binds logins under way to this browser, one for all of its tabs so that they do not unbind each other,
+/// and the cookie that keeps it.
+pub(crate) fn browser_secret(
+    idp: &Idp,
+    browser_cookie: Option<&str>,
+    now: Timestamp,
+) -> (String, CookieChange) {
+    let browser = browser_cookie
+        .filter(|secret| secret.len() == CREDENTIAL_LENGTH)
+        .map_or_else(|| random_token(&*idp.random, CREDENTIAL_LENGTH), str::to_owned);
+    let expires_at = Some(now.plus_secs(BROWSER_COOKIE_SECS));
+    (browser.clone(), CookieChange::Set { value: browser, expires_at })
 }
 
 fn new_transaction_id(idp: &Idp) -> PendingAuthorizationId {

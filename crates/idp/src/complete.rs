@@ -1,10 +1,13 @@
 //! The end of `/authorize`: the Actions decide, and one transaction commits session, code, metadata and records.
 
+mod suspended;
+
 use std::collections::BTreeMap;
 
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
-    LogType, Role, Session, SessionId, SessionTransferToken, Timestamp, User, ordered_id, random_token,
+    LogType, MetadataChange, Role, Session, SessionId, SessionTransferToken, Timestamp, User, ordered_id,
+    random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -12,13 +15,16 @@ use storage::TenantTx;
 
 use crate::authorize::error_redirect;
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::decision::Decision;
 use crate::device::{self, DeviceEnd};
 use crate::error::ServerError;
-use crate::event::{EventSource, Flow};
-use crate::post_login::{self, Outcome, log_entry, no_connection};
+use crate::event::{ContinueRequest, EventSource, Flow};
+use crate::post_login::{self, Outcome, Start, log_entry, no_connection};
 use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
 use crate::{CookieChange, Idp, RequestContext};
+
+pub(crate) use suspended::{WaitsFor, resume};
 
 /// How long an authorization code lives (RFC 6749 §4.1.2 allows ten minutes).
 const CODE_LIFETIME_SECS: i64 = 60;
@@ -50,6 +56,8 @@ impl Authenticated {
 pub(crate) enum Completed {
     /// To the client, with a code or an error.
     Redirect { location: String, session: CookieChange },
+    /// To where an Action sends the browser first.
+    Leave { url: String, browser: CookieChange },
     /// A device has its answer, and the browser learns what it is.
     Device { end: DeviceEnd, session: CookieChange },
     /// The session or the native refresh token ended while the Actions ran: the user must log in.
@@ -74,6 +82,8 @@ struct Login<'a> {
     replaces: Option<SessionId>,
     transfer_token: Option<SessionTransferToken>,
     parent_metadata: Option<BTreeMap<String, String>>,
+    /// The session's two ends before the Actions.
+    ends_before: (Timestamp, Timestamp),
 }
 
 /// Runs the Actions and commits what they decide. No transaction is open while they run, so what the login rests on is
@@ -85,11 +95,24 @@ pub(crate) async fn complete(
     request: &AuthorizationRequest,
     transaction_id: &str,
     who: Authenticated,
+    browser_cookie: Option<&str>,
 ) -> Result<Completed, ServerError> {
-    let Some(login) = prepare(idp, ctx, client, request, transaction_id, who).await? else {
-        return Ok(Completed::Ended);
-    };
-    let outcome = post_login::run(
+    match prepare(idp, ctx, client, request, transaction_id, who).await? {
+        Some(login) => decide(idp, login, Start::at_the_beginning(), None, browser_cookie).await,
+        None => Ok(Completed::Ended),
+    }
+}
+
+/// Runs the Actions that are due, and does what they decide.
+async fn decide(
+    idp: &Idp,
+    mut login: Login<'_>,
+    start: Start,
+    continued: Option<&ContinueRequest>,
+    browser_cookie: Option<&str>,
+) -> Result<Completed, ServerError> {
+    let (ctx, client, request) = (login.ctx, login.client, login.request);
+    let mut outcome = post_login::run(
         idp,
         ctx,
         &EventSource {
@@ -101,19 +124,51 @@ pub(crate) async fn complete(
             logins_count: login.user.logins_count + 1,
             audience: request.audience.as_deref(),
             flow: Flow::Browser {
-                transaction_id,
+                transaction_id: login.transaction_id,
                 request,
                 session: &login.session,
                 parent_metadata: login.parent_metadata.as_ref(),
                 session_transfer_token: login.transfer_token.as_ref(),
+                continued,
             },
         },
+        start,
     )
     .await?;
-    match outcome.decision.denied.clone() {
-        Some(reason) => deny(idp, login, outcome, &reason).await,
-        None => grant(idp, login, outcome).await,
+    if let Some(reason) = outcome.decision.denied.clone() {
+        return refuse(idp, login, outcome, OAuthError::new(ErrorCode::AccessDenied, reason)).await;
     }
+    if let Some((suspension, resume)) = outcome.suspension.take() {
+        return suspended::suspend(idp, login, outcome, suspension, resume, browser_cookie).await;
+    }
+    match take_changes(idp, &mut login, &mut outcome) {
+        Ok(()) => grant(idp, login, outcome).await,
+        Err(reason) => {
+            outcome.decision = Decision::failed(reason.clone());
+            refuse(idp, login, outcome, OAuthError::new(ErrorCode::AccessDenied, reason)).await
+        }
+    }
+}
+
+/// Makes the changes that the Actions asked for to the session, and looks whether those to the rest can be made.
+fn take_changes(idp: &Idp, login: &mut Login<'_>, outcome: &mut Outcome) -> Result<(), String> {
+    let decision = &mut outcome.decision;
+    // Accounts cannot be linked here: nobody has a second one that could be the subject.
+    if decision.primary_user.as_ref().is_some_and(|id| id != login.user.user_id.as_str()) {
+        return Err("The primary user is not linked with the user who logged in.".to_owned());
+    }
+    if decision.multifactor.is_some() {
+        return Err("This server cannot ask for a second factor at this login.".to_owned());
+    }
+    let mode = login.session.cookie_mode;
+    decision.change_session(&mut login.session)?;
+    decision.limit_session(&mut login.session, mode, &login.ctx.tenant.sessions, idp.now());
+    // The browser learns of the mode with its cookie.
+    if login.session.cookie_mode != mode && login.new_secret.is_none() {
+        login.new_secret = Some(random_token(&*idp.random, CREDENTIAL_LENGTH));
+    }
+    decision.limit_refresh_token(&login.client.refresh_token, idp.now());
+    decision.check_new_refresh_token()
 }
 
 async fn prepare<'a>(
@@ -185,6 +240,7 @@ async fn prepare<'a>(
         user,
         connection,
         roles,
+        ends_before: (session.expires_at, session.idle_expires_at),
         session,
         session_exists,
         new_secret,
@@ -241,8 +297,14 @@ fn new_session(
 
 /// Nothing of the login stays but the record and, after `api.access.deny`, the metadata. No session is made; one that
 /// existed goes on, unless the Action revoked it.
-async fn deny(idp: &Idp, login: Login<'_>, outcome: Outcome, reason: &str) -> Result<Completed, ServerError> {
+async fn refuse(
+    idp: &Idp,
+    login: Login<'_>,
+    outcome: Outcome,
+    error: OAuthError,
+) -> Result<Completed, ServerError> {
     let now = idp.now();
+    let reason = error.description.as_str();
     let mut cookie = CookieChange::Keep;
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     tx.lock_user(&login.user.user_id).await?;
@@ -280,16 +342,13 @@ async fn deny(idp: &Idp, login: Login<'_>, outcome: Outcome, reason: &str) -> Re
         return Ok(Completed::Device { end: DeviceEnd::Denied(reason.to_owned()), session: cookie });
     }
     tx.commit().await?;
-    let error = OAuthError::new(ErrorCode::AccessDenied, reason);
     let location =
         error_redirect(login.ctx, &login.request.redirect_uri, login.request.state.as_deref(), &error);
     Ok(Completed::Redirect { location, session: cookie })
 }
 
-async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<Completed, ServerError> {
+async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Completed, ServerError> {
     let now = idp.now();
-    let before = (login.session.expires_at, login.session.idle_expires_at);
-    outcome.decision.limit_session(&mut login.session, &login.ctx.tenant.sessions, now);
     login.session.last_interacted_at = now;
     login.session.updated_at = now;
     login.session.device.last_ip = Some(login.ctx.origin.ip.clone());
@@ -299,7 +358,7 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
     let code = random_token(&*idp.random, CREDENTIAL_LENGTH);
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     tx.lock_user(&login.user.user_id).await?;
-    if !commit_session(&mut tx, &login, now).await? {
+    if !commit_session(&mut tx, &login, &outcome.decision, now).await? {
         return Ok(Completed::Ended);
     }
     let (hash, expires_at) = match &login.request.device_code_hash {
@@ -320,7 +379,7 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
         now,
     );
     entry.description = "Successful login".to_owned();
-    entry.details = details(&login, &outcome, Some(before));
+    entry.details = details(&login, &outcome, Some(login.ends_before));
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
     tx.commit().await?;
@@ -345,7 +404,12 @@ async fn grant(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<
 }
 
 /// Writes the session; `false` when it, or the native token behind it, ended while the Actions ran.
-async fn commit_session(tx: &mut TenantTx, login: &Login<'_>, now: Timestamp) -> Result<bool, ServerError> {
+async fn commit_session(
+    tx: &mut TenantTx,
+    login: &Login<'_>,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<bool, ServerError> {
     if let Some(token) = &login.transfer_token {
         let parent = tx.refresh_token(&token.refresh_token_id).await?;
         if !parent.is_some_and(|parent| parent.is_alive(now)) {
@@ -354,6 +418,13 @@ async fn commit_session(tx: &mut TenantTx, login: &Login<'_>, now: Timestamp) ->
     }
     let secret_hash = login.new_secret.as_deref().map(hash_credential);
     if login.session_exists {
+        // Its metadata may have been changed meanwhile by others.
+        if !decision.session_metadata.is_empty()
+            && let Some(mut session) = tx.session(&login.session.id).await?
+        {
+            MetadataChange::apply(&decision.session_metadata, &mut session.metadata);
+            tx.set_session_metadata(&session.id, &session.metadata, now).await?;
+        }
         return Ok(tx.update_session(&login.session, secret_hash.as_deref(), now).await?);
     }
     if let Some(other) = &login.replaces {
@@ -372,7 +443,8 @@ fn authorization_code(
     now: Timestamp,
 ) -> AuthorizationCode {
     // The parameters as sent were for the Actions; the code needs what was granted.
-    let request = AuthorizationRequest { query: Map::new(), ..login.request.clone() };
+    let mut request = AuthorizationRequest { query: Map::new(), ..login.request.clone() };
+    outcome.decision.change_scope(&mut request.scope);
     AuthorizationCode {
         client_id: login.client.client_id.clone(),
         user_id: login.user.user_id.clone(),
@@ -381,6 +453,7 @@ fn authorization_code(
         auth_time: login.session.authenticated_at,
         id_token_claims: outcome.decision.id_token_claims.clone(),
         access_token_claims: outcome.decision.access_token_claims.clone(),
+        refresh_token_changes: outcome.decision.refresh_token.clone(),
         created_at: now,
         expires_at,
         issued_refresh_token: None,

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use action_api::{Limits, Operations, RunReport};
+use action_api::{Handler, Limits, Operations, RunReport};
 use model::{Clock, RandomSource, RequestOrigin, Tenant, Timestamp};
 use serde_json::Value;
 use storage::Storage;
@@ -59,6 +59,8 @@ pub struct RequestContext {
 pub struct ActionRun {
     /// The artifact, by digest.
     pub digest: String,
+    /// Which of its handlers.
+    pub handler: Handler,
     /// The event. `secrets` is in it.
     pub event: Value,
     /// The Action's own secrets, for components.

@@ -1,18 +1,40 @@
-use action_api::{Command, check_claim_name};
-use model::{LogEntry, LogType, Session, SessionSettings, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+use action_api::{Command, Factor, MultifactorProvider, check_claim_name};
+use model::{
+    AuthenticationMethod, CookieMode, LogEntry, LogType, MetadataChange, RefreshToken, RefreshTokenChanges,
+    RefreshTokenSettings, Session, SessionSettings, Timestamp, check_metadata,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// The one decision that all commands of a login fold into. It is committed once, with the session and the code.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[cfg(test)]
+mod tests;
+
+/// The one decision that all commands of a login fold into. It is committed once, with the session and the code. A login
+/// that leaves for a redirect takes it along.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Decision {
     /// `error_description` of the refusal, when an Action denied or failed.
     pub denied: Option<String>,
     /// `api.session.revoke`: the session ends as well. Holds `preserveRefreshTokens`.
     pub revoke_session: Option<bool>,
+    /// `api.refreshToken.revoke`: the token that is exchanged ends as well.
+    pub revoke_refresh_token: bool,
     /// The earliest absolute expiry asked for.
     pub session_expires_at: Option<Timestamp>,
     /// The earliest idle expiry asked for.
     pub session_idle_expires_at: Option<Timestamp>,
+    /// The last cookie mode asked for.
+    pub cookie_mode: Option<CookieMode>,
+    /// Changes to the session's metadata, in order.
+    pub session_metadata: Vec<MetadataChange>,
+    /// Methods of authentication that Actions recorded.
+    pub methods: Vec<AuthenticationMethod>,
+    /// What was asked for the refresh token, the one that is exchanged or one that is yet to be issued.
+    pub refresh_token: RefreshTokenChanges,
+    /// Scopes of the access token: added, or removed.
+    pub scopes: BTreeMap<String, bool>,
     /// For the ID token.
     pub id_token_claims: Map<String, Value>,
     /// For the access token.
@@ -21,22 +43,109 @@ pub(crate) struct Decision {
     pub user_metadata: Map<String, Value>,
     /// Changes to `app_metadata`; `null` removes.
     pub app_metadata: Map<String, Value>,
+    /// `event.transaction.metadata`.
+    pub transaction_metadata: Map<String, Value>,
+    /// `api.authentication.setPrimaryUser`.
+    pub primary_user: Option<String>,
+    /// `api.multifactor.enable`: what is due after the last Action.
+    pub multifactor: Option<MultifactorProvider>,
+    /// How many challenges and enrolments were asked for in this flow.
+    pub factor_commands: usize,
     /// For the tenant's log: what was asked for and had no effect.
     pub warnings: Vec<String>,
 }
 
+/// Challenges and enrolments of one flow.
+const MAX_FACTOR_COMMANDS: usize = 4;
+/// Bytes of `event.transaction.metadata` as JSON.
+const MAX_TRANSACTION_METADATA_BYTES: usize = 16 << 10;
+/// Bytes of the changes to `user_metadata`, and of those to `app_metadata`, as JSON.
+const MAX_PROFILE_CHANGE_BYTES: usize = 32 << 10;
+
+/// What comes between two Actions, or between an Action and the end: the browser leaves, and comes back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Suspension {
+    /// `api.redirect.sendUserTo`: to this URL. The same Action goes on.
+    Redirect(String),
+    /// `api.prompt.render`: the form of this id. The same Action goes on.
+    Form(String),
+    /// `api.authentication.challengeWith` and the like, in order. The next Action goes on.
+    Factors(Vec<FactorRequest>),
+}
+
+/// One challenge or enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FactorRequest {
+    /// Set one up; else ask for one.
+    pub enroll: bool,
+    /// In the order in which they are offered.
+    pub factors: Vec<Factor>,
+    /// Whether the user picks one first.
+    pub pick: bool,
+}
+
+impl FactorRequest {
+    fn with(enroll: bool, factor: &Factor, more: &[Factor]) -> Self {
+        Self { enroll, factors: [std::slice::from_ref(factor), more].concat(), pick: false }
+    }
+}
+
+/// What one Action asked for besides its decision.
+#[derive(Default)]
+struct Asked {
+    redirect: Option<String>,
+    form: Option<String>,
+    factors: Vec<FactorRequest>,
+}
+
+impl Asked {
+    /// A refusal, and a mix that the dialect aborts.
+    fn suspension(self) -> Result<Option<Suspension>, &'static str> {
+        match (self.redirect, self.form, self.factors) {
+            (None, None, factors) if factors.is_empty() => Ok(None),
+            (None, None, factors) => Ok(Some(Suspension::Factors(factors))),
+            (Some(url), None, factors) if factors.is_empty() => Ok(Some(Suspension::Redirect(url))),
+            (None, Some(form), factors) if factors.is_empty() => Ok(Some(Suspension::Form(form))),
+            _ => {
+                Err("An Action may ask for a redirect, a form or a second factor, and for one of them only.")
+            }
+        }
+    }
+}
+
 impl Decision {
-    /// Takes in the commands of one run, in order. The earliest expiry wins; the last call for a claim or a metadata
-    /// key wins (`reference/post-login.md` section 3).
-    pub(crate) fn fold(&mut self, action: &str, commands: &[Command]) {
+    /// That of a login whose Action failed: nothing is applied but the refusal.
+    pub(crate) fn failed(reason: String) -> Self {
+        Self { denied: Some(reason), ..Self::default() }
+    }
+
+    /// Takes in the commands of one run, in order. The earliest expiry wins; the last call for a claim, a scope or a
+    /// metadata key wins (`reference/post-login.md` section 3).
+    ///
+    /// # Errors
+    /// The Action broke a rule that only all of its commands together can break: the login fails with this text.
+    pub(crate) fn fold(
+        &mut self,
+        action: &str,
+        commands: &[Command],
+        now: Timestamp,
+    ) -> Result<Option<Suspension>, &'static str> {
+        let mut asked = Asked::default();
+        let mut saml = BTreeSet::new();
         for command in commands {
             match command {
-                Command::AccessDeny { reason } => {
-                    self.denied.get_or_insert_with(|| reason.clone());
+                Command::AccessDeny { reason } => self.deny(reason),
+                Command::ValidationError { error_code, error_message } => {
+                    self.deny(error_message);
+                    self.warnings.push(format!("Action {action}: validation error {error_code}"));
                 }
                 Command::SessionRevoke { reason, preserve_refresh_tokens } => {
-                    self.denied.get_or_insert_with(|| reason.clone());
+                    self.deny(reason);
                     self.revoke_session.get_or_insert(*preserve_refresh_tokens);
+                }
+                Command::RefreshTokenRevoke { reason } => {
+                    self.deny(reason);
+                    self.revoke_refresh_token = true;
                 }
                 Command::SessionSetExpiresAt { absolute } => {
                     earliest(&mut self.session_expires_at, *absolute)
@@ -44,11 +153,40 @@ impl Decision {
                 Command::SessionSetIdleExpiresAt { inactivity } => {
                     earliest(&mut self.session_idle_expires_at, *inactivity);
                 }
+                Command::SessionSetCookieMode { mode } => self.cookie_mode = Some(cookie_mode(*mode)),
+                Command::SessionSetMetadata { key, value } => {
+                    self.session_metadata.push(metadata_change(key, value.as_ref()));
+                }
+                Command::SessionDeleteMetadata { key } => {
+                    self.session_metadata.push(MetadataChange::Delete(key.clone()));
+                }
+                Command::SessionEvictMetadata => self.session_metadata.push(MetadataChange::Evict),
+                Command::RefreshTokenSetExpiresAt { absolute } => {
+                    earliest(&mut self.refresh_token.expires_at, *absolute);
+                }
+                Command::RefreshTokenSetIdleExpiresAt { inactivity } => {
+                    earliest(&mut self.refresh_token.idle_expires_at, *inactivity);
+                }
+                Command::RefreshTokenSetMetadata { key, value } => {
+                    self.refresh_token.metadata.push(metadata_change(key, value.as_ref()));
+                }
+                Command::RefreshTokenDeleteMetadata { key } => {
+                    self.refresh_token.metadata.push(MetadataChange::Delete(key.clone()));
+                }
+                Command::RefreshTokenEvictMetadata => {
+                    self.refresh_token.metadata.push(MetadataChange::Evict);
+                }
                 Command::IdTokenSetCustomClaim { key, value } => {
                     set_claim(&mut self.id_token_claims, &mut self.warnings, action, key, value);
                 }
                 Command::AccessTokenSetCustomClaim { key, value } => {
                     set_claim(&mut self.access_token_claims, &mut self.warnings, action, key, value);
+                }
+                Command::AccessTokenAddScope { scope } => {
+                    self.scopes.insert(scope.clone(), true);
+                }
+                Command::AccessTokenRemoveScope { scope } => {
+                    self.scopes.insert(scope.clone(), false);
                 }
                 Command::UserSetUserMetadata { key, value } => {
                     self.user_metadata.insert(key.clone(), value.clone());
@@ -56,44 +194,189 @@ impl Decision {
                 Command::UserSetAppMetadata { key, value } => {
                     self.app_metadata.insert(key.clone(), value.clone());
                 }
+                Command::TransactionSetMetadata { key, value } => {
+                    self.set_transaction_metadata(key, value)?;
+                }
+                Command::AuthenticationRecordMethod { provider_url } => {
+                    self.methods.push(AuthenticationMethod { name: provider_url.clone(), timestamp: now })
+                }
+                Command::AuthenticationSetPrimaryUser { primary_user_id } => {
+                    if self.primary_user.replace(primary_user_id.clone()).is_some() {
+                        return Err("The primary user may be set once in a transaction.");
+                    }
+                }
+                Command::AuthenticationChallengeWith { factor, additional_factors } => {
+                    asked.factors.push(FactorRequest::with(false, factor, additional_factors));
+                }
+                Command::AuthenticationEnrollWith { factor, additional_factors } => {
+                    asked.factors.push(FactorRequest::with(true, factor, additional_factors));
+                }
+                Command::AuthenticationChallengeWithAny { factors } => {
+                    asked.factors.push(FactorRequest { enroll: false, factors: factors.clone(), pick: true });
+                }
+                Command::AuthenticationEnrollWithAny { factors } => {
+                    asked.factors.push(FactorRequest { enroll: true, factors: factors.clone(), pick: true });
+                }
+                Command::MultifactorEnable { provider, .. } => {
+                    self.multifactor = Some(*provider).filter(|asked| *asked != MultifactorProvider::None);
+                }
+                Command::RedirectSendUserTo { url } => asked.redirect = Some(url.clone()),
+                Command::PromptRender { prompt_id, .. } => {
+                    if asked.form.replace(prompt_id.clone()).is_some() {
+                        return Err("An Action may render one form only.");
+                    }
+                }
+                Command::SamlResponse { setting, .. } => {
+                    saml.insert(setting.method());
+                }
+            }
+        }
+        for method in saml {
+            self.warnings
+                .push(format!("Action {action}: api.{method} had no effect: this login is no SAML login"));
+        }
+        self.factor_commands += asked.factors.len();
+        if self.factor_commands > MAX_FACTOR_COMMANDS {
+            return Err("A login may ask for four challenges and enrollments at most.");
+        }
+        for changes in [&self.user_metadata, &self.app_metadata] {
+            if json!(changes).to_string().len() > MAX_PROFILE_CHANGE_BYTES {
+                return Err("The changes to the user's metadata are more than 32 kB.");
+            }
+        }
+        // Whoever is refused goes nowhere.
+        if self.denied.is_some() { Ok(None) } else { asked.suspension() }
+    }
+
+    fn deny(&mut self, reason: &str) {
+        self.denied.get_or_insert_with(|| reason.to_owned());
+    }
+
+    fn set_transaction_metadata(&mut self, key: &str, value: &Value) -> Result<(), &'static str> {
+        if value.is_null() {
+            self.transaction_metadata.remove(key);
+        } else {
+            self.transaction_metadata.insert(key.to_owned(), value.clone());
+        }
+        if json!(self.transaction_metadata).to_string().len() > MAX_TRANSACTION_METADATA_BYTES {
+            return Err("The metadata of the transaction are more than 16 kB.");
+        }
+        Ok(())
+    }
+
+    /// The scopes after what the Actions added and removed.
+    pub(crate) fn change_scope(&self, scope: &mut Vec<String>) {
+        scope.retain(|granted| self.scopes.get(granted) != Some(&false));
+        for (added, _) in self.scopes.iter().filter(|(_, add)| **add) {
+            if !scope.contains(added) {
+                scope.push(added.clone());
             }
         }
     }
 
-    /// Sets the session's two ends: what the Actions asked for, cut to the tenant's limits with a warning.
+    /// What the Actions asked for the session besides its ends: cookie mode, metadata and methods.
+    ///
+    /// # Errors
+    /// Its metadata would break a rule: the login fails with this text.
+    pub(crate) fn change_session(&self, session: &mut Session) -> Result<(), String> {
+        if let Some(mode) = self.cookie_mode {
+            session.cookie_mode = mode;
+        }
+        MetadataChange::apply(&self.session_metadata, &mut session.metadata);
+        check_metadata(&session.metadata)
+            .map_err(|rule| format!("Failed to set session metadata: {rule}"))?;
+        for method in &self.methods {
+            session.methods.retain(|known| known.name != method.name);
+            session.methods.push(method.clone());
+        }
+        Ok(())
+    }
+
+    /// Sets the session's two ends: what the Actions asked for, cut to the tenant's limits with a warning. The cookie mode
+    /// that an Action set decides about the cookie, not about the ends.
     pub(crate) fn limit_session(
         &mut self,
         session: &mut Session,
+        mode: CookieMode,
         settings: &SessionSettings,
         now: Timestamp,
     ) {
-        let (lifetime_secs, _) = settings.lifetimes(session.cookie_mode);
+        let (lifetime_secs, _) = settings.lifetimes(mode);
         let absolute_limit = session.expires_at.min(session.created_at.plus_secs(lifetime_secs));
-        session.expires_at =
-            self.cut(self.session_expires_at, absolute_limit, "api.session.setExpiresAt", "session lifetime");
-        let idle_limit = idle_limit(session, settings, now);
-        let idle = self.cut(
+        session.expires_at = cut(
+            &mut self.warnings,
+            self.session_expires_at,
+            absolute_limit,
+            "api.session.setExpiresAt",
+            "the tenant's session lifetime",
+        );
+        let idle = cut(
+            &mut self.warnings,
             self.session_idle_expires_at,
-            idle_limit,
+            idle_limit(session, mode, settings, now),
             "api.session.setIdleExpiresAt",
-            "idle session lifetime",
+            "the tenant's idle session lifetime",
         );
         session.idle_expires_at = idle.min(session.expires_at);
     }
 
-    fn cut(&mut self, asked: Option<Timestamp>, limit: Timestamp, method: &str, what: &str) -> Timestamp {
-        match asked {
-            Some(asked) if asked > limit => {
-                self.warnings.push(format!(
-                    "{method} asked for {}, beyond the tenant's {what}: cut to {}",
-                    asked.to_iso(),
-                    limit.to_iso()
-                ));
-                limit
-            }
-            Some(asked) => asked,
-            None => limit,
+    /// Warns of what was asked of a session in a flow that has none.
+    pub(crate) fn has_no_session(&mut self) {
+        let asked = [
+            ("setExpiresAt", self.session_expires_at.is_some()),
+            ("setIdleExpiresAt", self.session_idle_expires_at.is_some()),
+            ("setMetadata", !self.session_metadata.is_empty()),
+        ];
+        for (method, _) in asked.into_iter().filter(|(_, asked)| *asked) {
+            self.warnings.push(format!("api.session.{method} had no effect: this flow has no session"));
         }
+    }
+
+    /// What the Actions asked for a refresh token.
+    ///
+    /// # Errors
+    /// Its metadata would break a rule: the login fails with this text.
+    pub(crate) fn change_refresh_token(&self, token: &mut RefreshToken) -> Result<(), String> {
+        self.refresh_token.apply(token);
+        check_metadata(&token.metadata)
+            .map_err(|rule| format!("Failed to set refresh token metadata: {rule}"))
+    }
+
+    /// Looks whether the metadata of a refresh token that is yet to be issued keep the rules.
+    ///
+    /// # Errors
+    /// The login fails with this text.
+    pub(crate) fn check_new_refresh_token(&self) -> Result<(), String> {
+        let mut metadata = BTreeMap::new();
+        MetadataChange::apply(&self.refresh_token.metadata, &mut metadata);
+        check_metadata(&metadata).map_err(|rule| format!("Failed to set refresh token metadata: {rule}"))
+    }
+
+    /// Cuts what was asked for a refresh token of this client, issued or exchanged now, to the client's settings. A token
+    /// without an end gets one, of at most the default settings.
+    pub(crate) fn limit_refresh_token(&mut self, settings: &RefreshTokenSettings, now: Timestamp) {
+        let default = RefreshTokenSettings::default();
+        let absolute = settings.absolute_lifetime().unwrap_or(default.token_lifetime);
+        let idle = settings.idle_lifetime().unwrap_or(default.idle_token_lifetime);
+        let changes = &mut self.refresh_token;
+        for (asked, secs, method) in [
+            (&mut changes.expires_at, absolute, "api.refreshToken.setExpiresAt"),
+            (&mut changes.idle_expires_at, idle, "api.refreshToken.setIdleExpiresAt"),
+        ] {
+            if asked.is_some() {
+                let limit = now.plus_secs(secs);
+                *asked = Some(cut(&mut self.warnings, *asked, limit, method, "the client's lifetime"));
+            }
+        }
+    }
+
+    /// Whether the session changes.
+    pub(crate) fn changes_session(&self) -> bool {
+        let ends = self.session_expires_at.or(self.session_idle_expires_at);
+        ends.is_some()
+            || self.cookie_mode.is_some()
+            || !self.session_metadata.is_empty()
+            || !self.methods.is_empty()
     }
 
     /// Whether the user's profile changes.
@@ -115,10 +398,36 @@ impl Decision {
     }
 }
 
+fn cut(
+    warnings: &mut Vec<String>,
+    asked: Option<Timestamp>,
+    limit: Timestamp,
+    method: &str,
+    what: &str,
+) -> Timestamp {
+    match asked {
+        Some(asked) if asked > limit => {
+            warnings.push(format!(
+                "{method} asked for {}, beyond {what}: cut to {}",
+                asked.to_iso(),
+                limit.to_iso()
+            ));
+            limit
+        }
+        Some(asked) => asked,
+        None => limit,
+    }
+}
+
 /// When a session that is used now ends if nobody uses it again: a lower limit of the tenant counts at once, a higher
 /// one for new sessions only.
-pub(crate) fn idle_limit(session: &Session, settings: &SessionSettings, now: Timestamp) -> Timestamp {
-    let (_, idle_secs) = settings.lifetimes(session.cookie_mode);
+pub(crate) fn idle_limit(
+    session: &Session,
+    mode: CookieMode,
+    settings: &SessionSettings,
+    now: Timestamp,
+) -> Timestamp {
+    let (_, idle_secs) = settings.lifetimes(mode);
     now.plus_secs(idle_secs.min(session.idle_lifetime_secs))
 }
 
@@ -156,126 +465,16 @@ fn set_claim(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    fn session(created_ms: i64, expires_ms: i64) -> Session {
-        Session {
-            id: model::SessionId::new("s"),
-            user_id: model::UserId::new("u"),
-            connection_id: model::ConnectionId::new("c"),
-            created_at: Timestamp::from_ms(created_ms),
-            updated_at: Timestamp::from_ms(created_ms),
-            authenticated_at: Timestamp::from_ms(created_ms),
-            last_interacted_at: Timestamp::from_ms(created_ms),
-            expires_at: Timestamp::from_ms(expires_ms),
-            idle_expires_at: Timestamp::from_ms(expires_ms),
-            revoked_at: None,
-            methods: Vec::new(),
-            device: model::Device::default(),
-            clients: Vec::new(),
-            parent_refresh_token: None,
-            cookie_mode: model::CookieMode::Persistent,
-            idle_lifetime_secs: 100,
-            metadata: BTreeMap::new(),
-        }
+fn metadata_change(key: &str, value: Option<&String>) -> MetadataChange {
+    match value {
+        Some(value) => MetadataChange::Set(key.to_owned(), value.clone()),
+        None => MetadataChange::Delete(key.to_owned()),
     }
+}
 
-    const SETTINGS: SessionSettings = SessionSettings {
-        session_lifetime_secs: 1000,
-        idle_session_lifetime_secs: 100,
-        ephemeral_session_lifetime_secs: 500,
-        idle_ephemeral_session_lifetime_secs: 50,
-        cookie_mode: model::CookieMode::Persistent,
-    };
-
-    #[test]
-    fn a_lower_limit_counts_at_once_and_a_higher_one_for_new_sessions_only() {
-        let at = Timestamp::from_ms;
-        for (setting, mode, idle_ms) in [
-            (SETTINGS, model::CookieMode::Persistent, 100_000),
-            (SETTINGS, model::CookieMode::NonPersistent, 50_000),
-            (
-                SessionSettings { idle_session_lifetime_secs: 40, ..SETTINGS },
-                model::CookieMode::Persistent,
-                40_000,
-            ),
-            (
-                SessionSettings { idle_session_lifetime_secs: 400, ..SETTINGS },
-                model::CookieMode::Persistent,
-                100_000,
-            ),
-        ] {
-            let mut session = session(0, 1_000_000);
-            session.cookie_mode = mode;
-            Decision::default().limit_session(&mut session, &setting, at(0));
-            assert_eq!(session.idle_expires_at, at(idle_ms), "{setting:?}");
-            let absolute_ms = if mode == model::CookieMode::Persistent { 1_000_000 } else { 500_000 };
-            assert_eq!(session.expires_at, at(absolute_ms));
-        }
-    }
-
-    #[test]
-    fn earliest_expiry_wins_over_all_actions() {
-        let mut decision = Decision::default();
-        decision.fold("a", &[Command::SessionSetExpiresAt { absolute: 500_000.9 }]);
-        decision.fold("b", &[Command::SessionSetExpiresAt { absolute: 900_000.0 }]);
-        let mut session = session(0, 1_000_000);
-        decision.limit_session(&mut session, &SETTINGS, Timestamp::from_ms(0));
-        assert_eq!(session.expires_at.as_ms(), 500_000);
-        assert_eq!(session.idle_expires_at.as_ms(), 100_000);
-        assert!(decision.warnings.is_empty());
-    }
-
-    #[test]
-    fn expiry_beyond_the_tenants_limit_is_cut_with_a_warning() {
-        let mut decision = Decision::default();
-        decision.fold(
-            "a",
-            &[
-                Command::SessionSetExpiresAt { absolute: 1e300 },
-                Command::SessionSetIdleExpiresAt { inactivity: 1e15 },
-            ],
-        );
-        let mut session = session(0, 1_000_000);
-        decision.limit_session(&mut session, &SETTINGS, Timestamp::from_ms(0));
-        assert_eq!((session.expires_at.as_ms(), session.idle_expires_at.as_ms()), (1_000_000, 100_000));
-        assert_eq!(decision.warnings.len(), 2);
-    }
-
-    #[test]
-    fn a_moment_in_the_past_ends_the_session_at_once() {
-        let mut decision = Decision::default();
-        decision.fold("a", &[Command::SessionSetExpiresAt { absolute: -1.0 }]);
-        let mut session = session(5000, 1_000_000);
-        decision.limit_session(&mut session, &SETTINGS, Timestamp::from_ms(5000));
-        assert!(!session.is_alive(Timestamp::from_ms(5000)));
-    }
-
-    #[test]
-    fn reserved_claims_are_left_out_with_a_warning() {
-        let mut decision = Decision::default();
-        decision.fold(
-            "a",
-            &[
-                Command::IdTokenSetCustomClaim { key: "SUB".into(), value: json!("evil") },
-                Command::IdTokenSetCustomClaim { key: "plan".into(), value: json!("pro") },
-            ],
-        );
-        assert_eq!(Value::Object(decision.id_token_claims.clone()), json!({"plan": "pro"}));
-        assert_eq!(decision.warnings.len(), 1);
-    }
-
-    #[test]
-    fn null_removes_a_metadata_key() {
-        let mut stored = Map::from_iter([("a".to_owned(), json!(1)), ("b".to_owned(), json!(2))]);
-        merge_metadata(
-            &mut stored,
-            &Map::from_iter([("a".to_owned(), Value::Null), ("c".to_owned(), json!(3))]),
-        );
-        assert_eq!(Value::Object(stored), json!({"b": 2, "c": 3}));
+fn cookie_mode(mode: action_api::CookieMode) -> CookieMode {
+    match mode {
+        action_api::CookieMode::Persistent => CookieMode::Persistent,
+        action_api::CookieMode::NonPersistent => CookieMode::NonPersistent,
     }
 }

@@ -107,6 +107,13 @@ pub enum DecisionOutcome {
         /// For this browser.
         cookies: CookieChanges,
     },
+    /// To where an Action sends the browser.
+    Leave {
+        /// The Action's URL, with `state`.
+        url: String,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
     /// The device has its answer.
     Ended {
         /// Which.
@@ -309,13 +316,19 @@ pub async fn decide(
     if let Some(session) = live_session(idp, ctx, form.session_cookie, now).await? {
         let transaction_id = PendingAuthorizationId::new(random_token(&*idp.random, 32));
         let who = Authenticated::Session(session);
-        match complete(idp, ctx, &client, &request, transaction_id.as_str(), who).await? {
+        let id = transaction_id.as_str();
+        match complete(idp, ctx, &client, &request, id, who, Some(browser)).await? {
             Completed::Device { end, session } => {
                 let cookies = CookieChanges { session, ..CookieChanges::default() };
                 return Ok(DecisionOutcome::Ended { end, cookies });
             }
             // The session ended while the Actions ran.
             Completed::Ended => {}
+            // An Action sends the browser somewhere first.
+            Completed::Leave { url, browser } => {
+                let cookies = CookieChanges { browser, ..CookieChanges::default() };
+                return Ok(DecisionOutcome::Leave { url, cookies });
+            }
             Completed::Redirect { .. } => {
                 return Err(ServerError::Inconsistent("a device's login was redirected".to_owned()).into());
             }

@@ -1,15 +1,20 @@
 //! The event of the post-login trigger (`reference/post-login.md` section 2): what this server knows is filled, what it
 //! does not know is absent, never null.
 
+mod request;
+mod session;
+mod user;
+
 use std::collections::BTreeMap;
 
 use model::{
-    AuthorizationRequest, Client, Connection, RefreshToken, RequestOrigin, Role, Session,
-    SessionTransferToken, Tenant, User,
+    AuthorizationRequest, Client, Connection, MetadataChange, RefreshToken, Role, Session,
+    SessionTransferToken, User,
 };
 use serde_json::{Map, Value, json};
 
 use crate::RequestContext;
+use crate::decision::Decision;
 
 /// What the event is made of.
 pub(crate) struct EventSource<'a> {
@@ -34,14 +39,54 @@ pub(crate) enum Flow<'a> {
         /// Metadata of the refresh token behind a transferred session.
         parent_metadata: Option<&'a BTreeMap<String, String>>,
         session_transfer_token: Option<&'a SessionTransferToken>,
+        /// The request with which the browser came back from where an Action had sent it.
+        continued: Option<&'a ContinueRequest>,
     },
     /// `grant_type=refresh_token`.
     Refresh {
         refresh_token: &'a RefreshToken,
+        /// The session of an online one.
+        session: Option<&'a Session>,
         requested_scope: &'a [String],
         /// The body without credentials.
         body: &'a Map<String, Value>,
     },
+}
+
+/// A request to `/continue`.
+#[derive(Debug, Clone, Default)]
+pub struct ContinueRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The query.
+    pub query: Map<String, Value>,
+    /// The form.
+    pub body: Map<String, Value>,
+}
+
+impl EventSource<'_> {
+    /// Shows an Action what those before it changed of the transaction, the session and the refresh token: nothing else
+    /// that an Action asks for is seen by the next one (`reference/post-login.md` section 1.2).
+    pub(crate) fn show_changes(&self, event: &mut Value, decision: &Decision) {
+        event["transaction"]["metadata"] = json!(decision.transaction_metadata);
+        let session = match &self.flow {
+            Flow::Browser { session, .. } => Some(*session),
+            Flow::Refresh { session, .. } => *session,
+        };
+        if let Some(session) = session {
+            let mut metadata = session.metadata.clone();
+            MetadataChange::apply(&decision.session_metadata, &mut metadata);
+            event["session"]["metadata"] = json!(metadata);
+            event["session"]["cookie"]["mode"] = json!(decision.cookie_mode.unwrap_or(session.cookie_mode));
+            let methods = session.methods.iter().chain(&decision.methods);
+            event["authentication"]["methods"] = methods.map(session::method).collect();
+        }
+        if let Flow::Refresh { refresh_token, .. } = &self.flow {
+            let mut metadata = refresh_token.metadata.clone();
+            MetadataChange::apply(&decision.refresh_token.metadata, &mut metadata);
+            event["refresh_token"]["metadata"] = json!(metadata);
+        }
+    }
 }
 
 /// The event without `secrets`, which differ for each Action.
@@ -57,7 +102,7 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
         "authorization": { "roles": source.roles.iter().map(|role| &role.name).collect::<Vec<_>>() },
         "stats": { "logins_count": source.logins_count },
         "tenant": { "id": source.ctx.tenant.id },
-        "user": user(source.user, source.connection),
+        "user": user::user(source.user, source.connection),
     });
     if let Some(domain) = &source.ctx.custom_domain {
         event["custom_domain"] = json!({ "domain": domain, "domain_metadata": {} });
@@ -66,167 +111,41 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
         event["resource_server"] = json!({ "identifier": audience });
     }
     match &source.flow {
-        Flow::Browser { transaction_id, request, session, parent_metadata, session_transfer_token } => {
-            event["transaction"] = browser_transaction(transaction_id, request);
-            event["request"] = http_request(&source.ctx.origin, "GET", &request.query, &Map::new());
-            event["session"] = self::session(session, *parent_metadata);
-            event["authentication"] = json!({ "methods": methods(session) });
+        Flow::Browser {
+            transaction_id,
+            request,
+            session,
+            parent_metadata,
+            session_transfer_token,
+            continued,
+        } => {
+            event["transaction"] = request::browser_transaction(transaction_id, request);
+            event["request"] = match continued {
+                None => request::http_request(&source.ctx.origin, "GET", &request.query, &Map::new()),
+                Some(back) => {
+                    request::http_request(&source.ctx.origin, &back.method, &back.query, &back.body)
+                }
+            };
+            event["session"] = session::session(session, *parent_metadata);
+            event["authentication"] = json!({});
             if let Some(token) = session_transfer_token {
-                event["session_transfer_token"] = transfer_token(token);
+                event["session_transfer_token"] = request::transfer_token(token);
             }
         }
-        Flow::Refresh { refresh_token, requested_scope, body } => {
+        Flow::Refresh { refresh_token, session, requested_scope, body } => {
             event["transaction"] = json!({
                 "protocol": "oauth2-refresh-token",
                 "requested_scopes": requested_scope,
                 "metadata": {},
             });
-            event["request"] = http_request(&source.ctx.origin, "POST", &Map::new(), body);
-            event["refresh_token"] = self::refresh_token(refresh_token, &source.ctx.tenant);
+            event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
+            event["refresh_token"] = session::refresh_token(refresh_token, &source.ctx.tenant);
+            if let Some(session) = session {
+                event["session"] = session::session(session, None);
+            }
         }
     }
     event
-}
-
-fn browser_transaction(id: &str, request: &AuthorizationRequest) -> Value {
-    if request.device_code_hash.is_some() {
-        return json!({
-            "id": id,
-            "protocol": "oauth2-device-code",
-            "requested_scopes": request.requested_scopes,
-            "locale": "en",
-            "metadata": {},
-        });
-    }
-    let mut transaction = json!({
-        "id": id,
-        "protocol": "oidc-basic-profile",
-        "requested_scopes": request.requested_scopes,
-        "acr_values": request.acr_values,
-        "ui_locales": request.ui_locales,
-        "redirect_uri": request.redirect_uri,
-        "response_type": ["code"],
-        "prompt": request.prompt,
-        "locale": "en",
-        "metadata": {},
-    });
-    put(&mut transaction, "state", request.state.as_deref());
-    put(&mut transaction, "login_hint", request.login_hint.as_deref());
-    put(&mut transaction, "response_mode", request.response_mode.as_deref());
-    transaction
-}
-
-fn http_request(
-    origin: &RequestOrigin,
-    method: &str,
-    query: &Map<String, Value>,
-    body: &Map<String, Value>,
-) -> Value {
-    let mut request = json!({
-        "ip": origin.ip,
-        "method": method,
-        "query": query,
-        "body": body,
-        "geoip": {},
-        "hostname": origin.hostname,
-    });
-    put(&mut request, "asn", origin.asn.as_deref());
-    put(&mut request, "language", origin.language.as_deref());
-    put(&mut request, "user_agent", origin.user_agent.as_deref());
-    request
-}
-
-fn methods(session: &Session) -> Vec<Value> {
-    session
-        .methods
-        .iter()
-        .map(|method| json!({ "name": method.name, "timestamp": method.timestamp.to_iso() }))
-        .collect()
-}
-
-fn session(session: &Session, parent_metadata: Option<&BTreeMap<String, String>>) -> Value {
-    let mut value = json!({
-        "id": session.id,
-        "user_id": session.user_id,
-        "created_at": session.created_at.to_iso(),
-        "updated_at": session.updated_at.to_iso(),
-        "authenticated_at": session.authenticated_at.to_iso(),
-        "last_interacted_at": session.last_interacted_at.to_iso(),
-        "expires_at": session.expires_at.to_iso(),
-        "idle_expires_at": session.idle_expires_at.to_iso(),
-        "clients": session.clients.iter().map(|id| json!({ "client_id": id })).collect::<Vec<_>>(),
-        "device": session.device,
-        "cookie": { "mode": session.cookie_mode },
-        "metadata": session.metadata,
-    });
-    if let Some(parent) = &session.parent_refresh_token {
-        value["session_transfer"] = json!({
-            "parent_refresh_token": { "id": parent, "metadata": parent_metadata.cloned().unwrap_or_default() }
-        });
-    }
-    value
-}
-
-fn transfer_token(token: &SessionTransferToken) -> Value {
-    let mut request = json!({ "ip": token.request.ip });
-    put(&mut request, "asn", token.request.asn.as_deref());
-    put(&mut request, "user_agent", token.request.user_agent.as_deref());
-    json!({ "client_id": token.client_id, "scope": token.scope, "request": request })
-}
-
-fn refresh_token(token: &RefreshToken, tenant: &Tenant) -> Value {
-    let audience = token.audience.clone().unwrap_or_else(|| format!("urn:{}:userinfo", tenant.id));
-    let mut value = json!({
-        "id": token.id,
-        "access": if token.online { "online" } else { "offline" },
-        "client_id": token.client_id,
-        "user_id": token.user_id,
-        "created_at": token.created_at.to_iso(),
-        "device": token.device,
-        "metadata": token.metadata,
-        "resource_servers": [{ "audience": audience, "scopes": token.scope.join(" ") }],
-        "rotating": token.rotating,
-    });
-    put(&mut value, "session_id", token.session_id.as_ref().map(model::SessionId::as_str));
-    put(&mut value, "expires_at", token.expires_at.map(model::Timestamp::to_iso).as_deref());
-    put(&mut value, "idle_expires_at", token.idle_expires_at.map(model::Timestamp::to_iso).as_deref());
-    put(&mut value, "last_exchanged_at", token.last_exchanged_at.map(model::Timestamp::to_iso).as_deref());
-    if let Some(parent) = &token.parent_refresh_token {
-        value["session_transfer"] = json!({ "parent_refresh_token": { "id": parent } });
-    }
-    value
-}
-
-fn user(user: &User, connection: &Connection) -> Value {
-    let id_at_provider = user.user_id.as_str().split_once('|').map_or(user.user_id.as_str(), |(_, id)| id);
-    let mut value = json!({
-        "user_id": user.user_id,
-        "email_verified": user.email_verified,
-        "created_at": user.created_at.to_iso(),
-        "updated_at": user.updated_at.to_iso(),
-        "user_metadata": user.user_metadata,
-        "app_metadata": user.app_metadata,
-        "identities": [model::Identity {
-            connection: connection.name.clone(),
-            provider: connection.strategy.clone(),
-            user_id: id_at_provider.to_owned(),
-            is_social: false,
-        }],
-        "enrolledFactors": [],
-    });
-    put(&mut value, "email", user.email.as_deref());
-    put(&mut value, "username", user.username.as_deref());
-    put(&mut value, "name", user.name.as_deref());
-    put(&mut value, "given_name", user.given_name.as_deref());
-    put(&mut value, "family_name", user.family_name.as_deref());
-    put(&mut value, "nickname", user.nickname.as_deref());
-    put(&mut value, "picture", user.picture.as_deref());
-    put(&mut value, "phone_number", user.phone_number.as_deref());
-    if let Some(verified) = user.phone_verified {
-        value["phone_verified"] = json!(verified);
-    }
-    put(&mut value, "last_password_reset", user.last_password_reset.map(model::Timestamp::to_iso).as_deref());
-    value
 }
 
 fn put(object: &mut Value, key: &str, value: Option<&str>) {

@@ -38,6 +38,7 @@ pub use context::{
 };
 pub use credential::hash_credential;
 pub use error::{IdpError, PageError, ServerError};
+pub use event::ContinueRequest;
 pub use password::{PasswordPlace, PasswordQueue};
 pub use revocation::Ended;
 pub use settings::Settings;

@@ -7,10 +7,11 @@ use model::{Client, Connection, LogType, PendingAuthorization, Timestamp, User};
 use oauth::ErrorCode;
 
 use crate::authorize::live_session;
-use crate::complete::{Authenticated, Completed, complete};
+use crate::complete::{Authenticated, Completed, WaitsFor, complete, resume};
 use crate::credential::hash_credential;
 use crate::device::DeviceEnd;
 use crate::error::{PageError, ServerError};
+use crate::event::ContinueRequest;
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
 use crate::{CookieChanges, Idp, PasswordPlace, RequestContext, password};
@@ -66,6 +67,13 @@ pub enum LoginOutcome {
     Redirect {
         /// The client's redirect URI with the answer.
         location: String,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+    /// To where an Action sends the browser: a site that no page of ours could name in its policy.
+    Leave {
+        /// The Action's URL, with `state`.
+        url: String,
         /// For this browser.
         cookies: CookieChanges,
     },
@@ -136,11 +144,40 @@ pub async fn submit(
     let session = live_session(idp, ctx, input.session_cookie, now).await?;
     let pending = spend(idp, ctx, input.handle, browser, now).await?;
     let who = Authenticated::Password { user: Box::new(user), connection, session };
-    match complete(idp, ctx, &client, &pending.request, pending.id.as_str(), who).await? {
+    let id = pending.id.as_str();
+    outcome(complete(idp, ctx, &client, &pending.request, id, who, Some(browser)).await?)
+}
+
+/// Goes on with a login whose browser is back from where an Action had sent it (`/continue`).
+///
+/// # Errors
+/// [`PageError`] when no such login waits for this browser, or it is over.
+pub async fn continue_login(
+    idp: &Idp,
+    ctx: &RequestContext,
+    handle: &str,
+    browser_cookie: Option<&str>,
+    request: &ContinueRequest,
+) -> Result<LoginOutcome, PageError> {
+    let found = under_way(idp, ctx, handle, browser_cookie).await?;
+    let Some((pending, browser)) = found else { return Err(over()) };
+    if WaitsFor::of(&pending)? != Some(WaitsFor::Continue) {
+        return Err(over());
+    }
+    let client = idp.settings.client(&ctx.tenant, &pending.request.client_id).await?.ok_or_else(over)?;
+    let pending = spend(idp, ctx, handle, browser, idp.now()).await?;
+    outcome(resume(idp, ctx, &client, &pending, request, Some(browser)).await?)
+}
+
+fn outcome(completed: Completed) -> Result<LoginOutcome, PageError> {
+    match completed {
         Completed::Redirect { location, session } => Ok(LoginOutcome::Redirect {
             location,
             cookies: CookieChanges { session, ..CookieChanges::default() },
         }),
+        Completed::Leave { url, browser } => {
+            Ok(LoginOutcome::Leave { url, cookies: CookieChanges { browser, ..CookieChanges::default() } })
+        }
         Completed::Device { end, session } => {
             Ok(LoginOutcome::Device { end, cookies: CookieChanges { session, ..CookieChanges::default() } })
         }
@@ -157,14 +194,21 @@ async fn pending<'a>(
     handle: &str,
     browser_cookie: Option<&'a str>,
 ) -> Result<(PendingAuthorization, &'a str), PageError> {
-    if let Some(browser) = browser_cookie {
-        let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-        let found = tx.pending(&hash_credential(handle), &hash_credential(browser), idp.now()).await?;
-        if let Some(pending) = found {
-            return Ok((pending, browser));
-        }
-    }
-    Err(over())
+    let found = under_way(idp, ctx, handle, browser_cookie).await?;
+    // Who is known already has no password to enter.
+    found.filter(|(pending, _)| pending.suspended.is_none()).ok_or_else(over)
+}
+
+async fn under_way<'a>(
+    idp: &Idp,
+    ctx: &RequestContext,
+    handle: &str,
+    browser_cookie: Option<&'a str>,
+) -> Result<Option<(PendingAuthorization, &'a str)>, PageError> {
+    let Some(browser) = browser_cookie else { return Ok(None) };
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let found = tx.pending(&hash_credential(handle), &hash_credential(browser), idp.now()).await?;
+    Ok(found.map(|pending| (pending, browser)))
 }
 
 async fn spend(

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use action_api::{Blame, NoOperations, RunError, RunReport};
+use action_api::{Blame, Handler, NoOperations, RunError, RunReport};
 use model::{
-    ActionBinding, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Timestamp, User, UserId,
+    ActionBinding, ActionId, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Session,
+    Timestamp, User, UserId,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storage::{StorageError, TenantTx};
 
-use crate::decision::{Decision, merge_metadata};
+use crate::decision::{Decision, Suspension, merge_metadata};
 use crate::event::{EventSource, Flow, post_login_event};
 use crate::{ActionRun, Idp, RequestContext, ServerError};
 
@@ -18,8 +20,38 @@ use crate::{ActionRun, Idp, RequestContext, ServerError};
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub decision: Decision,
+    /// The browser has to leave before it goes on, and where it goes on then.
+    pub suspension: Option<(Suspension, Resume)>,
+    /// An Action asked for what needs the user's browser, in a flow that has none.
+    pub needs_interaction: bool,
     pub executions: Vec<Execution>,
     failure: Option<(String, RunError)>,
+}
+
+/// Where a suspended login goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Resume {
+    /// In the same Action, with `onContinuePostLogin`.
+    Within(ActionId),
+    /// With the Action after this one.
+    After(ActionId),
+    /// All Actions have run.
+    AtTheEnd,
+}
+
+/// Where the trigger starts.
+pub(crate) struct Start {
+    /// `None`: at its first Action.
+    pub resume: Option<Resume>,
+    /// What the Actions before have decided.
+    pub decision: Decision,
+}
+
+impl Start {
+    pub(crate) fn at_the_beginning() -> Self {
+        Self { resume: None, decision: Decision::default() }
+    }
 }
 
 /// Runs the bound Actions on the event. No transaction may be open. A failed Action fails the login: its reason is in
@@ -31,24 +63,34 @@ pub(crate) async fn run(
     idp: &Idp,
     ctx: &RequestContext,
     source: &EventSource<'_>,
+    start: Start,
 ) -> Result<Outcome, ServerError> {
     let bindings = idp.settings.bindings(&ctx.tenant).await?;
-    let mut outcome = Outcome::default();
-    if bindings.is_empty() {
+    let mut outcome = Outcome { decision: start.decision, ..Outcome::default() };
+    let (due, mut handler) = match due(&bindings, start.resume.as_ref()) {
+        Some(due) => due,
+        None => {
+            outcome.decision = Decision::failed("An Action of this login was removed meanwhile.".to_owned());
+            return Ok(outcome);
+        }
+    };
+    if due.is_empty() {
         return Ok(outcome);
     }
-    let event = post_login_event(source);
+    let mut event = post_login_event(source);
     let mut limits = idp.limits;
-    for binding in bindings.iter() {
+    for binding in due {
+        source.show_changes(&mut event, &outcome.decision);
         let secrets = secrets(idp, ctx, binding)?;
-        let mut event = event.clone();
-        event["secrets"] = json!(secrets);
+        let mut own_event = event.clone();
+        own_event["secrets"] = json!(secrets);
         let now = idp.now();
         let mut seed = [0; 32];
         idp.random.fill(&mut seed);
         let run = ActionRun {
             digest: binding.digest.clone(),
-            event,
+            handler,
+            event: own_event,
             secrets,
             now,
             seed,
@@ -56,13 +98,30 @@ pub(crate) async fn run(
             operations: Arc::new(NoOperations),
         };
         let report = idp.actions.run(run).await;
+        handler = Handler::Execute;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
         outcome.executions.push(execution(binding, &report, now)?);
-        match report.error {
-            None => outcome.decision.fold(&binding.name, &report.commands),
-            Some(error) => {
+        let suspension = match report.error {
+            None => outcome
+                .decision
+                .fold(&binding.name, &report.commands, now)
+                .map_err(|rule| RunError::Refused { message: rule.to_owned() }),
+            Some(error) => Err(error),
+        };
+        match suspension {
+            Ok(Some(suspension)) if outcome.decision.denied.is_none() => {
+                let id = binding.action_id.clone();
+                let resume = match suspension {
+                    Suspension::Redirect(_) | Suspension::Form(_) => Resume::Within(id),
+                    Suspension::Factors(_) => Resume::After(id),
+                };
+                outcome.suspension = Some((suspension, resume));
+                break;
+            }
+            Ok(_) => {}
+            Err(error) => {
                 tracing::warn!(action = %binding.name, version = binding.version, blame = ?error.blame(), %error, "Action failed");
-                outcome.decision = Decision { denied: Some(external_reason(&error)), ..Decision::default() };
+                outcome.decision = Decision::failed(external_reason(&error));
                 outcome.failure = Some((binding.name.clone(), error));
             }
         }
@@ -71,6 +130,19 @@ pub(crate) async fn run(
         }
     }
     Ok(outcome)
+}
+
+/// The Actions that are to run, and the handler of the first of them; `None`: the one where the login goes on is not
+/// bound any more.
+fn due<'a>(bindings: &'a [ActionBinding], resume: Option<&Resume>) -> Option<(&'a [ActionBinding], Handler)> {
+    let place = |id: &ActionId| bindings.iter().position(|binding| binding.action_id == *id);
+    let (from, handler) = match resume {
+        None => (0, Handler::Execute),
+        Some(Resume::Within(id)) => (place(id)?, Handler::Continue),
+        Some(Resume::After(id)) => (place(id)? + 1, Handler::Execute),
+        Some(Resume::AtTheEnd) => (bindings.len(), Handler::Execute),
+    };
+    Some((bindings.get(from..)?, handler))
 }
 
 /// Runs the trigger for a refresh-token exchange.
@@ -83,7 +155,7 @@ pub(crate) async fn run_for_refresh(
     ctx: &RequestContext,
     client: &Client,
     user: &User,
-    refresh_token: &RefreshToken,
+    (refresh_token, session): (&RefreshToken, Option<&Session>),
     audience: Option<&str>,
     requested_scope: &[String],
     body: &Map<String, Value>,
@@ -105,8 +177,9 @@ pub(crate) async fn run_for_refresh(
             roles: &roles,
             logins_count: user.logins_count,
             audience,
-            flow: Flow::Refresh { refresh_token, requested_scope, body },
+            flow: Flow::Refresh { refresh_token, session, requested_scope, body },
         },
+        Start::at_the_beginning(),
     )
     .await
 }
@@ -200,6 +273,7 @@ fn external_reason(error: &RunError) -> String {
         RunError::Exception { exception } if !exception.message.is_empty() => {
             exception.message.chars().take(1000).collect()
         }
+        RunError::Refused { message } => message.clone(),
         RunError::Limit { .. } => "An Action of this login exceeded its limits.".to_owned(),
         _ if error.blame() == Blame::Host => "An Action of this login could not be run.".to_owned(),
         _ => "An Action of this login failed.".to_owned(),

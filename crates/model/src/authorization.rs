@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ClientId, PendingAuthorizationId, RefreshTokenId, SessionId, Timestamp, UserId};
+use crate::{
+    ClientId, PendingAuthorizationId, RefreshTokenChanges, RefreshTokenId, SessionId, Timestamp, UserId,
+};
 
 /// What a client asked for at `/authorize` or `/oauth/device/code`, after all checks. Stored with the login under way, so that no later step
 /// can change it.
@@ -119,6 +121,9 @@ pub struct PendingAuthorization {
     pub id: PendingAuthorizationId,
     /// What is to be completed.
     pub request: AuthorizationRequest,
+    /// Where it stands, when the user is known already and the browser has left for an Action: to another site, or for a
+    /// second factor.
+    pub suspended: Option<Value>,
     /// When it began.
     pub created_at: Timestamp,
     /// After it, the user starts again.
@@ -142,6 +147,8 @@ pub struct AuthorizationCode {
     pub id_token_claims: Map<String, Value>,
     /// What Actions added to the access token.
     pub access_token_claims: Map<String, Value>,
+    /// What Actions asked for the refresh token.
+    pub refresh_token_changes: RefreshTokenChanges,
     /// When it was issued.
     pub created_at: Timestamp,
     /// Its end.

@@ -34,7 +34,7 @@ pub use id::{
 };
 pub use log::{LogEntry, LogType};
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token};
-pub use session::{AuthenticationMethod, Device, Session, check_metadata};
+pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
-pub use token::{RefreshToken, SessionTransferToken, StoredAccessToken};
+pub use token::{RefreshToken, RefreshTokenChanges, SessionTransferToken, StoredAccessToken};
 pub use user::{Connection, Identity, Role, User};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, Timestamp, UserId};
 
 /// A browser's session. It is alive when it is not revoked and both ends lie ahead.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The `sid` of ID tokens. Not the cookie's secret.
     pub id: SessionId,
@@ -75,6 +75,35 @@ pub fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// One change to the metadata of a session or refresh token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetadataChange {
+    /// Key and value.
+    Set(String, String),
+    /// The key.
+    Delete(String),
+    /// All entries.
+    Evict,
+}
+
+impl MetadataChange {
+    /// Makes these changes, in order.
+    pub fn apply(changes: &[Self], metadata: &mut BTreeMap<String, String>) {
+        for change in changes {
+            match change {
+                Self::Set(key, value) => {
+                    metadata.insert(key.clone(), value.clone());
+                }
+                Self::Delete(key) => {
+                    metadata.remove(key);
+                }
+                Self::Evict => metadata.clear(),
+            }
+        }
+    }
 }
 
 /// One authentication in a session.

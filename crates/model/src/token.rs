@@ -1,8 +1,12 @@
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ClientId, ConnectionId, Device, RefreshTokenId, RequestOrigin, SessionId, Timestamp, UserId};
+use crate::{
+    ClientId, ConnectionId, Device, MetadataChange, RefreshTokenId, RequestOrigin, SessionId, Timestamp,
+    UserId,
+};
 
 /// A refresh token with all its rotations ("family"): one id, one secret that is valid at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +63,32 @@ impl RefreshToken {
     }
 }
 
+/// What Actions asked for a refresh token. An authorization code carries it to the token that its exchange issues.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshTokenChanges {
+    /// The earliest absolute end asked for.
+    pub expires_at: Option<Timestamp>,
+    /// The earliest end without use asked for.
+    pub idle_expires_at: Option<Timestamp>,
+    /// In order.
+    pub metadata: Vec<MetadataChange>,
+}
+
+impl RefreshTokenChanges {
+    /// Makes them. The ends only shorten.
+    pub fn apply(&self, token: &mut RefreshToken) {
+        let shorter = |end: Option<Timestamp>, asked: Option<Timestamp>| match (end, asked) {
+            (Some(end), Some(asked)) => Some(end.min(asked)),
+            (end, asked) => end.or(asked),
+        };
+        token.expires_at = shorter(token.expires_at, self.expires_at);
+        token.idle_expires_at = shorter(token.idle_expires_at, self.idle_expires_at);
+        MetadataChange::apply(&self.metadata, &mut token.metadata);
+    }
+}
+
 /// The one-time token that carries a login from a native app to a browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionTransferToken {
     /// The native client that obtained it.
     pub client_id: ClientId,

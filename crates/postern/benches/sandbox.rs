@@ -89,7 +89,11 @@ fn memory_per_run(runtime: &Arc<Runtime>) -> Result<u64> {
             .map(|_| {
                 let (runtime, artifact) = (Arc::clone(runtime), Arc::clone(&artifact));
                 std::thread::spawn(move || {
-                    let input = RunInput { event: EVENT.to_owned(), secrets: BTreeMap::new() };
+                    let input = RunInput {
+                        handler: action_api::Handler::Execute,
+                        event: EVENT.to_owned(),
+                        secrets: BTreeMap::new(),
+                    };
                     let record = Record { now_ms: 0, seed: [0; 32], entries: Vec::new() };
                     let limits = Limits { wall_clock_ms: 1_500, fuel: 1_000_000_000_000, ..LIMITS };
                     black_box(runtime.replay(&artifact, &input, &record, &limits));

@@ -1,5 +1,5 @@
-//! Runs Actions for the server: artifacts from the database through a bounded cache, runs on blocking threads behind a
-//! limit for all and one for each tenant, so that no tenant can take the others' turn.
+//! Runs Actions for the server: artifacts from the database through a bounded cache, and runs behind limits for all and
+//! for each tenant, so that no tenant can take the others' turn.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -13,73 +13,103 @@ use idp::{ActionExecutor, ActionRun};
 use storage::Storage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::outside::Outside;
+
 /// Bytes of artifacts kept in memory.
 const CACHE_BYTES: usize = 64 << 20;
+/// Threads on which Actions compute, when there are fewer processors. More than these wait for a turn.
+const COMPUTING: usize = 64;
+
+/// How many runs there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Places {
+    /// Sandboxes at once, those that wait for something included.
+    pub runs: u32,
+    /// Of these, one tenant's.
+    pub runs_per_tenant: u32,
+    /// How long a run waits for its place.
+    pub queue: Duration,
+}
 
 /// The server's executor.
 pub struct SandboxExecutor {
     runtime: Arc<Runtime>,
     storage: Storage,
+    outside: Arc<Outside>,
     cache: Mutex<ArtifactCache>,
-    runs: Arc<Semaphore>,
-    runs_per_tenant: usize,
-    tenants: Mutex<HashMap<String, Arc<Semaphore>>>,
-    queue: Duration,
+    limits: Places,
+    places: Arc<Semaphore>,
+    computing: Arc<Semaphore>,
+    /// One tenant computes on all processors but one, so that its endless loops leave room for the others' logins.
+    computing_per_tenant: usize,
+    tenants: Mutex<HashMap<String, Arc<Tenant>>>,
+}
+
+/// One tenant's share.
+struct Tenant {
+    places: Arc<Semaphore>,
+    computing: Arc<Semaphore>,
 }
 
 impl SandboxExecutor {
-    /// An executor of at most `runs` runs at once, `runs_per_tenant` for one tenant, each waiting `queue` at most.
-    pub fn new(
-        runtime: Arc<Runtime>,
-        storage: Storage,
-        runs: u32,
-        runs_per_tenant: u32,
-        queue: Duration,
-    ) -> Self {
+    /// An executor with so many places.
+    pub fn new(runtime: Arc<Runtime>, storage: Storage, outside: Arc<Outside>, limits: Places) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             runtime,
             storage,
+            outside,
             cache: Mutex::new(ArtifactCache::new(CACHE_BYTES)),
-            runs: Arc::new(Semaphore::new(runs as usize)),
-            runs_per_tenant: runs_per_tenant as usize,
+            limits,
+            places: Arc::new(Semaphore::new(limits.runs as usize)),
+            computing: Arc::new(Semaphore::new(COMPUTING.max(processors))),
+            computing_per_tenant: processors.saturating_sub(1).max(1),
             tenants: Mutex::new(HashMap::new()),
-            queue,
         }
     }
 
     async fn try_run(&self, run: ActionRun) -> Result<RunReport, String> {
         let artifact = self.artifact(&run.digest).await?;
         let event = serde_json::to_string(&run.event).map_err(|error| format!("the event: {error}"))?;
-        let tenant = run.event.pointer("/tenant/id").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let permits = tokio::time::timeout(self.queue, self.permits(tenant))
+        let name = run.event.pointer("/tenant/id").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let operations =
+            self.outside.for_run(name, &run.limits, run.operations).map_err(|error| error.to_string())?;
+        let tenant = self.tenant(name);
+        let permits = tokio::time::timeout(self.limits.queue, self.places(&tenant))
             .await
-            .map_err(|_| format!("no sandbox was free within {} ms", self.queue.as_millis()))??;
+            .map_err(|_| format!("no sandbox was free within {} ms", self.limits.queue.as_millis()))??;
         let environment = Environment {
             now_ms: run.now.as_ms(),
             seed: run.seed,
-            operations: run.operations,
-            turns: Vec::new(),
+            operations,
+            turns: vec![Arc::clone(&tenant.computing), Arc::clone(&self.computing)],
             // A caller that goes away does not free the place of a sandbox that is still there.
-            held: Box::new(permits),
+            held: Box::new((permits, tenant)),
         };
-        let input = RunInput { event, secrets: run.secrets };
+        let input = RunInput { handler: run.handler, event, secrets: run.secrets };
         Ok(self.runtime.run(&artifact, input, environment, &run.limits).await.report)
     }
 
-    /// The tenant's turn first: who waits for it does not hold one of all tenants' turns.
-    async fn permits(&self, tenant: &str) -> Result<[OwnedSemaphorePermit; 2], String> {
-        let own = {
-            let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-            // Forget tenants that run nothing now: only the map holds their semaphore.
-            if tenants.len() > 1024 {
-                tenants.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-            }
-            let fresh = || Arc::new(Semaphore::new(self.runs_per_tenant));
-            Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(fresh))
+    fn tenant(&self, name: &str) -> Arc<Tenant> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        // Forget tenants that run nothing now: only the map knows them.
+        if tenants.len() > 1024 {
+            tenants.retain(|_, tenant| Arc::strong_count(tenant) > 1);
+        }
+        let fresh = || {
+            Arc::new(Tenant {
+                places: Arc::new(Semaphore::new(self.limits.runs_per_tenant as usize)),
+                computing: Arc::new(Semaphore::new(self.computing_per_tenant)),
+            })
         };
+        Arc::clone(tenants.entry(name.to_owned()).or_insert_with(fresh))
+    }
+
+    /// The tenant's place first: who waits for it does not hold one of all tenants' places.
+    async fn places(&self, tenant: &Tenant) -> Result<[OwnedSemaphorePermit; 2], String> {
         let closed = |_| "the server is stopping".to_owned();
-        let own = own.acquire_owned().await.map_err(closed)?;
-        let all = Arc::clone(&self.runs).acquire_owned().await.map_err(closed)?;
+        let own = Arc::clone(&tenant.places).acquire_owned().await.map_err(closed)?;
+        let all = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
         Ok([own, all])
     }
 

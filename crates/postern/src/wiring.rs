@@ -6,7 +6,9 @@ use std::time::Duration;
 use action_runtime::{Runtime, RuntimeConfig};
 use idp::{Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault};
 use model::{SystemClock, SystemRandom, TenantId};
-use postern::executor::SandboxExecutor;
+use postern::executor::{Places, SandboxExecutor};
+use postern::outgoing::Fetcher;
+use postern::outside::Outside;
 use storage::{SchemaState, Storage};
 
 use crate::config::Config;
@@ -95,6 +97,13 @@ pub async fn start_runtime(config: &Config) -> Result<Arc<Runtime>, Failure> {
     Ok(Arc::new(runtime))
 }
 
+/// What Actions may ask of the world.
+pub fn outside(config: &Config) -> Result<Outside, Failure> {
+    let fetcher = Fetcher::new(config.outgoing.allowed_networks.iter().map(|network| network.0))
+        .or_exit(ExitCode::Failed, "cannot send requests")?;
+    Ok(Outside::new(fetcher))
+}
+
 /// Reads the operator's ASN file, when one is named.
 pub fn network_data(config: &Config) -> Result<Arc<dyn NetworkData>, Failure> {
     match &config.network.asn_database {
@@ -118,13 +127,13 @@ pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<
     let key = encryption::read_or_create(&key_file, anything_sealed(&storage).await?, random.as_ref())
         .or_exit(ExitCode::Configuration, "the encryption key")?;
     let runtime = start_runtime(config).await?;
-    let executor = SandboxExecutor::new(
-        Arc::clone(&runtime),
-        storage.clone(),
-        config.actions.concurrent_runs,
-        config.actions.concurrent_runs_per_tenant,
-        Duration::from_millis(config.actions.queue_ms),
-    );
+    let places = Places {
+        runs: config.actions.concurrent_runs,
+        runs_per_tenant: config.actions.concurrent_runs_per_tenant,
+        queue: Duration::from_millis(config.actions.queue_ms),
+    };
+    let outside = Arc::new(outside(config)?);
+    let executor = SandboxExecutor::new(Arc::clone(&runtime), storage.clone(), outside, places);
     let idp = Idp {
         settings: Settings::new(storage.clone()),
         storage,

@@ -1,8 +1,8 @@
 //! Authorization codes, by their hash.
 
 use model::{
-    AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, Tenant, TenantId,
-    Timestamp, User, UserId,
+    AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenChanges, RefreshTokenId, SessionId,
+    Tenant, TenantId, Timestamp, User, UserId,
 };
 
 use crate::row::{Record, Row, to_json};
@@ -50,7 +50,7 @@ pub struct SpentCode {
 macro_rules! columns {
     () => {
         "c.hash, c.client_id, c.user_id, c.session_id, c.request, c.auth_time, c.id_token_claims,
-         c.access_token_claims, c.created_at, c.expires_at, c.used_at, c.issued_refresh_token"
+         c.access_token_claims, c.refresh_token_changes, c.created_at, c.expires_at, c.used_at, c.issued_refresh_token"
     };
 }
 
@@ -115,11 +115,14 @@ fn first_code_use(rows: Vec<Row>) -> Result<Option<CodeUse>, StorageError> {
 impl TenantTx {
     /// Stores a new code.
     pub async fn insert_code(&mut self, hash: &str, code: &AuthorizationCode) -> Result<(), StorageError> {
+        let changes = &code.refresh_token_changes;
+        let changes = (*changes != RefreshTokenChanges::default()).then(|| to_json(changes)).transpose()?;
         let query = self
             .sql(
                 "INSERT INTO codes (tenant_id, hash, client_id, user_id, session_id, request, auth_time,
-                     id_token_claims, access_token_claims, created_at, expires_at, issued_refresh_token)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                     id_token_claims, access_token_claims, created_at, expires_at, issued_refresh_token,
+                     refresh_token_changes)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             )
             .bind(hash)
             .bind(code.client_id.as_str())
@@ -131,7 +134,8 @@ impl TenantTx {
             .bind(to_json(&code.access_token_claims)?)
             .bind(code.created_at.as_ms())
             .bind(code.expires_at.as_ms())
-            .bind(code.issued_refresh_token.as_ref().map(|id| id.as_str().to_owned()));
+            .bind(code.issued_refresh_token.as_ref().map(|id| id.as_str().to_owned()))
+            .bind(changes);
         self.write(query)
     }
 
@@ -192,6 +196,10 @@ fn code(row: &Record) -> Result<(AuthorizationCode, Option<Timestamp>), StorageE
         auth_time: row.time("auth_time")?,
         id_token_claims: row.json("id_token_claims")?,
         access_token_claims: row.json("access_token_claims")?,
+        refresh_token_changes: match row.opt_text("refresh_token_changes")? {
+            None => RefreshTokenChanges::default(),
+            Some(_) => row.json("refresh_token_changes")?,
+        },
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
         issued_refresh_token: row.opt_text("issued_refresh_token")?.map(RefreshTokenId::new),

@@ -27,6 +27,33 @@ impl TenantTx {
         self.write(query)
     }
 
+    /// Stores a login whose browser leaves for an Action, under a new handle: one that has just been taken for completion, or
+    /// one that needed no page so far.
+    pub async fn suspend_pending(
+        &mut self,
+        pending: &PendingAuthorization,
+        handle_hash: &str,
+        browser_hash: &str,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO pending_authorizations (tenant_id, id, handle_hash, browser_hash, request, suspended,
+                     created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 ON CONFLICT (tenant_id, id) DO UPDATE SET handle_hash = excluded.handle_hash,
+                     browser_hash = excluded.browser_hash, suspended = excluded.suspended,
+                     expires_at = excluded.expires_at, spent_at = NULL
+                 WHERE pending_authorizations.spent_at IS NOT NULL",
+            )
+            .bind(pending.id.as_str())
+            .bind(handle_hash)
+            .bind(browser_hash)
+            .bind(to_json(&pending.request)?)
+            .bind(to_json(&pending.suspended)?)
+            .bind(pending.created_at.as_ms())
+            .bind(pending.expires_at.as_ms());
+        self.write(query)
+    }
+
     /// The browser's login of that handle, unless it is completed or has expired.
     pub async fn pending(
         &mut self,
@@ -36,7 +63,7 @@ impl TenantTx {
     ) -> Result<Option<PendingAuthorization>, StorageError> {
         let query = self
             .sql(
-                "SELECT id, request, created_at, expires_at FROM pending_authorizations
+                "SELECT id, request, suspended, created_at, expires_at FROM pending_authorizations
                  WHERE tenant_id = $1 AND handle_hash = $2 AND browser_hash = $3
                      AND spent_at IS NULL AND expires_at > $4",
             )
@@ -58,7 +85,7 @@ impl TenantTx {
                 "UPDATE pending_authorizations SET spent_at = $4
                  WHERE tenant_id = $1 AND handle_hash = $2 AND browser_hash = $3
                      AND spent_at IS NULL AND expires_at > $4
-                 RETURNING id, request, created_at, expires_at",
+                 RETURNING id, request, suspended, created_at, expires_at",
             )
             .bind(handle_hash)
             .bind(browser_hash)
@@ -71,6 +98,7 @@ fn pending(row: &Record) -> Result<PendingAuthorization, StorageError> {
     Ok(PendingAuthorization {
         id: PendingAuthorizationId::new(row.text("id")?),
         request: row.json("request")?,
+        suspended: row.opt_text("suspended")?.is_some().then(|| row.json("suspended")).transpose()?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
     })

@@ -51,6 +51,7 @@ pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .route("/authorize", get(oidc::authorize::get).post(oidc::authorize::post))
         .route("/u/login", get(pages::login::show).post(pages::login::submit))
+        .route("/continue", get(pages::resume::get).post(pages::resume::post))
         .route("/activate", get(pages::activate::show).post(pages::activate::submit))
         .route("/activate/confirm", post(pages::activate::confirm))
         .route("/activate/connected", get(pages::activate::connected))

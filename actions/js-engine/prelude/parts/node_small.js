@@ -135,11 +135,11 @@ makers.node_timers_promises = () => {
       if (signal?.aborted) aborted();
       else signal?.addEventListener('abort', aborted);
     });
-  const setTimeout = waits(globals.setTimeout, globals.clearTimeout);
+  const setTimeout = waits(timerFunctions.setTimeout, timerFunctions.clearTimeout);
   return {
     setTimeout,
     setImmediate: (value, options) =>
-      waits((call) => globals.setImmediate(call), globals.clearImmediate)(0, value, options),
+      waits((call) => timerFunctions.setImmediate(call), timerFunctions.clearImmediate)(0, value, options),
     async *setInterval(delay, value, options) {
       for (;;) yield await setTimeout(delay, value, options);
     },

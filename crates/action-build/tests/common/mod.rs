@@ -56,7 +56,8 @@ pub fn run_recorded(
 ) -> Finished {
     let environment =
         Environment { now_ms: NOW_MS, seed: [seed; 32], operations, turns: Vec::new(), held: Box::new(()) };
-    let input = RunInput { event: event.to_owned(), secrets: BTreeMap::new() };
+    let input =
+        RunInput { handler: action_api::Handler::Execute, event: event.to_owned(), secrets: BTreeMap::new() };
     TASKS.block_on(RUNTIME.run(&Arc::new(artifact.clone()), input, environment, limits))
 }
 

@@ -39,7 +39,8 @@ fn gcm(encrypt: bool, key: &[u8], iv: &[u8], mut data: Vec<u8>, additional: &[u8
     if encrypt {
         key.seal_in_place_append_tag(nonce, additional, &mut data).map_err(|_| "it cannot be encrypted")?;
     } else {
-        let length = key.open_in_place(nonce, additional, &mut data).map_err(|_| "it cannot be decrypted")?.len();
+        let length =
+            key.open_in_place(nonce, additional, &mut data).map_err(|_| "it cannot be decrypted")?.len();
         data.truncate(length);
     }
     Ok(data)
@@ -57,11 +58,13 @@ fn cbc(encrypt: bool, key: &[u8], iv: &[u8], mut data: Vec<u8>) -> Result<Vec<u8
     let iv = FixedLength::from(&iv);
     if encrypt {
         let key = PaddedBlockEncryptingKey::cbc_pkcs7(key).map_err(|_| "Invalid key")?;
-        key.less_safe_encrypt(&mut data, EncryptionContext::Iv128(iv)).map_err(|_| "it cannot be encrypted")?;
+        key.less_safe_encrypt(&mut data, EncryptionContext::Iv128(iv))
+            .map_err(|_| "it cannot be encrypted")?;
         Ok(data)
     } else {
         let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(|_| "Invalid key")?;
-        let plain = key.decrypt(&mut data, DecryptionContext::Iv128(iv)).map_err(|_| "it cannot be decrypted")?;
+        let plain =
+            key.decrypt(&mut data, DecryptionContext::Iv128(iv)).map_err(|_| "it cannot be decrypted")?;
         Ok(plain.to_vec())
     }
 }

@@ -43,7 +43,9 @@ fn zone(name: &str) -> Result<TimeZone> {
         return Ok(TimeZone::UTC);
     }
     if name.starts_with(['+', '-']) {
-        return offset(name).map(TimeZone::fixed).ok_or_else(|| format!("Invalid time zone specified: {name}"));
+        return offset(name)
+            .map(TimeZone::fixed)
+            .ok_or_else(|| format!("Invalid time zone specified: {name}"));
     }
     TimeZoneDatabase::bundled().get(name).map_err(|_| format!("Invalid time zone specified: {name}"))
 }
@@ -92,9 +94,12 @@ pub(super) fn format(inputs: &Inputs<'_>) -> Result<String> {
         local.day().unsigned_abs(),
     );
     let (hour, minute) = (local.hour().unsigned_abs(), local.minute().unsigned_abs());
-    let time = Time::try_new(hour, minute, local.second().unsigned_abs(), local.subsec_nanosecond().unsigned_abs());
-    let at: DateTime<Gregorian> =
-        DateTime { date: date.map_err(|_| "Invalid time value")?, time: time.map_err(|_| "Invalid time value")? };
+    let time =
+        Time::try_new(hour, minute, local.second().unsigned_abs(), local.subsec_nanosecond().unsigned_abs());
+    let at: DateTime<Gregorian> = DateTime {
+        date: date.map_err(|_| "Invalid time value")?,
+        time: time.map_err(|_| "Invalid time value")?,
+    };
     let name = IanaParser::new().parse(zone.iana_name().unwrap_or("Etc/Unknown"));
     let offset = UtcOffset::try_from_seconds(local.offset().seconds()).map_err(invalid)?;
     let zone = name.with_offset(Some(offset)).at_date_time(at);
@@ -123,7 +128,8 @@ fn styled(inputs: &Inputs<'_>) -> Result<FieldSetBuilder> {
     if let Some(time) = time {
         let of_time = length(time)?;
         fields.length = fields.length.or(Some(of_time));
-        fields.time_precision = Some(if time == "short" { TimePrecision::Minute } else { TimePrecision::Second });
+        fields.time_precision =
+            Some(if time == "short" { TimePrecision::Minute } else { TimePrecision::Second });
         fields.zone_style = match time {
             "full" => Some(ZoneStyle::SpecificLong),
             "long" => Some(ZoneStyle::SpecificShort),

@@ -194,10 +194,15 @@ fn describe(key: &Key) -> Option<String> {
         Key::PublicEc(curve, point) => ("public", [curve.spki, point].concat(), ec_jwk(*curve, point)?),
     };
     let curve = jwk.get("crv").cloned();
-    let bits = jwk.get("n").and_then(Value::as_str).and_then(|n| URL_SAFE_NO_PAD.decode(n).ok()).map(|n| {
-        n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize)
-    });
-    Some(json!({ "type": kind, "curve": curve, "bits": bits, "der": STANDARD.encode(der), "jwk": jwk }).to_string())
+    let bits = jwk
+        .get("n")
+        .and_then(Value::as_str)
+        .and_then(|n| URL_SAFE_NO_PAD.decode(n).ok())
+        .map(|n| n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize));
+    Some(
+        json!({ "type": kind, "curve": curve, "bits": bits, "der": STANDARD.encode(der), "jwk": jwk })
+            .to_string(),
+    )
 }
 
 fn rsa_jwk(numbers: &mut Reader<'_>, names: &[&str]) -> Option<Map<String, Value>> {
@@ -220,9 +225,12 @@ fn ec_jwk(curve: Curve, point: &[u8]) -> Option<Map<String, Value>> {
     ]))
 }
 
-const PSS_SHA256: RsaSignatureEncoding = signature::RSA_PSS_SHA256.with_pss_salt_length(RsaPssSaltLength::Custom(0));
-const PSS_SHA384: RsaSignatureEncoding = signature::RSA_PSS_SHA384.with_pss_salt_length(RsaPssSaltLength::Custom(0));
-const PSS_SHA512: RsaSignatureEncoding = signature::RSA_PSS_SHA512.with_pss_salt_length(RsaPssSaltLength::Custom(0));
+const PSS_SHA256: RsaSignatureEncoding =
+    signature::RSA_PSS_SHA256.with_pss_salt_length(RsaPssSaltLength::Custom(0));
+const PSS_SHA384: RsaSignatureEncoding =
+    signature::RSA_PSS_SHA384.with_pss_salt_length(RsaPssSaltLength::Custom(0));
+const PSS_SHA512: RsaSignatureEncoding =
+    signature::RSA_PSS_SHA512.with_pss_salt_length(RsaPssSaltLength::Custom(0));
 
 /// `sign(scheme, hash, private key, data)`: scheme `pkcs1`, `pss` (with an empty salt) or `ecdsa` (`r` and `s` as in JWS,
 /// RFC 7515 A.3).
@@ -245,7 +253,8 @@ pub(super) fn sign(inputs: &Inputs<'_>) -> Result<Vec<u8>> {
             Ok(signed)
         }
         Key::PrivateEc(curve, key) if scheme == "ecdsa" && curve.hash == hash => {
-            let secret: EcPrivateKeyBin<'_> = key.private_key().as_be_bytes().map_err(|_| "not a usable key")?;
+            let secret: EcPrivateKeyBin<'_> =
+                key.private_key().as_be_bytes().map_err(|_| "not a usable key")?;
             let (secret, hashed) = (secret.as_ref(), digest::hash(hash, data)?);
             let signed = if curve.size == 32 {
                 let key = p256::ecdsa::SigningKey::from_slice(secret).map_err(|_| "not a usable key")?;

@@ -66,11 +66,8 @@ pub(crate) fn price(name: &str, inputs: &Inputs<'_>) -> u64 {
 /// Calls a function.
 pub(crate) fn call(name: &str, inputs: &Inputs<'_>) -> (Kind, Vec<u8>) {
     let bytes: usize = inputs.0.iter().flatten().map(|input| input.len()).sum();
-    let answer = if bytes > MAX_BYTES {
-        Err(format!("more than {MAX_BYTES} bytes"))
-    } else {
-        dispatch(name, inputs)
-    };
+    let answer =
+        if bytes > MAX_BYTES { Err(format!("more than {MAX_BYTES} bytes")) } else { dispatch(name, inputs) };
     match answer {
         Ok(Output::Text(text)) if text.len() <= MAX_BYTES => (Kind::Text, text.into_bytes()),
         Ok(Output::Bytes(bytes)) if bytes.len() <= MAX_BYTES => (Kind::Bytes, bytes),
@@ -143,8 +140,23 @@ mod tests {
     #[test]
     fn what_no_function_can_take_is_an_error_and_no_panic() {
         let names = [
-            "encode_utf8", "decode", "parse_url", "set_url", "parse_form", "digest", "hmac", "pbkdf2", "hkdf",
-            "cipher", "key", "sign", "verify", "format_date", "time_zone", "format_number", "none",
+            "encode_utf8",
+            "decode",
+            "parse_url",
+            "set_url",
+            "parse_form",
+            "digest",
+            "hmac",
+            "pbkdf2",
+            "hkdf",
+            "cipher",
+            "key",
+            "sign",
+            "verify",
+            "format_date",
+            "time_zone",
+            "format_number",
+            "none",
         ];
         for name in names {
             for input in [&b""[..], b"\xff\xfe", b"0", b"-1", b"{}", b"[1]", b"sha256", b"pkcs8"] {
@@ -160,9 +172,24 @@ mod tests {
     #[test]
     fn a_key_derivation_costs_by_its_rounds() {
         let of = |rounds: &[u8]| {
-            price("pbkdf2", &Inputs([Some(b"sha256"), Some(b"p"), Some(b"s"), Some(rounds), Some(b"32"), None, None, None]))
+            price(
+                "pbkdf2",
+                &Inputs([
+                    Some(b"sha256"),
+                    Some(b"p"),
+                    Some(b"s"),
+                    Some(rounds),
+                    Some(b"32"),
+                    None,
+                    None,
+                    None,
+                ]),
+            )
         };
         assert!(of(b"100000") > of(b"1") + 90_000_000);
-        assert!(of(b"99999999999999") >= u64::MAX / 4 || called("pbkdf2", &[b"sha256", b"p", b"s", b"99999999999999", b"32"]).is_err());
+        assert!(
+            of(b"99999999999999") >= u64::MAX / 4
+                || called("pbkdf2", &[b"sha256", b"p", b"s", b"99999999999999", b"32"]).is_err()
+        );
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn format(inputs: &Inputs<'_>) -> Result<String> {
         _ => GroupingStrategy::Auto,
     };
     let preferences = DecimalFormatterPreferences::from(&date::locale(inputs.text(1)?)?);
-    let formatter = DecimalFormatter::try_new(preferences, grouping.into()).map_err(|error| error.to_string())?;
+    let formatter =
+        DecimalFormatter::try_new(preferences, grouping.into()).map_err(|error| error.to_string())?;
     Ok(formatter.format(&number).write_to_string().into_owned())
 }

@@ -295,7 +295,7 @@ fn new_refresh_token(
     let tied = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
     let online = access == Access::Online;
     let end = |secs: Option<i64>| secs.filter(|_| !online).map(|secs| now.plus_secs(secs));
-    RefreshToken {
+    let mut token = RefreshToken {
         id: RefreshTokenId::new(format!("rt_{}", ordered_id(&*idp.random, now, 20))),
         client_id: client.client_id.clone(),
         user_id: code.user_id.clone(),
@@ -316,7 +316,12 @@ fn new_refresh_token(
         dpop_jkt: jkt.filter(|_| public).map(str::to_owned),
         device: new_device(&ctx.origin),
         metadata: std::collections::BTreeMap::new(),
+    };
+    // An online token lives with its session, and has nothing of its own.
+    if !online {
+        code.refresh_token_changes.apply(&mut token);
     }
+    token
 }
 
 async fn make_room(tx: &mut TenantTx, user: &User, client: &Client, now: Timestamp) -> Result<(), IdpError> {

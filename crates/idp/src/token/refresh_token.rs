@@ -1,7 +1,10 @@
 //! `grant_type=refresh_token` (RFC 6749 §6): rotation, reuse detection (RFC 9700 §4.14.2), Actions, and the way to a
 //! session transfer token.
 
-use model::{Client, LogType, RefreshToken, RotationType, Timestamp, User, UserId, random_token};
+use model::{
+    Client, LogType, RefreshToken, RefreshTokenChanges, RotationType, Session, Timestamp, User, UserId,
+    random_token,
+};
 use oauth::ErrorCode;
 use serde_json::{Value, json};
 use storage::{RefreshTokenUse, TenantTx};
@@ -9,12 +12,14 @@ use storage::{RefreshTokenUse, TenantTx};
 use super::session_transfer::{self, SessionTransferRequest};
 use super::{TokenInput, TokenResponse, seen_at};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
-use crate::decision::idle_limit;
+use crate::decision::{Decision, idle_limit};
 use crate::post_login::{self, Outcome, log_entry};
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
 use crate::{Idp, IdpError, RequestContext, authorize, dpop};
 
+/// What the client learns of an Action that needs the user's browser.
+const NO_INTERACTION: &str = "An Action needs the user's interaction, which this flow does not allow.";
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["refresh_token", "client_secret", "client_assertion"];
 
@@ -78,7 +83,17 @@ pub(super) async fn exchange(
     dpop::check_bound(token.dpop_jkt.as_deref(), jkt)?;
     let valid = Valid { user: usable(user)?, token, again: matches!(state, State::Again), number, jkt };
     let target = target(idp, ctx, client, input, &valid.token, requested).await?;
-    let outcome = run_actions(idp, ctx, client, input, &valid, &target).await?;
+    let mut session = match &valid.token.session_id {
+        Some(id) if valid.token.online => idp.storage.begin_read(&ctx.tenant.id).await?.session(id).await?,
+        _ => None,
+    };
+    let mut outcome = run_actions(idp, ctx, client, input, &valid, session.as_ref(), &target).await?;
+    if outcome.decision.denied.is_none()
+        && let Err(reason) = take_changes(ctx, client, &valid, session.as_mut(), &mut outcome, now)
+    {
+        outcome.decision = Decision::failed(reason);
+    }
+    let session = session.filter(|_| outcome.decision.changes_session());
     if let Some(reason) = outcome.decision.denied.clone() {
         return denied(idp, ctx, client, &valid, &outcome, &reason).await;
     }
@@ -87,7 +102,36 @@ pub(super) async fn exchange(
     // Also where rotation was turned off since: what the last rotation gave must not go on as it is.
     let renewed = valid.token.rotating || rotates(client, &valid.token);
     let new_secret = renewed.then(|| next_secret(idp, client, secret));
-    commit(idp, ctx, client, &hash, valid, &outcome, made, new_secret).await
+    commit(idp, ctx, client, &hash, valid, session.as_ref(), &outcome, made, new_secret).await
+}
+
+/// Makes the changes that the Actions asked for to the session of an online token, and looks whether those to the token
+/// can be made.
+fn take_changes(
+    ctx: &RequestContext,
+    client: &Client,
+    valid: &Valid<'_>,
+    session: Option<&mut Session>,
+    outcome: &mut Outcome,
+    now: Timestamp,
+) -> Result<(), String> {
+    let decision = &mut outcome.decision;
+    if decision.primary_user.as_ref().is_some_and(|id| id != valid.user.user_id.as_str()) {
+        return Err("The primary user is not linked with the user of the refresh token.".to_owned());
+    }
+    match session {
+        Some(session) => {
+            let mode = session.cookie_mode;
+            decision.change_session(session)?;
+            decision.limit_session(session, mode, &ctx.tenant.sessions, now);
+            Ok(())
+        }
+        None => {
+            decision.has_no_session();
+            decision.limit_refresh_token(&client.refresh_token, now);
+            decision.change_refresh_token(&mut valid.token.clone())
+        }
+    }
 }
 
 /// The text that SDKs compare.
@@ -221,6 +265,7 @@ async fn run_actions(
     client: &Client,
     input: &TokenInput,
     valid: &Valid<'_>,
+    session: Option<&Session>,
     target: &Target,
 ) -> Result<Outcome, IdpError> {
     let (audience, scope) = match target {
@@ -228,9 +273,15 @@ async fn run_actions(
         Target::Transfer(request) => (Some(request.audience.as_str()), &request.scope),
     };
     let body = input.parameters.without(&CREDENTIAL_PARAMETERS);
-    let outcome =
-        post_login::run_for_refresh(idp, ctx, client, &valid.user, &valid.token, audience, scope, &body)
-            .await?;
+    let token = (&valid.token, session);
+    let mut outcome =
+        post_login::run_for_refresh(idp, ctx, client, &valid.user, token, audience, scope, &body).await?;
+    let decision = &outcome.decision;
+    if decision.denied.is_none() && (outcome.suspension.is_some() || decision.multifactor.is_some()) {
+        outcome.decision = Decision::failed(NO_INTERACTION.to_owned());
+        outcome.suspension = None;
+        outcome.needs_interaction = true;
+    }
     Ok(outcome)
 }
 
@@ -249,6 +300,13 @@ async fn denied(
     entry.description = reason.to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_user(user_id).await?;
+    if outcome.decision.revoke_refresh_token {
+        revocation::apply(&mut tx, Event::RefreshTokenRevoked(&valid.token.id), now).await?;
+        entry.log_type = LogType::RefreshTokenRevoked;
+        entry.details = json!({ "refresh_token_id": valid.token.id });
+        tx.insert_log(&entry).await?;
+        entry.log_type = LogType::SessionRevoked;
+    }
     if let (Some(preserve_refresh_tokens), Some(session)) =
         (outcome.decision.revoke_session, &valid.token.session_id)
     {
@@ -258,7 +316,9 @@ async fn denied(
     }
     outcome.commit(&mut tx, &random_token(&*idp.random, 32), user_id, &entry, now).await?;
     tx.commit().await?;
-    Err(IdpError::oauth(ErrorCode::AccessDenied, reason))
+    let code =
+        if outcome.needs_interaction { ErrorCode::InteractionRequired } else { ErrorCode::AccessDenied };
+    Err(IdpError::oauth(code, reason))
 }
 
 async fn make(
@@ -271,10 +331,13 @@ async fn make(
 ) -> Result<Made, IdpError> {
     let now = idp.now();
     let token = &valid.token;
-    let (audience, scope) = match target {
-        Target::Tokens { audience, scope } => (audience.as_deref(), scope),
-        Target::Transfer(_) => (None, &token.scope),
+    let (audience, mut scope) = match target {
+        Target::Tokens { audience, scope } => (audience.as_deref(), scope.clone()),
+        Target::Transfer(_) => (None, token.scope.clone()),
     };
+    if matches!(target, Target::Tokens { .. }) {
+        outcome.decision.change_scope(&mut scope);
+    }
     let grant = Grant {
         client,
         user: &valid.user,
@@ -282,7 +345,7 @@ async fn make(
         ends_with_session: token.session_id.as_ref().filter(|_| token.bound_to_session),
         refresh_token_id: Some(&token.id),
         auth_time: token.auth_time,
-        scope,
+        scope: &scope,
         audience,
         nonce: None,
         id_token_claims: &outcome.decision.id_token_claims,
@@ -291,10 +354,10 @@ async fn make(
         jkt: valid.jkt,
     };
     Ok(match target {
-        Target::Tokens { audience, scope } => Made::Tokens {
+        Target::Tokens { audience, .. } => Made::Tokens {
             issued: tokens::issue(idp, ctx, &grant, now).await?,
             audience: audience.clone(),
-            scope: scope.clone(),
+            scope,
         },
         Target::Transfer(request) => {
             let id_token = tokens::id_token(idp, ctx, &grant, None, now).await?;
@@ -315,6 +378,7 @@ async fn commit(
     client: &Client,
     hash: &str,
     valid: Valid<'_>,
+    session: Option<&Session>,
     outcome: &Outcome,
     made: Made,
     new_secret: Option<String>,
@@ -348,13 +412,21 @@ async fn commit(
             Some(_) if again => Secrets::WereRotated,
             Some(new_hash) => Secrets::Rotate { hash, next: (new_hash, valid.number + 1) },
         };
-        match renew(&mut tx, ctx, client, &mut token, secrets, now).await? {
+        let changes = &outcome.decision.refresh_token;
+        match renew(&mut tx, ctx, client, &mut token, changes, secrets, now).await? {
             Renewal::Done => break (tx, token),
             Renewal::Ended => return Err(unknown()),
             // What this one wrote is undone with its transaction.
             Renewal::Lost => again = true,
         }
     };
+    // Of an online token, the Actions change the session.
+    if let Some(session) = session
+        && !(tx.update_session(session, None, now).await?
+            && tx.set_session_metadata(&session.id, &session.metadata, now).await?)
+    {
+        return Err(unknown());
+    }
     let mut entry =
         log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);
     entry.description = "Refresh token for access token".to_owned();
@@ -411,12 +483,14 @@ async fn renew(
     ctx: &RequestContext,
     client: &Client,
     token: &mut RefreshToken,
+    changes: &RefreshTokenChanges,
     secrets: Secrets<'_>,
     now: Timestamp,
 ) -> Result<Renewal, IdpError> {
     if let (true, Some(id)) = (token.online, &token.session_id) {
         let Some(session) = tx.session(id).await? else { return Ok(Renewal::Ended) };
-        let idle = idle_limit(&session, &ctx.tenant.sessions, now).min(session.expires_at);
+        let idle =
+            idle_limit(&session, session.cookie_mode, &ctx.tenant.sessions, now).min(session.expires_at);
         if !tx.touch_session(id, now, idle).await? {
             return Ok(Renewal::Ended);
         }
@@ -428,6 +502,10 @@ async fn renew(
         let absolute = settings.absolute_lifetime().map(|secs| now.plus_secs(secs));
         token.expires_at = token.expires_at.or(absolute);
         token.idle_expires_at = settings.idle_lifetime().map(|secs| now.plus_secs(secs));
+        changes.apply(token);
+        if !changes.metadata.is_empty() {
+            tx.set_refresh_token_metadata(&token.id, &token.metadata).await?;
+        }
     }
     let turned_on = rotates(client, token) && !token.rotating;
     token.rotating = rotates(client, token);

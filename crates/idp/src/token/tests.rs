@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use action_api::{Limits, RunReport};
 use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
-    ExpirationType, JwtConfiguration, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer,
-    RotationType, Session, SessionId, SessionSettings, SessionTransfer, SystemRandom, Tenant, TenantFlags,
-    TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, random_token,
+    ExpirationType, JwtConfiguration, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings,
+    RequestOrigin, ResourceServer, RotationType, Session, SessionId, SessionSettings, SessionTransfer,
+    SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User,
+    random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -204,6 +205,7 @@ impl World {
             auth_time: now,
             id_token_claims: Map::from_iter([("plan".to_owned(), Value::from("pro"))]),
             access_token_claims: Map::new(),
+            refresh_token_changes: RefreshTokenChanges::default(),
             created_at: now,
             expires_at: now.plus_secs(60),
             issued_refresh_token: None,

@@ -15,7 +15,7 @@ use crate::cli::ActionRunArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::{Output, Style, duration_us, escape, thousands};
-use crate::wiring::start_runtime;
+use crate::wiring::{outside, start_runtime};
 
 /// Builds the Action, runs it on the event and shows what it decided.
 pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
@@ -33,16 +33,27 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let built =
         tokio::task::spawn_blocking(build).await.or_exit(ExitCode::Failed, "the build did not end")?;
     let artifact = Arc::new(built.map_err(|error| build_failure(&output, &args.file, &error, args.json))?);
+    let operations = outside(config)?
+        .for_run("", &limits, Arc::new(NoOperations))
+        .or_exit(ExitCode::Failed, "cannot send requests")?;
     let mut seed = [0; 32];
     SystemRandom.fill(&mut seed);
     let environment = Environment {
         now_ms: SystemClock.now().as_ms(),
         seed,
-        operations: Arc::new(NoOperations),
+        operations,
         turns: Vec::new(),
         held: Box::new(()),
     };
-    let report = runtime.run(&artifact, RunInput { event, secrets }, environment, &limits).await.report;
+    let report = runtime
+        .run(
+            &artifact,
+            RunInput { handler: action_api::Handler::Execute, event, secrets },
+            environment,
+            &limits,
+        )
+        .await
+        .report;
     if args.json {
         output.json(&report);
     } else {
@@ -160,7 +171,9 @@ fn describe(command: &Command) -> String {
     match command {
         Command::AccessDeny { reason } => format!("{name}: {reason}"),
         Command::SessionSetExpiresAt { absolute: moment }
-        | Command::SessionSetIdleExpiresAt { inactivity: moment } => {
+        | Command::SessionSetIdleExpiresAt { inactivity: moment }
+        | Command::RefreshTokenSetExpiresAt { absolute: moment }
+        | Command::RefreshTokenSetIdleExpiresAt { inactivity: moment } => {
             format!("{name}: {}", describe_moment(*moment, SystemClock.now()))
         }
         Command::SessionRevoke { reason, preserve_refresh_tokens } => {
@@ -175,6 +188,20 @@ fn describe(command: &Command) -> String {
         Command::UserSetUserMetadata { key, value } | Command::UserSetAppMetadata { key, value } => {
             format!("{name}: {key} = {value}")
         }
+        Command::RedirectSendUserTo { url } => format!("{name}: {url}"),
+        Command::AccessTokenAddScope { scope } | Command::AccessTokenRemoveScope { scope } => {
+            format!("{name}: {scope}")
+        }
+        Command::SamlResponse { value, .. } => format!("{name}: {value} (no effect: there is no SAML)"),
+        other => match serde_json::to_value(other) {
+            Ok(Value::Object(mut arguments)) => {
+                arguments.remove("command");
+                let shown: Vec<String> =
+                    arguments.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                if shown.is_empty() { name.to_owned() } else { format!("{name}: {}", shown.join(", ")) }
+            }
+            _ => name.to_owned(),
+        },
     }
 }
 

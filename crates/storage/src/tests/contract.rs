@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use model::LogoutInitiator::RpLogout;
 use model::{
-    ActionId, ClientId, DeviceDecision, Execution, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState,
-    UserId,
+    ActionId, ClientId, DeviceDecision, Execution, PendingAuthorization, PendingAuthorizationId,
+    RefreshTokenId, Role, RoleId, SessionId, SigningKeyState, UserId,
 };
 use serde_json::{Map, json};
 
@@ -281,6 +281,22 @@ pub async fn a_login_under_way_is_for_its_browser_and_its_time(storage: &Storage
         assert_eq!(tx.spend_pending(handle, browser, moment).await.unwrap(), None);
     }
     assert_eq!(tx.spend_pending("handle", "browser", at(599)).await.unwrap(), Some(pending()));
+    // The browser leaves for an Action, and comes back with another handle.
+    let suspended =
+        PendingAuthorization { suspended: Some(json!({"at": 1})), expires_at: at(900), ..pending() };
+    tx.suspend_pending(&suspended, "second", "browser").await.unwrap();
+    assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
+    assert_eq!(tx.spend_pending("second", "browser", at(899)).await.unwrap(), Some(suspended.clone()));
+    assert_eq!(tx.spend_pending("second", "browser", at(899)).await.unwrap(), None);
+    let first = PendingAuthorization { id: PendingAuthorizationId::new("other"), ..suspended };
+    tx.suspend_pending(&first, "third", "browser").await.unwrap();
+    tx.suspend_pending(&first, "stolen", "browser").await.unwrap();
+    assert_eq!(
+        tx.pending("stolen", "browser", now()).await.unwrap(),
+        None,
+        "only who has spent it suspends it"
+    );
+    assert_eq!(tx.pending("third", "browser", now()).await.unwrap(), Some(first));
 }
 
 pub async fn a_pushed_request_is_for_its_client_and_its_time(storage: &Storage) {

@@ -6,12 +6,12 @@ use model::{
     AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest,
     BackchannelLogout, BackchannelLogoutInitiators, Client, ClientAuthenticationMethods, ClientGrant,
     ClientId, Connection, ConnectionId, CookieMode, Device, DeviceCode, DeviceDecision, InitiatorMode,
-    JwtConfiguration, LogEntry, LogType, LogoutInitiator, OidcLogout, PendingAuthorization,
+    JwtConfiguration, LogEntry, LogType, LogoutInitiator, MetadataChange, OidcLogout, PendingAuthorization,
     PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
-    PushedAuthorizationRequest, RefreshToken, RefreshTokenId, RefreshTokenSettings, RequestOrigin,
-    RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
-    SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
-    TokenEndpointAuthMethod, User, UserId,
+    PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings,
+    RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer,
+    SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId,
+    Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -265,6 +265,7 @@ pub fn pending() -> PendingAuthorization {
     PendingAuthorization {
         id: PendingAuthorizationId::new("pending"),
         request: request(),
+        suspended: None,
         created_at: now(),
         expires_at: at(600),
     }
@@ -297,6 +298,11 @@ pub fn code(session: &str) -> AuthorizationCode {
         auth_time: at(-5),
         id_token_claims: map(json!({"https://acme.test/a": 1})),
         access_token_claims: map(json!({"https://acme.test/b": [true, null]})),
+        refresh_token_changes: RefreshTokenChanges {
+            expires_at: Some(at(20)),
+            idle_expires_at: None,
+            metadata: vec![MetadataChange::Evict, MetadataChange::Set("a".into(), "b".into())],
+        },
         created_at: now(),
         expires_at: at(60),
         issued_refresh_token: None,

@@ -14,6 +14,7 @@ use oauth::{ErrorCode, Parameters};
 use crate::error::{PageFailure, retry_after};
 use crate::extract::Caller;
 use crate::oidc::redirect;
+use crate::pages::resume::leave;
 use crate::{AppState, body};
 
 const CONNECTED: &str = "/activate/connected";
@@ -99,6 +100,7 @@ pub(crate) async fn confirm(
             redirect(&state, &caller, &Method::POST, &login, &cookies)
                 .map_err(|error| PageError::from(error).into())
         }
+        DecisionOutcome::Leave { url, cookies } => leave(&state, &caller, &url, &cookies),
         DecisionOutcome::Ended { end, cookies } => ended(&state, &caller, &end, &cookies),
     }
 }

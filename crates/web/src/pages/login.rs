@@ -11,6 +11,7 @@ use crate::error::{PageFailure, retry_after};
 use crate::extract::Caller;
 use crate::oidc::redirect;
 use crate::pages::activate;
+use crate::pages::resume::leave;
 use crate::{AppState, body};
 
 #[derive(Template)]
@@ -69,6 +70,7 @@ async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Resu
             redirect(state, caller, &Method::POST, &location, &cookies)
                 .map_err(|error| PageError::from(error).into())
         }
+        LoginOutcome::Leave { url, cookies } => leave(state, caller, &url, &cookies),
         LoginOutcome::Device { end, cookies } => activate::ended(state, caller, &end, &cookies),
         LoginOutcome::Again(login) => Ok(render(&login, username.or(login.login_hint.as_deref()))),
     }
