@@ -56,8 +56,7 @@ pub(crate) struct Running {
 impl JsEngine {
     pub(crate) fn load(engine: &Engine, cache: &CodeCache) -> Result<Self, RuntimeError> {
         let digest = sha256_hex(
-            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), prelude::digest())
-                .as_bytes(),
+            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), prelude::digest()).as_bytes(),
         );
         let compiled = cache.get(engine, &sha256_hex(CODE), || engine.precompile_module(CODE))?;
         let code = deserialize(engine, &compiled)?;
@@ -214,10 +213,14 @@ fn linker(engine: &Engine, prelude: &Arc<Prelude>) -> wasmtime::Result<Linker<Ho
             length(part)
         },
     )?;
-    linker.func_wrap("postern", "answer", |mut caller: Caller<'_, Host>, to: u32| -> wasmtime::Result<()> {
-        let answer = std::mem::take(&mut caller.data_mut().answer);
-        Ok(memory_of(&caller)?.write(&mut caller, to as usize, &answer)?)
-    })?;
+    linker.func_wrap(
+        "postern",
+        "answer",
+        |mut caller: Caller<'_, Host>, to: u32| -> wasmtime::Result<()> {
+            let answer = std::mem::take(&mut caller.data_mut().answer);
+            Ok(memory_of(&caller)?.write(&mut caller, to as usize, &answer)?)
+        },
+    )?;
     crate::operations::link(&mut linker)?;
     // The C library wants these of WASI. There are no files.
     let wasi = "wasi_snapshot_preview1";

@@ -72,8 +72,23 @@ static PARTS: [(&str, &str); 16] = [
 
 /// Globals, and modules of Node, that are made at deploy when a script's source names them: a run need not make them then.
 const PREPARED_GLOBALS: [&str; 17] = [
-    "AbortController", "AbortSignal", "Blob", "Buffer", "FormData", "Headers", "Intl", "Request", "Response",
-    "TextDecoder", "TextEncoder", "URL", "URLSearchParams", "console", "crypto", "fetch", "structuredClone",
+    "AbortController",
+    "AbortSignal",
+    "Blob",
+    "Buffer",
+    "FormData",
+    "Headers",
+    "Intl",
+    "Request",
+    "Response",
+    "TextDecoder",
+    "TextEncoder",
+    "URL",
+    "URLSearchParams",
+    "console",
+    "crypto",
+    "fetch",
+    "structuredClone",
 ];
 const PREPARED_MODULES: [&str; 6] = ["buffer", "crypto", "events", "querystring", "url", "util"];
 
@@ -155,8 +170,9 @@ impl Prelude {
         for (file, source) in sources {
             let at = running.write(&mut store, &[source.as_bytes()])?;
             let parameters = (at, length(source.as_bytes())?);
-            let place =
-                running.func::<(u32, u32), u64>(&mut store, "compile_prelude")?.call(&mut store, parameters)?;
+            let place = running
+                .func::<(u32, u32), u64>(&mut store, "compile_prelude")?
+                .call(&mut store, parameters)?;
             compiled.push(running.compiled(&store, place).ok_or_else(|| {
                 wasmtime::Error::msg(format!("{file}.js does not compile: {:?}", store.data().exception))
             })?);
