@@ -11,6 +11,7 @@ use crate::functions::Randomness;
 use crate::host::Host;
 use crate::operations::Source;
 use crate::outcome::{self, State};
+use crate::prelude;
 use crate::record::Reply;
 use crate::runtime::RunInput;
 
@@ -49,7 +50,11 @@ pub(crate) fn evaluate(
     package: &ScriptPackage<'_>,
     limits: &Limits,
 ) -> Result<Evaluated, RunError> {
-    let json = serde_json::json!({ "file": package.file, "code": package.code, "modules": package.modules });
+    let sources = [package.code].into_iter().chain(package.modules.values().map(String::as_str));
+    let json = serde_json::json!({
+        "file": package.file, "code": package.code, "modules": package.modules,
+        "mentions": prelude::mentions(sources),
+    });
     let json = json.to_string();
     let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
     let (loaded, memory, touched) = load(engine, js, &compiled, false, limits).map_err(host_error)?;
