@@ -28,6 +28,11 @@ return {
       if (hasOwn(source.modules, name)) modules[name] = source.modules[name];
     }
     source.modules = modules;
+    if (source.fetches) {
+      // In the image, so that no login has to make it.
+      part('fetch');
+      part('url');
+    }
     if (!deferred) return start(source);
     pending = source;
     return DONE;

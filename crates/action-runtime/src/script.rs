@@ -49,7 +49,11 @@ pub(crate) fn evaluate(
     package: &ScriptPackage<'_>,
     limits: &Limits,
 ) -> Result<Evaluated, RunError> {
-    let json = serde_json::json!({ "file": package.file, "code": package.code, "modules": package.modules });
+    let fetches =
+        package.code.contains("fetch") || package.modules.values().any(|code| code.contains("fetch"));
+    let json = serde_json::json!({
+        "file": package.file, "code": package.code, "modules": package.modules, "fetches": fetches,
+    });
     let json = json.to_string();
     let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
     let (loaded, memory, touched) = load(engine, js, &compiled, false, limits).map_err(host_error)?;
