@@ -1,6 +1,7 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
 mod credentials;
+mod directory;
 mod metadata;
 mod revoke;
 mod settings;
@@ -20,6 +21,7 @@ use storage::StorageError;
 use crate::{Idp, ServerError, keys, password};
 
 pub use credentials::*;
+pub use directory::*;
 pub use metadata::*;
 pub use revoke::*;
 pub use settings::*;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use action_api::{Blame, Handler, NoOperations, RunError, RunReport};
 use model::{
-    ActionBinding, ActionId, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Session,
-    Timestamp, User, UserId,
+    ActionBinding, ActionId, Client, Execution, LogEntry, LogType, Organization, RefreshToken, RequestOrigin,
+    Session, Timestamp, User, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -156,6 +156,7 @@ pub(crate) async fn run_for_refresh(
     client: &Client,
     user: &User,
     (refresh_token, session): (&RefreshToken, Option<&Session>),
+    organization: Option<&Organization>,
     audience: Option<&str>,
     requested_scope: &[String],
     body: &Map<String, Value>,
@@ -175,6 +176,7 @@ pub(crate) async fn run_for_refresh(
             user,
             connection: &connection,
             roles: &roles,
+            organization,
             logins_count: user.logins_count,
             audience,
             flow: Flow::Refresh { refresh_token, session, requested_scope, body },

@@ -221,7 +221,12 @@ fn origin(idp: &Idp, ctx: &RequestContext, client: &Client, input: &TokenInput) 
         .and_then(|header| header.trim().parse::<IpAddr>().ok())
         .map(|ip| ip.to_canonical().to_string());
     match forwarded {
-        Some(ip) => RequestOrigin { asn: idp.network.asn(&ip), ip, ..ctx.origin.clone() },
+        Some(ip) => RequestOrigin {
+            asn: idp.network.asn(&ip),
+            geoip: idp.network.geoip(&ip),
+            ip,
+            ..ctx.origin.clone()
+        },
         None => ctx.origin.clone(),
     }
 }

@@ -1,8 +1,8 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use model::{
-    AuthorizationCode, Client, CookieMode, LogType, RefreshToken, RefreshTokenId, RotationType, Timestamp,
-    TokenEndpointAuthMethod, User, ordered_id, random_token,
+    AuthorizationCode, Client, CookieMode, LogType, Organization, RefreshToken, RefreshTokenId, RotationType,
+    Timestamp, TokenEndpointAuthMethod, User, ordered_id, random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext, dpop};
+use crate::{Idp, IdpError, RequestContext, dpop, organizations};
 
 /// How many refresh tokens a user may have at one client; the oldest gives way.
 const REFRESH_TOKENS_PER_USER_AND_CLIENT: i64 = 200;
@@ -27,6 +27,7 @@ struct Ready {
     code: AuthorizationCode,
     session: CodeSession,
     user: User,
+    organization: Option<Organization>,
     /// Which refresh token is due.
     refresh: Option<Access>,
 }
@@ -88,7 +89,7 @@ async fn exchange_found(
         Err(Refused::OAuth(error)) => return Err(error.into()),
         Err(Refused::Replay) => return replay(idp, ctx, client, hash).await,
     };
-    let Ready { code, session, user, refresh } = ready;
+    let Ready { code, session, user, organization, refresh } = ready;
     let granted = |scope: &&String| match scope.as_str() {
         OFFLINE_ACCESS => refresh == Some(Access::Offline),
         ONLINE_ACCESS => refresh == Some(Access::Online),
@@ -110,6 +111,7 @@ async fn exchange_found(
     let grant = Grant {
         client,
         user: &user,
+        organization: organization.as_ref(),
         session_id: Some(&code.session_id),
         ends_with_session: Some(&code.session_id),
         refresh_token_id: refresh.as_ref().map(|(token, _)| &token.id),
@@ -134,8 +136,9 @@ async fn exchange_found(
         drop(tx);
         return replay(idp, ctx, client, hash).await;
     }
-    // The session may have ended while the tokens were signed.
-    if !spent.session_lives {
+    // The session or the membership may have ended while the tokens were signed.
+    let organization_id = code.request.organization_id.as_ref();
+    if !spent.session_lives || !organizations::is_member(&mut tx, organization_id, &user.user_id).await? {
         return Err(invalid_code().into());
     }
     if let Some((token, secret)) = &refresh {
@@ -205,8 +208,10 @@ async fn check(
     let (Some(session), Some(user)) = (session, user.filter(|user| !user.blocked)) else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
+    let organization_id = code.request.organization_id.as_ref();
+    let organization = organizations::of_grant(idp, ctx, organization_id, &user.user_id).await?;
     let refresh = wants_refresh_token(idp, ctx, client, &code, &session).await?;
-    Ok(Ok(Ready { code, session, user, refresh }))
+    Ok(Ok(Ready { code, session, user, organization, refresh }))
 }
 
 /// In the token request exactly when it was in the authorization request, and then the same (RFC 6749 §4.1.3).
@@ -303,6 +308,7 @@ fn new_refresh_token(
         bound_to_session: online || (transferred && tied),
         parent_refresh_token: session.parent_refresh_token.clone(),
         connection_id: session.connection_id.clone(),
+        organization_id: code.request.organization_id.clone(),
         audience: code.request.audience.clone(),
         scope: scope.to_vec(),
         auth_time: code.auth_time,
