@@ -18,6 +18,7 @@ mod jws;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod lookups;
 pub mod manage;
 mod organizations;
 pub mod par;
