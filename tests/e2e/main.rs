@@ -23,6 +23,7 @@ mod login;
 mod logout;
 mod nodes;
 mod online;
+mod organizations;
 mod outgoing;
 mod par;
 mod private_key_jwt;
