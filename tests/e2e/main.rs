@@ -16,6 +16,8 @@ mod device;
 mod discovery;
 mod double_spend;
 mod dpop;
+mod event;
+mod groups;
 mod housekeeping;
 mod introspection;
 mod kill;

@@ -5,6 +5,14 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 const SEPARATOR: usize = 16;
+// Types of values.
+const TEXT: u8 = 2;
+const DOUBLE: u8 = 3;
+const U16: u8 = 5;
+const U32: u8 = 6;
+const MAP: u8 = 7;
+const U64: u8 = 9;
+const ARRAY: u8 = 11;
 
 /// The file in which these addresses have these records.
 pub fn file(database_type: &str, records: &[(Ipv4Addr, Value)]) -> Vec<u8> {
@@ -45,12 +53,26 @@ pub fn file(database_type: &str, records: &[(Ipv4Addr, Value)]) -> Vec<u8> {
     file.extend([0; SEPARATOR]);
     file.extend(data);
     file.extend(b"\xab\xcd\xefMaxMind.com");
-    let metadata = json!({
-        "node_count": count, "record_size": 32, "ip_version": 4, "database_type": database_type,
-        "languages": ["en"], "binary_format_major_version": 2, "binary_format_minor_version": 0,
-        "build_epoch": 1_700_000_000, "description": { "en": "A test" },
-    });
-    encode(&metadata, &mut file);
+    control(MAP, 9, &mut file);
+    for (name, kind, number) in [
+        ("node_count", U32, count as u64),
+        ("record_size", U16, 32),
+        ("ip_version", U16, 4),
+        ("binary_format_major_version", U16, 2),
+        ("binary_format_minor_version", U16, 0),
+        ("build_epoch", U64, 1_700_000_000),
+    ] {
+        encode(&json!(name), &mut file);
+        unsigned(kind, number, &mut file);
+    }
+    for (name, value) in [
+        ("database_type", json!(database_type)),
+        ("languages", json!(["en"])),
+        ("description", json!({ "en": "A test" })),
+    ] {
+        encode(&json!(name), &mut file);
+        encode(&value, &mut file);
+    }
     file
 }
 
@@ -69,27 +91,24 @@ pub fn city(place: (&str, &str, &str), at: (f64, f64), subdivision: (&str, &str)
 fn encode(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
-            control(7, map.len(), out);
+            control(MAP, map.len(), out);
             for (key, value) in map {
                 encode(&json!(key), out);
                 encode(value, out);
             }
         }
         Value::Array(list) => {
-            control(11, list.len(), out);
+            control(ARRAY, list.len(), out);
             list.iter().for_each(|value| encode(value, out));
         }
         Value::String(text) => {
-            control(2, text.len(), out);
+            control(TEXT, text.len(), out);
             out.extend(text.as_bytes());
         }
         Value::Number(number) => match number.as_u64() {
-            Some(whole) => {
-                control(6, 4, out);
-                out.extend(u32::try_from(whole).unwrap().to_be_bytes());
-            }
+            Some(whole) => unsigned(U32, whole, out),
             None => {
-                control(3, 8, out);
+                control(DOUBLE, 8, out);
                 out.extend(number.as_f64().unwrap().to_be_bytes());
             }
         },
@@ -97,11 +116,22 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// A whole number, in as many bytes as its type has.
+fn unsigned(kind: u8, number: u64, out: &mut Vec<u8>) {
+    let size = match kind {
+        U16 => 2,
+        U32 => 4,
+        _ => 8,
+    };
+    control(kind, size, out);
+    out.extend(&number.to_be_bytes()[8 - size..]);
+}
+
 /// The type and the size, which are short here.
 fn control(kind: u8, size: usize, out: &mut Vec<u8>) {
     let short = u8::try_from(size).ok().filter(|size| *size < 29).expect("a short value");
     match kind {
-        1..=7 => out.push(kind << 5 | short),
-        _ => out.extend([short, kind - 7]),
+        1..=MAP => out.push(kind << 5 | short),
+        _ => out.extend([short, kind - MAP]),
     }
 }
