@@ -1,10 +1,10 @@
 //! What an Action may look up about its user: groups and effective roles.
 
 use action_api::Operations;
-use end_to_end::{TestServer, seed};
+use end_to_end::{Login, TestServer, seed};
 use idp::lookups::{Lookups, Subject};
 use idp::manage;
-use model::{GroupId, GroupScope, OrganizationId, UserId};
+use model::{GroupId, GroupScope, OrganizationId, OrganizationUsage, UserId};
 use serde_json::{Value, json};
 
 /// Ada in groups of each kind, with roles by them, in an organization, and directly.
@@ -170,4 +170,60 @@ async fn limits_hold_for_a_guest_that_goes_around_the_scripts_checks() {
     }
     assert!(world.ask(false, "roles.effectiveByIds", many(100)).await.is_ok());
     assert!(world.ask(false, "roles.effectiveByNames", many(50)).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_action_asks_about_its_user_and_wrong_questions_reject() {
+    let world = World::new().await;
+    let script = "exports.onExecutePostLogin = async (event, api) => {
+        const { memberships } = await api.groups.hasGroupMembership(['staff', 'other']);
+        const [{ groups, next }, { roles }, byIds, byNames] = await Promise.all([
+            api.groups.getUserGroups({ take: 2 }),
+            api.roles.getUserEffectiveRoles(),
+            api.roles.getUserEffectiveRolesByIds(['rol_unknown']),
+            api.roles.getUserEffectiveRolesByNames(['direct', 'in organization']),
+        ]);
+        const rest = await api.groups.getUserGroups({ from: next });
+        const wrong = [];
+        for (const ask of [
+            () => api.groups.getUserGroups({ take: 0 }),
+            () => api.groups.getUserGroups({ take: 1.5 }),
+            () => api.groups.getUserGroups({ from: 1 }),
+            () => api.groups.hasGroupMembership([]),
+            () => api.groups.hasGroupMembership('staff'),
+            () => api.roles.getUserEffectiveRoles({ take: 101 }),
+            () => api.roles.getUserEffectiveRolesByIds([]),
+            () => api.roles.getUserEffectiveRolesByNames(new Array(51).fill('x')),
+        ]) await ask().catch((error) => wrong.push(error.message));
+        const names = (list) => list.map(({ name }) => name).sort();
+        console.log(JSON.stringify({
+            member: [memberships.staff.is_member, memberships.other.is_member],
+            groups: [groups.length, rest.groups.length, rest.next === undefined],
+            roles: names(roles), byIds: byIds.roles, byNames: names(byNames.roles), wrong,
+        }));
+    };";
+    world.server.deploy_action("asks", script).await;
+    let shown = |roles: Value, by_name: &str| {
+        json!({
+            "member": [true, false], "groups": [2, 1, true], "roles": roles, "byIds": [], "byNames": [by_name],
+            "wrong": [
+                "api.groups.getUserGroups: `take` must be a positive integer",
+                "api.groups.getUserGroups: `take` must be a positive integer",
+                "api.groups.getUserGroups: `from` must be a string",
+                "api.groups.hasGroupMembership: `groups` must not be empty",
+                "api.groups.hasGroupMembership: `groups` must be an array",
+                "api.roles.getUserEffectiveRoles: `take` must be at most 100",
+                "api.roles.getUserEffectiveRolesByIds: `ids` must not be empty",
+                "api.roles.getUserEffectiveRolesByNames: `names` must have at most 50 entries",
+            ],
+        })
+    };
+    let allow = |client: &mut model::Client| client.organization_usage = OrganizationUsage::Allow;
+    world.server.change_client(seed::WEB, allow).await;
+    let browser = world.server.client();
+    Login::web().code(&browser, seed::ADA).await;
+    Login::web().with("organization", world.globex.as_str()).code_of_session(&browser).await;
+    let plain = shown(json!(["by connection", "by tenant", "direct"]), "direct");
+    let in_globex = shown(json!(["by organization", "in organization"]), "in organization");
+    assert_eq!(world.server.printed().await, [plain, in_globex]);
 }

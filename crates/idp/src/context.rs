@@ -91,7 +91,7 @@ pub trait NetworkData: Send + Sync {
     /// As `AS64496`.
     fn asn(&self, ip: &str) -> Option<String>;
     /// The place.
-    fn geoip(&self, ip: &str) -> Option<GeoIp>;
+    fn geoip(&self, ip: &str) -> Option<Box<GeoIp>>;
 }
 
 /// For an operator without data files.
@@ -107,7 +107,7 @@ impl NetworkData for NoNetworkData {
         None
     }
 
-    fn geoip(&self, _ip: &str) -> Option<GeoIp> {
+    fn geoip(&self, _ip: &str) -> Option<Box<GeoIp>> {
         None
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use action_api::{Blame, Handler, NoOperations, RunError, RunReport};
+use action_api::{Blame, Handler, Operations, RunError, RunReport};
 use model::{
     ActionBinding, ActionId, Client, Execution, LogEntry, LogType, Organization, RefreshToken, RequestOrigin,
     Session, Timestamp, User, UserId,
@@ -14,6 +14,7 @@ use storage::{StorageError, TenantTx};
 
 use crate::decision::{Decision, Suspension, merge_metadata};
 use crate::event::{EventSource, Flow, post_login_event};
+use crate::lookups::{Lookups, Subject};
 use crate::{ActionRun, Idp, RequestContext, ServerError};
 
 /// The decision of a login, and the record of how it came about.
@@ -79,6 +80,7 @@ pub(crate) async fn run(
     }
     let mut event = post_login_event(source);
     let mut limits = idp.limits;
+    let lookups: Arc<dyn Operations> = Arc::new(lookups(idp, source));
     for binding in due {
         source.show_changes(&mut event, &outcome.decision);
         let secrets = secrets(idp, ctx, binding)?;
@@ -95,7 +97,7 @@ pub(crate) async fn run(
             now,
             seed,
             limits,
-            operations: Arc::new(NoOperations),
+            operations: Arc::clone(&lookups),
         };
         let report = idp.actions.run(run).await;
         handler = Handler::Execute;
@@ -130,6 +132,17 @@ pub(crate) async fn run(
         }
     }
     Ok(outcome)
+}
+
+/// What the Actions of this login may look up: about its user alone.
+fn lookups(idp: &Idp, source: &EventSource<'_>) -> Lookups {
+    let subject = Subject {
+        tenant: source.ctx.tenant.id.clone(),
+        user: source.user.user_id.clone(),
+        connection: source.connection.id.clone(),
+        organization: source.organization.map(|organization| organization.id.clone()),
+    };
+    Lookups { storage: idp.storage.clone(), subject }
 }
 
 /// The Actions that are to run, and the handler of the first of them; `None`: the one where the login goes on is not

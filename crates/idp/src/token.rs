@@ -68,7 +68,7 @@ pub enum LookedUp {
     /// The request holds none.
     Nothing,
     /// An authorization code.
-    Code(Option<CodeUse>),
+    Code(Option<Box<CodeUse>>),
     /// A refresh token.
     RefreshToken(Option<RefreshTokenUse>),
 }
@@ -88,7 +88,7 @@ pub async fn look_up(
         |name: &str, of: &str| parameters.get(name).filter(|_| grant_type == Some(of)).map(hash_credential);
     if let Some(hash) = credential("code", "authorization_code") {
         let (tenant, code) = storage.tenant_and_code_use(tenant, &hash, now).await?;
-        return Ok((tenant, LookedUp::Code(code)));
+        return Ok((tenant, LookedUp::Code(code.map(Box::new))));
     }
     if let Some(hash) = credential("refresh_token", "refresh_token") {
         let (tenant, token) = storage.tenant_and_refresh_token_use(tenant, &hash, now).await?;
@@ -135,7 +135,8 @@ pub async fn token(
             match grant_type {
                 GrantType::AuthorizationCode => {
                     let found = if let LookedUp::Code(found) = looked_up { found } else { None };
-                    authorization_code::exchange(idp, ctx, &client, &input, found, jkt).await
+                    authorization_code::exchange(idp, ctx, &client, &input, found.map(|found| *found), jkt)
+                        .await
                 }
                 GrantType::RefreshToken => {
                     let found = if let LookedUp::RefreshToken(found) = looked_up { found } else { None };

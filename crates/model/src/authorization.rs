@@ -109,7 +109,7 @@ pub struct RequestOrigin {
     pub asn: Option<String>,
     /// Its place, with City data only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub geoip: Option<GeoIp>,
+    pub geoip: Option<Box<GeoIp>>,
     /// The header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,

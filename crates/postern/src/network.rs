@@ -55,13 +55,13 @@ impl NetworkData for NetworkFiles {
         Some(format!("AS{number}"))
     }
 
-    fn geoip(&self, ip: &str) -> Option<GeoIp> {
+    fn geoip(&self, ip: &str) -> Option<Box<GeoIp>> {
         let address: IpAddr = ip.parse().ok()?;
         let found: City<'_> = self.city.as_ref()?.reader.lookup(address).ok()?.decode().ok()??;
         let text = |text: Option<&str>| text.map(str::to_owned);
         let subdivision = found.subdivisions.first();
         let country = found.country.iso_code;
-        Some(GeoIp {
+        Some(Box::new(GeoIp {
             city_name: text(found.city.names.english),
             continent_code: text(found.continent.code),
             country_code: text(country),
@@ -73,6 +73,6 @@ impl NetworkData for NetworkFiles {
             subdivision_code: text(subdivision.and_then(|largest| largest.iso_code)),
             subdivision_name: text(subdivision.and_then(|largest| largest.names.english)),
             time_zone: text(found.location.time_zone),
-        })
+        }))
     }
 }

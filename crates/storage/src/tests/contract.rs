@@ -102,7 +102,7 @@ pub async fn check_all(tx: &mut TenantTx) {
     let globex = organization();
     assert_eq!(tx.organization(&globex.id).await.unwrap(), Some(globex.clone()));
     assert_eq!(tx.organization_by_name("globex").await.unwrap(), Some(globex.clone()));
-    assert_eq!(tx.organizations().await.unwrap(), [globex.clone()]);
+    assert_eq!(tx.organizations().await.unwrap(), std::slice::from_ref(&globex));
     let of_member = tx.organization_of_member(&globex.id, &user_id()).await.unwrap();
     assert_eq!(of_member, Some(globex.clone()));
     assert_eq!(tx.organization_of_member(&globex.id, &UserId::new("auth0|x")).await.unwrap(), None);

@@ -350,7 +350,7 @@ pub fn session_transfer_token() -> SessionTransferToken {
         request: RequestOrigin {
             ip: "192.0.2.1".to_owned(),
             asn: text("AS64496"),
-            geoip: Some(GeoIp { latitude: Some(52.5), ..GeoIp::default() }),
+            geoip: Some(Box::new(GeoIp { latitude: Some(52.5), ..GeoIp::default() })),
             user_agent: text("agent"),
             language: text("de"),
             hostname: "acme.test".to_owned(),
