@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use model::LogoutInitiator::RpLogout;
 use model::{
-    ActionId, ClientId, DeviceDecision, Execution, GroupScope, LoginHistory, Membership, OrganizationId,
-    PendingAuthorization, PendingAuthorizationId, RefreshTokenId, Role, RoleId, SessionId, SigningKeyState,
-    UserId,
+    ActionId, ClientId, DeviceDecision, Execution, PendingAuthorization, PendingAuthorizationId,
+    RefreshTokenId, Role, RoleId, SessionId, SigningKeyState, UserId,
 };
 use serde_json::{Map, json};
 
+use super::directory;
 use super::fixtures::*;
 pub use super::housekeeping::*;
 pub use super::logouts::*;
@@ -40,19 +40,7 @@ pub async fn fill(tx: &mut TenantTx) {
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
     }
-    tx.put_organization(&organization()).await.unwrap();
-    tx.add_organization_member(&organization().id, &user_id(), now()).await.unwrap();
-    tx.add_organization_member(&organization().id, &user_id(), at(1)).await.unwrap();
-    tx.add_organization_role(&organization().id, &user_id(), &RoleId::new("rol_2")).await.unwrap();
-    tx.add_organization_role(&organization().id, &user_id(), &RoleId::new("rol_2")).await.unwrap();
-    for group in groups() {
-        tx.put_group(&group).await.unwrap();
-        tx.add_group_member(&group.id, &user_id(), now()).await.unwrap();
-        tx.add_group_member(&group.id, &user_id(), at(1)).await.unwrap();
-        tx.add_group_role(&group.id, &RoleId::new("rol_1")).await.unwrap();
-        tx.add_group_role(&group.id, &RoleId::new("rol_1")).await.unwrap();
-    }
-    tx.put_login_history(&user_id(), &login_history()).unwrap();
+    directory::fill(tx).await;
     tx.insert_session(&session("session", Some("rt_1")), "session-secret", ISSUER).await.unwrap();
     tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
     assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
@@ -96,31 +84,7 @@ pub async fn check_all(tx: &mut TenantTx) {
     let roles: Vec<String> =
         tx.roles_of(&user_id()).await.unwrap().into_iter().map(|role| role.name).collect();
     assert_eq!(roles, ["admin", "writer"]);
-    let names = |roles: Vec<Role>| roles.into_iter().map(|role| role.name).collect::<Vec<_>>();
-    assert_eq!(names(tx.roles().await.unwrap()), ["admin", "writer"]);
-    assert_eq!(tx.role_by_name("admin").await.unwrap().unwrap().id, RoleId::new("rol_2"));
-    let globex = organization();
-    assert_eq!(tx.organization(&globex.id).await.unwrap(), Some(globex.clone()));
-    assert_eq!(tx.organization_by_name("globex").await.unwrap(), Some(globex.clone()));
-    assert_eq!(tx.organizations().await.unwrap(), std::slice::from_ref(&globex));
-    let of_member = tx.organization_of_member(&globex.id, &user_id()).await.unwrap();
-    assert_eq!(of_member, Some(globex.clone()));
-    assert_eq!(tx.organization_of_member(&globex.id, &UserId::new("auth0|x")).await.unwrap(), None);
-    assert_eq!(tx.organization_members(&globex.id).await.unwrap(), [user_id()]);
-    assert_eq!(names(tx.organization_roles_of(&globex.id, &user_id()).await.unwrap()), ["admin"]);
-    assert_eq!(tx.groups().await.unwrap(), groups());
-    assert_eq!(tx.group(&groups()[1].id).await.unwrap(), Some(groups()[1].clone()));
-    assert_eq!(tx.group_members(&groups()[0].id).await.unwrap(), [user_id()]);
-    let after_first = tx.groups_of(&user_id(), "grp_1", 1).await.unwrap();
-    assert_eq!(after_first, [Membership { group: groups()[1].clone(), since: now() }]);
-    let [tenant, organization, connection] = groups().map(|group| group.scope);
-    let other = GroupScope::Organization { organization_id: OrganizationId::new("org_2") };
-    for (scopes, found) in
-        [([&tenant, &connection], 1), ([&organization, &organization], 1), ([&other, &other], 0)]
-    {
-        assert_eq!(tx.roles_by_groups(&user_id(), scopes).await.unwrap().len(), found, "{scopes:?}");
-    }
-    assert_eq!(tx.login_history(&user_id()).await.unwrap(), Some(login_history()));
+    directory::check(tx).await;
     let stored = Some(session("session", Some("rt_1")));
     assert_eq!(tx.session(&SessionId::new("session")).await.unwrap(), stored);
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), stored);
@@ -165,22 +129,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.user(&user_id()).await.unwrap(), None);
     assert_eq!(tx.user_by_login(&connection_id(), "ann").await.unwrap(), None);
     assert!(tx.roles_of(&user_id()).await.unwrap().is_empty());
-    assert!(tx.roles().await.unwrap().is_empty());
-    assert_eq!(tx.organization(&organization().id).await.unwrap(), None);
-    assert_eq!(tx.organization_by_name("globex").await.unwrap(), None);
-    assert!(tx.organizations().await.unwrap().is_empty());
-    assert_eq!(tx.organization_of_member(&organization().id, &user_id()).await.unwrap(), None);
-    assert!(tx.organization_roles_of(&organization().id, &user_id()).await.unwrap().is_empty());
-    assert!(tx.groups().await.unwrap().is_empty());
-    assert!(tx.groups_of(&user_id(), "", 9).await.unwrap().is_empty());
-    let scope = &GroupScope::Tenant;
-    assert!(tx.roles_by_groups(&user_id(), [scope, scope]).await.unwrap().is_empty());
-    assert_eq!(tx.login_history(&user_id()).await.unwrap(), None);
-    tx.put_login_history(&user_id(), &LoginHistory::default()).unwrap();
-    assert!(!tx.remove_organization_member(&organization().id, &user_id()).await.unwrap());
-    assert!(!tx.delete_organization(&organization().id).await.unwrap());
-    assert!(!tx.remove_group_member(&groups()[0].id, &user_id()).await.unwrap());
-    assert!(!tx.delete_group(&groups()[0].id).await.unwrap());
+    directory::check_hidden(&mut tx).await;
     tx.record_login(&user_id(), at(1), "198.51.100.1").await.unwrap();
     tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), at(1)).await.unwrap();
     tx.set_password_hash(&user_id(), "x").await.unwrap();

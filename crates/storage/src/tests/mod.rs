@@ -1,6 +1,7 @@
 //! The contract that every database keeps. The bodies take a [`Storage`], so that each database can run them.
 
 mod contract;
+mod directory;
 mod fixtures;
 mod group;
 mod housekeeping;
