@@ -1,8 +1,6 @@
 // `api.groups` and `api.roles`: questions to the host about the user of this login. What is wrong with an argument rejects
 // the promise.
 
-const isSafeInteger = Number.isSafeInteger;
-
 const page = (method, params) => {
   if (params === undefined) return {};
   const { take, from } = object(method, 'params', params);
