@@ -14,6 +14,7 @@
 
 pub mod actions;
 pub mod assertion;
+pub mod authenticator;
 pub mod bench;
 pub mod chromium;
 pub mod client;

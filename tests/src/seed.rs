@@ -35,6 +35,9 @@ pub const COOKIE_WEB_CALLBACK: &str = "https://cookie-web.example/callback";
 pub const LOGOUT_URL: &str = "https://web.example/bye";
 pub const TENANT_LOGOUT_URL: &str = "https://acme.example/bye";
 
+/// Where Actions of the tests send the browser.
+pub const ACTION_SITES: [&str; 2] = ["https://profile.example/form", "https://a.example/"];
+
 /// Without their queries: where a `Location` may lead.
 pub const REGISTERED: [&str; 7] = [
     NATIVE_CALLBACK,

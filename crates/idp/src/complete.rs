@@ -24,7 +24,7 @@ use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
 use crate::{CookieChange, Idp, RequestContext, organizations, risk};
 
-pub(crate) use suspended::{WaitsFor, resume};
+pub(crate) use suspended::{FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept};
 
 /// How long an authorization code lives (RFC 6749 §4.1.2 allows ten minutes).
 const CODE_LIFETIME_SECS: i64 = 60;
@@ -152,7 +152,11 @@ async fn decide(
         return refuse(idp, login, outcome, OAuthError::new(ErrorCode::AccessDenied, reason)).await;
     }
     if let Some((suspension, resume)) = outcome.suspension.take() {
-        return suspended::suspend(idp, login, outcome, suspension, resume, browser_cookie).await;
+        return suspended::suspend(idp, login, outcome, (suspension, resume), continued, browser_cookie)
+            .await;
+    }
+    if let Some(provider) = outcome.decision.due_at_the_end() {
+        return suspended::suspend_at_the_end(idp, login, outcome, provider, continued, browser_cookie).await;
     }
     match take_changes(idp, &mut login, &mut outcome) {
         Ok(()) => grant(idp, login, outcome).await,
@@ -169,9 +173,6 @@ fn take_changes(idp: &Idp, login: &mut Login<'_>, outcome: &mut Outcome) -> Resu
     // Accounts cannot be linked here: nobody has a second one that could be the subject.
     if decision.primary_user.as_ref().is_some_and(|id| id != login.user.user_id.as_str()) {
         return Err("The primary user is not linked with the user who logged in.".to_owned());
-    }
-    if decision.multifactor.is_some() {
-        return Err("This server cannot ask for a second factor at this login.".to_owned());
     }
     let mode = login.session.cookie_mode;
     decision.change_session(&mut login.session)?;
@@ -226,7 +227,7 @@ async fn prepare<'a>(
             let session = match session {
                 Some(mut known) if known.user_id == user.user_id => {
                     known.authenticated_at = now;
-                    known.methods.push(AuthenticationMethod { name: "pwd".to_owned(), timestamp: now });
+                    known.methods.push(AuthenticationMethod::new("pwd", now));
                     known
                 }
                 other => {
@@ -307,7 +308,7 @@ fn new_session(
         expires_at,
         idle_expires_at: now.plus_secs(idle_lifetime_secs).min(expires_at),
         revoked_at: None,
-        methods: vec![AuthenticationMethod { name: "pwd".to_owned(), timestamp: auth_time }],
+        methods: vec![AuthenticationMethod::new("pwd", auth_time)],
         device: Device {
             initial_ip: Some(ctx.origin.ip.clone()),
             initial_asn: ctx.origin.asn.clone(),

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use action_api::{Command, Factor, MultifactorProvider, check_claim_name};
 use model::{
-    AuthenticationMethod, CookieMode, LogEntry, LogType, MetadataChange, RefreshToken, RefreshTokenChanges,
-    RefreshTokenSettings, Session, SessionSettings, Timestamp, check_metadata,
+    AuthenticationMethod, CookieMode, FactorType, LogEntry, LogType, MetadataChange, RefreshToken,
+    RefreshTokenChanges, RefreshTokenSettings, Session, SessionSettings, Timestamp, check_metadata,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -85,6 +85,12 @@ pub(crate) struct FactorRequest {
 }
 
 impl FactorRequest {
+    /// An authenticator app: to be set up, or shown.
+    pub(crate) fn for_otp(enroll: bool) -> Self {
+        let otp = Factor { factor_type: action_api::FactorType::Otp, options: None };
+        Self { enroll, factors: vec![otp], pick: false }
+    }
+
     fn with(enroll: bool, factor: &Factor, more: &[Factor]) -> Self {
         Self { enroll, factors: [std::slice::from_ref(factor), more].concat(), pick: false }
     }
@@ -198,7 +204,7 @@ impl Decision {
                     self.set_transaction_metadata(key, value)?;
                 }
                 Command::AuthenticationRecordMethod { provider_url } => {
-                    self.methods.push(AuthenticationMethod { name: provider_url.clone(), timestamp: now })
+                    self.methods.push(AuthenticationMethod::new(provider_url, now))
                 }
                 Command::AuthenticationSetPrimaryUser { primary_user_id } => {
                     if self.primary_user.replace(primary_user_id.clone()).is_some() {
@@ -246,6 +252,17 @@ impl Decision {
         }
         // Whoever is refused goes nowhere.
         if self.denied.is_some() { Ok(None) } else { asked.suspension() }
+    }
+
+    /// The second factors that were shown in this login.
+    pub(crate) fn shown_factors(&self) -> Vec<FactorType> {
+        self.methods.iter().filter_map(|method| method.factor).collect()
+    }
+
+    /// Whether a second factor is due after the last Action: challenges and enrollments take the place of
+    /// `api.multifactor.enable`.
+    pub(crate) fn due_at_the_end(&self) -> Option<MultifactorProvider> {
+        self.multifactor.filter(|_| self.factor_commands == 0 && self.shown_factors().is_empty())
     }
 
     fn deny(&mut self, reason: &str) {

@@ -8,8 +8,8 @@ mod user;
 use std::collections::BTreeMap;
 
 use model::{
-    AuthorizationRequest, Client, Connection, MetadataChange, Organization, RefreshToken, Role, Session,
-    SessionTransferToken, User,
+    AuthenticationMethod, AuthorizationRequest, Client, Connection, MetadataChange, Organization,
+    RefreshToken, Role, Session, SessionTransferToken, User,
 };
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,14 @@ pub(crate) enum Flow<'a> {
         /// The request with which the browser came back from where an Action had sent it.
         continued: Option<&'a ContinueRequest>,
     },
+    /// A password at the token endpoint.
+    Password {
+        /// How the user has authenticated so far.
+        methods: &'a [AuthenticationMethod],
+        requested_scope: &'a [String],
+        /// The body without credentials.
+        body: &'a Map<String, Value>,
+    },
     /// `grant_type=refresh_token`.
     Refresh {
         refresh_token: &'a RefreshToken,
@@ -74,6 +82,11 @@ impl EventSource<'_> {
         let session = match &self.flow {
             Flow::Browser { session, .. } => Some(*session),
             Flow::Refresh { session, .. } => *session,
+            Flow::Password { methods, .. } => {
+                let methods = methods.iter().chain(&decision.methods);
+                event["authentication"]["methods"] = methods.map(session::method).collect();
+                None
+            }
         };
         if let Some(session) = session {
             let mut metadata = session.metadata.clone();
@@ -141,8 +154,13 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
                 event["session_transfer_token"] = request::transfer_token(token);
             }
         }
+        Flow::Password { methods: _, requested_scope, body } => {
+            event["transaction"] = request::token_transaction("oauth2-password", requested_scope, body);
+            event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
+            event["authentication"] = json!({});
+        }
         Flow::Refresh { refresh_token, session, requested_scope, body } => {
-            event["transaction"] = request::refresh_transaction(requested_scope, body);
+            event["transaction"] = request::token_transaction("oauth2-refresh-token", requested_scope, body);
             event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
             event["refresh_token"] = session::refresh_token(refresh_token, &source.ctx.tenant);
             if let Some(session) = session {

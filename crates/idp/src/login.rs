@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use model::{Client, Connection, LogType, PendingAuthorization, Timestamp, User};
+use model::{Client, Connection, PendingAuthorization, Timestamp};
 use oauth::ErrorCode;
 
 use crate::authorize::live_session;
@@ -12,12 +12,9 @@ use crate::credential::hash_credential;
 use crate::device::DeviceEnd;
 use crate::error::{PageError, ServerError};
 use crate::event::ContinueRequest;
-use crate::post_login::log_entry;
-use crate::rate_limit::{self, Attempt};
-use crate::{CookieChanges, Idp, PasswordPlace, RequestContext, password};
+use crate::password_login::{self, LoginAttempt, WRONG_CREDENTIALS};
+use crate::{CookieChanges, Idp, RequestContext};
 
-/// What the page says when user name and password do not fit, whatever the reason.
-const WRONG_CREDENTIALS: &str = "Wrong email or password.";
 const BUSY: &str = "Many people are logging in right now. Wait a moment and try again.";
 const TOO_MANY_ATTEMPTS: &str = "Too many attempts. Wait a few minutes and try again.";
 
@@ -124,26 +121,20 @@ pub async fn submit(
         page.retry_after_secs = retry_after_secs;
         Ok(LoginOutcome::Again(page))
     };
+    let attempt =
+        password_login::attempt(idp, ctx, &client, &connection, input.username, input.password).await?;
+    let user = match attempt {
+        LoginAttempt::Right(user) => user,
+        LoginAttempt::Wrong => return again(WRONG_CREDENTIALS, 400, None),
+        LoginAttempt::TooMany { retry_after_secs } => {
+            return again(TOO_MANY_ATTEMPTS, 429, Some(retry_after_secs));
+        }
+        LoginAttempt::Busy => return again(BUSY, 503, Some(ServerError::BUSY_RETRY_SECS)),
+    };
     let now = idp.now();
-    // Before the attempt is counted: our load is not the user's mistake.
-    let place = match idp.passwords.place() {
-        Err(ServerError::Busy) => return again(BUSY, 503, Some(ServerError::BUSY_RETRY_SECS)),
-        place => place?,
-    };
-    if let Attempt::TooMany { retry_after_secs } =
-        rate_limit::login_attempt(idp, ctx, &connection, input.username).await?
-    {
-        failed(idp, ctx, &client, LogType::LimitReached, "Too many failed logins", now).await?;
-        return again(TOO_MANY_ATTEMPTS, 429, Some(retry_after_secs));
-    }
-    let Some(user) = check_password(idp, ctx, &connection, &input, place).await? else {
-        failed(idp, ctx, &client, LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now).await?;
-        return again(WRONG_CREDENTIALS, 400, None);
-    };
-    rate_limit::login_succeeded(idp, ctx, &connection, input.username).await?;
     let session = live_session(idp, ctx, input.session_cookie, now).await?;
     let pending = spend(idp, ctx, input.handle, browser, now).await?;
-    let who = Authenticated::Password { user: Box::new(user), connection, session };
+    let who = Authenticated::Password { user, connection, session };
     let id = pending.id.as_str();
     outcome(complete(idp, ctx, &client, &pending.request, id, who, Some(browser)).await?)
 }
@@ -169,7 +160,7 @@ pub async fn continue_login(
     outcome(resume(idp, ctx, &client, &pending, request, Some(browser)).await?)
 }
 
-fn outcome(completed: Completed) -> Result<LoginOutcome, PageError> {
+pub(crate) fn outcome(completed: Completed) -> Result<LoginOutcome, PageError> {
     match completed {
         Completed::Redirect { location, session } => Ok(LoginOutcome::Redirect {
             location,
@@ -199,7 +190,7 @@ async fn pending<'a>(
     found.filter(|(pending, _)| pending.suspended.is_none()).ok_or_else(over)
 }
 
-async fn under_way<'a>(
+pub(crate) async fn under_way<'a>(
     idp: &Idp,
     ctx: &RequestContext,
     handle: &str,
@@ -211,7 +202,7 @@ async fn under_way<'a>(
     Ok(found.map(|pending| (pending, browser)))
 }
 
-async fn spend(
+pub(crate) async fn spend(
     idp: &Idp,
     ctx: &RequestContext,
     handle: &str,
@@ -224,7 +215,7 @@ async fn spend(
     spent.ok_or_else(over)
 }
 
-fn over() -> PageError {
+pub(crate) fn over() -> PageError {
     PageError::oauth(
         ErrorCode::InvalidRequest,
         "This login is over, or was started in another browser. Go back to the application and try again.",
@@ -241,46 +232,10 @@ async fn client_and_connection(
         .client(&ctx.tenant, &pending.request.client_id)
         .await?
         .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))?;
-    let connections = idp.storage.begin_read(&ctx.tenant.id).await?.connections().await?;
-    let connection = connections
-        .into_iter()
-        .find(|known| known.strategy == "auth0" && known.enabled_clients.contains(&client.client_id))
-        .ok_or_else(|| {
-            PageError::oauth(ErrorCode::InvalidRequest, "No connection is enabled for this client.")
-        })?;
+    let connection = password_login::connection_of(idp, ctx, &client, None).await?.ok_or_else(|| {
+        PageError::oauth(ErrorCode::InvalidRequest, "No connection is enabled for this client.")
+    })?;
     Ok((client, connection))
-}
-
-/// Unknown user, wrong password and blocked user take the same work and give the same answer.
-async fn check_password(
-    idp: &Idp,
-    ctx: &RequestContext,
-    connection: &Connection,
-    input: &LoginInput<'_>,
-    place: PasswordPlace,
-) -> Result<Option<User>, ServerError> {
-    let user = {
-        let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-        tx.user_by_login(&connection.id, input.username).await?
-    };
-    let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let right = password::verify(idp, place, hash, input.password).await?;
-    Ok(user.filter(|user| right && !user.blocked))
-}
-
-async fn failed(
-    idp: &Idp,
-    ctx: &RequestContext,
-    client: &Client,
-    log_type: LogType,
-    description: &str,
-    now: Timestamp,
-) -> Result<(), ServerError> {
-    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now);
-    entry.description = description.to_owned();
-    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
-    tx.insert_log(&entry).await?;
-    Ok(tx.commit().await?)
 }
 
 fn login_page(
@@ -305,6 +260,6 @@ fn login_page(
 }
 
 /// Only a page that saw the browser's secret cookie, and this login, can know it.
-fn csrf(browser: &str, handle: &str) -> String {
+pub(crate) fn csrf(browser: &str, handle: &str) -> String {
     hash_credential(&format!("csrf\0{browser}\0{handle}"))
 }

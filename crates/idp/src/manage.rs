@@ -2,6 +2,7 @@
 
 mod credentials;
 mod directory;
+mod factors;
 mod metadata;
 mod revoke;
 mod settings;
@@ -22,6 +23,7 @@ use crate::{Idp, ServerError, keys, password};
 
 pub use credentials::*;
 pub use directory::*;
+pub use factors::*;
 pub use metadata::*;
 pub use revoke::*;
 pub use settings::*;

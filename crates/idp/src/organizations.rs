@@ -42,6 +42,19 @@ pub(crate) async fn requested(
     }
 }
 
+/// For a grant that names no organization.
+///
+/// # Errors
+/// `invalid_request` when the client's users log in in the name of one only.
+pub(crate) fn check_optional(client: &Client) -> Result<(), IdpError> {
+    match client.organization_usage {
+        OrganizationUsage::Deny | OrganizationUsage::Allow => Ok(()),
+        OrganizationUsage::Require => {
+            Err(OAuthError::invalid_request("parameter organization is required for this client").into())
+        }
+    }
+}
+
 /// The organization of a grant, which has ended for a user who is no member any more.
 ///
 /// # Errors

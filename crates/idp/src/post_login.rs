@@ -15,7 +15,7 @@ use storage::{StorageError, TenantTx};
 use crate::decision::{Decision, Suspension, merge_metadata};
 use crate::event::{EventSource, Flow, post_login_event};
 use crate::lookups::{Lookups, Subject};
-use crate::{ActionRun, Idp, RequestContext, ServerError};
+use crate::{ActionRun, Idp, RequestContext, ServerError, mfa};
 
 /// The decision of a login, and the record of how it came about.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ pub(crate) async fn run(
     start: Start,
 ) -> Result<Outcome, ServerError> {
     let bindings = idp.settings.bindings(&ctx.tenant).await?;
-    let mut outcome = Outcome { decision: start.decision, ..Outcome::default() };
+    let mut outcome = Outcome::of(start.decision);
     let (due, mut handler) = match due(&bindings, start.resume.as_ref()) {
         Some(due) => due,
         None => {
@@ -79,6 +79,7 @@ pub(crate) async fn run(
         return Ok(outcome);
     }
     let mut event = post_login_event(source);
+    event["user"]["enrolledFactors"] = mfa::enrolled_factors(idp, ctx, source.user).await?;
     let mut limits = idp.limits;
     let lookups: Arc<dyn Operations> = Arc::new(lookups(idp, source));
     for binding in due {
@@ -205,6 +206,11 @@ pub(crate) fn no_connection(user: &UserId) -> ServerError {
 }
 
 impl Outcome {
+    /// What was decided before, when no Action runs in this part.
+    pub(crate) fn of(decision: Decision) -> Self {
+        Self { decision, ..Self::default() }
+    }
+
     /// Writes what the Actions decided about the user, the record of their runs, and their warnings. The session and
     /// the tokens are the caller's.
     ///

@@ -1,7 +1,7 @@
 //! Limits on guessing (RFC 6749 §10.10). Each count is one atomic statement in a transaction of its own, made before
 //! the guess is checked: parallel guesses cannot exceed a limit.
 
-use model::{ClientId, Connection, LogEntry, Timestamp};
+use model::{ClientId, Connection, LogEntry, Timestamp, UserId};
 
 use crate::credential::hash_credential;
 use crate::{Idp, RequestContext, ServerError};
@@ -14,6 +14,9 @@ const LOGINS_PER_ADDRESS: i64 = 100;
 /// User codes of devices from one address in a window, right or wrong: with 20^8 of them, one address finds one of 100
 /// waiting devices once in 240 years.
 const USER_CODES_PER_ADDRESS: i64 = 30;
+/// Attempts at a second factor of one user in a window, by whichever factor and client. A right one begins anew. Whoever
+/// has the password finds one of the three codes that are right at a time once in two years.
+const FACTORS_PER_USER: i64 = 5;
 /// Wrong secrets and assertions for one client from one address in a window.
 const FAILURES_PER_CLIENT: i64 = 20;
 
@@ -67,6 +70,24 @@ pub(crate) async fn user_code_attempt(idp: &Idp, ctx: &RequestContext) -> Result
     let hits = tx.hit_rate_limit(&key, WINDOW_SECS, now).await?;
     tx.commit().await?;
     Ok(within(hits <= USER_CODES_PER_ADDRESS, now))
+}
+
+/// Counts an attempt at a second factor.
+pub(crate) async fn factor_attempt(
+    idp: &Idp,
+    ctx: &RequestContext,
+    user: &UserId,
+) -> Result<Attempt, ServerError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    let hits = tx.hit_rate_limit(&factor_key(user), WINDOW_SECS, now).await?;
+    tx.commit().await?;
+    Ok(within(hits <= FACTORS_PER_USER, now))
+}
+
+/// The name of the counter, for whoever sets it back.
+pub(crate) fn factor_key(user: &UserId) -> String {
+    format!("factor/{}", hash_credential(user.as_str()))
 }
 
 /// Counts a wrong client secret or assertion, and makes the entry in the log unless there were too many. A right one is

@@ -1,19 +1,23 @@
-//! `/oauth/token` (RFC 6749 §3.2, §5): authorization code, refresh token, session transfer, device code and client
-//! credentials.
+//! `/oauth/token` (RFC 6749 §3.2, §5): authorization code, refresh token, session transfer, device code, client
+//! credentials, password and second factors.
 
 mod authorization_code;
 mod client_assertion;
 pub(crate) mod client_auth;
 mod client_credentials;
 mod device_code;
+mod mfa;
+mod new_refresh_token;
+mod password;
 pub(crate) mod refresh_token;
 mod session_transfer;
 #[cfg(test)]
 mod tests;
+mod without_session;
 
 use std::net::IpAddr;
 
-use model::{Client, Device, LogType, RequestOrigin, Tenant, TenantId, TokenEndpointAuthMethod};
+use model::{Client, Device, FactorType, LogType, RequestOrigin, Tenant, TenantId, TokenEndpointAuthMethod};
 use oauth::{ErrorCode, Parameters};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -51,7 +55,18 @@ pub struct TokenResponse {
     pub token_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued_token_type: Option<&'static str>,
+    /// In place of the one that was used (the dialect).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_code: Option<String>,
 }
+
+/// The password grant that names the connection (the dialect).
+pub const PASSWORD_REALM_GRANT_TYPE: &str = "http://auth0.com/oauth/grant-type/password-realm";
+
+/// A code of an authenticator app, in a login that waits for it (the dialect).
+pub const MFA_OTP_GRANT_TYPE: &str = "http://auth0.com/oauth/grant-type/mfa-otp";
+/// A recovery code in its place.
+pub const MFA_RECOVERY_CODE_GRANT_TYPE: &str = "http://auth0.com/oauth/grant-type/mfa-recovery-code";
 
 #[derive(Clone, Copy)]
 enum GrantType {
@@ -59,6 +74,9 @@ enum GrantType {
     RefreshToken,
     ClientCredentials,
     DeviceCode,
+    Password,
+    PasswordRealm,
+    Mfa(FactorType),
 }
 
 /// What the credential stands for that a request to the token endpoint holds. Nothing is believed of it before the client
@@ -68,7 +86,7 @@ pub enum LookedUp {
     /// The request holds none.
     Nothing,
     /// An authorization code.
-    Code(Option<Box<CodeUse>>),
+    Code(Box<Option<CodeUse>>),
     /// A refresh token.
     RefreshToken(Option<Box<RefreshTokenUse>>),
 }
@@ -88,7 +106,7 @@ pub async fn look_up(
         |name: &str, of: &str| parameters.get(name).filter(|_| grant_type == Some(of)).map(hash_credential);
     if let Some(hash) = credential("code", "authorization_code") {
         let (tenant, code) = storage.tenant_and_code_use(tenant, &hash, now).await?;
-        return Ok((tenant, LookedUp::Code(code.map(Box::new))));
+        return Ok((tenant, LookedUp::Code(Box::new(code))));
     }
     if let Some(hash) = credential("refresh_token", "refresh_token") {
         let (tenant, token) = storage.tenant_and_refresh_token_use(tenant, &hash, now).await?;
@@ -113,6 +131,10 @@ pub async fn token(
         "refresh_token" => GrantType::RefreshToken,
         "client_credentials" => GrantType::ClientCredentials,
         crate::device::GRANT_TYPE => GrantType::DeviceCode,
+        "password" => GrantType::Password,
+        PASSWORD_REALM_GRANT_TYPE => GrantType::PasswordRealm,
+        MFA_OTP_GRANT_TYPE => GrantType::Mfa(FactorType::Otp),
+        MFA_RECOVERY_CODE_GRANT_TYPE => GrantType::Mfa(FactorType::RecoveryCode),
         _ => {
             return Err(IdpError::oauth(
                 ErrorCode::UnsupportedGrantType,
@@ -134,9 +156,8 @@ pub async fn token(
             let jkt = jkt.as_deref();
             match grant_type {
                 GrantType::AuthorizationCode => {
-                    let found = if let LookedUp::Code(found) = looked_up { found } else { None };
-                    authorization_code::exchange(idp, ctx, &client, &input, found.map(|found| *found), jkt)
-                        .await
+                    let found = if let LookedUp::Code(found) = looked_up { *found } else { None };
+                    authorization_code::exchange(idp, ctx, &client, &input, found, jkt).await
                 }
                 GrantType::RefreshToken => {
                     let found = if let LookedUp::RefreshToken(found) = looked_up { found } else { None };
@@ -146,11 +167,20 @@ pub async fn token(
                     client_credentials::exchange(idp, ctx, &client, &input, jkt).await
                 }
                 GrantType::DeviceCode => device_code::exchange(idp, ctx, &client, &input, jkt).await,
+                GrantType::Password | GrantType::PasswordRealm => {
+                    let realm = match grant_type {
+                        GrantType::PasswordRealm => Some(input.parameters.require("realm")?),
+                        _ => input.parameters.get("realm"),
+                    };
+                    password::exchange(idp, ctx, &client, &input, realm, jkt).await
+                }
+                GrantType::Mfa(factor) => mfa::exchange(idp, ctx, &client, &input, factor, jkt).await,
             }
         }
     };
-    // A device that asks again and again is no failure.
-    let waits = |code| matches!(code, ErrorCode::AuthorizationPending | ErrorCode::SlowDown);
+    // A device that asks again and again is no failure, nor is a login that goes on with another factor.
+    let waits =
+        |code| matches!(code, ErrorCode::AuthorizationPending | ErrorCode::SlowDown | ErrorCode::MfaRequired);
     if let Err(IdpError::OAuth(error)) = &result
         && !waits(error.code)
     {
@@ -159,6 +189,9 @@ pub async fn token(
             GrantType::RefreshToken => LogType::FailedExchangeRefreshToken,
             GrantType::ClientCredentials => LogType::FailedExchangeClientCredentials,
             GrantType::DeviceCode => LogType::FailedExchangeDeviceCode,
+            GrantType::Password | GrantType::PasswordRealm => LogType::FailedExchangePassword,
+            GrantType::Mfa(FactorType::Otp) => LogType::FailedExchangeOtp,
+            GrantType::Mfa(FactorType::RecoveryCode) => LogType::FailedExchangeRecoveryCode,
         };
         let details = json!({
             "error": error.code.as_str(),
@@ -230,18 +263,6 @@ fn origin(idp: &Idp, ctx: &RequestContext, client: &Client, input: &TokenInput) 
         },
         None => ctx.origin.clone(),
     }
-}
-
-/// The device of a new refresh token.
-fn new_device(origin: &RequestOrigin) -> Device {
-    let mut device = Device {
-        initial_ip: Some(origin.ip.clone()),
-        initial_asn: origin.asn.clone(),
-        initial_user_agent: origin.user_agent.clone(),
-        ..Device::default()
-    };
-    seen_at(&mut device, origin);
-    device
 }
 
 /// Notes where a refresh token was used from.

@@ -70,6 +70,10 @@ pub(crate) struct Grant<'a> {
     pub gty: Option<&'static str>,
     /// Thumbprint of the key that the request proved possession of.
     pub jkt: Option<&'a str>,
+    /// The user has shown a second factor.
+    pub mfa: bool,
+    /// The authentication context that was asked for and reached.
+    pub acr: Option<&'a str>,
 }
 
 impl Grant<'_> {
@@ -105,7 +109,10 @@ pub(crate) async fn issue(
             (random_token(&*idp.random, CREDENTIAL_LENGTH), jkt, OPAQUE_LIFETIME_SECS, true)
         }
         Some(audience) => {
-            let api = api(idp, ctx, audience).await?;
+            let api = match audience == mfa_audience(ctx) {
+                true => Arc::new(mfa_api(ctx)),
+                false => api(idp, ctx, audience).await?,
+            };
             let jkt = dpop::binding(grant.client, Some(&api.server), grant.jkt)?;
             let holder = Holder {
                 client: grant.client,
@@ -165,6 +172,12 @@ pub(crate) async fn id_token(
         set("sid", json!(session));
     }
     organization_claims(ctx, grant.organization, &mut set);
+    if grant.mfa {
+        set("amr", json!(["mfa"]));
+    }
+    if let Some(acr) = grant.acr {
+        set("acr", json!(acr));
+    }
     if let Some(access_token) = access_token {
         set("at_hash", json!(half_hash(access_token)));
     }
@@ -213,6 +226,42 @@ pub(crate) async fn api(idp: &Idp, ctx: &RequestContext, audience: &str) -> Resu
         .api(&ctx.tenant, audience)
         .await?
         .ok_or_else(|| IdpError::oauth(ErrorCode::AccessDenied, format!("Service not found: {audience}")))
+}
+
+/// The authentication context of a login with a second factor, as `acr_values` ask for it.
+pub(crate) const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
+
+/// May list the user's second factors.
+pub(crate) const READ_AUTHENTICATORS: &str = "read:authenticators";
+/// May remove them.
+pub(crate) const REMOVE_AUTHENTICATORS: &str = "remove:authenticators";
+/// Lifetime of an access token for the MFA API.
+const MFA_LIFETIME_SECS: i64 = 600;
+
+/// The API of this server at which users' second factors are managed (the dialect). No tenant's API may be called so.
+pub(crate) fn mfa_audience(ctx: &RequestContext) -> String {
+    format!("{}mfa/", ctx.issuer)
+}
+
+fn mfa_api(ctx: &RequestContext) -> Api {
+    let server = ResourceServer {
+        identifier: mfa_audience(ctx),
+        name: "MFA".to_owned(),
+        scopes: mfa_scope(&[]),
+        allow_offline_access: false,
+        allow_online_access: false,
+        allow_online_access_with_ephemeral_sessions: false,
+        token_lifetime_secs: MFA_LIFETIME_SECS,
+        token_dialect: TokenDialect::AccessToken,
+        proof_of_possession: None,
+    };
+    Api { server, is_introspected: false }
+}
+
+/// The scopes of the MFA API among these, or all.
+pub(crate) fn mfa_scope(requested: &[String]) -> Vec<String> {
+    let asked = |scope: &&str| requested.is_empty() || requested.iter().any(|known| known == scope);
+    [READ_AUTHENTICATORS, REMOVE_AUTHENTICATORS].into_iter().filter(asked).map(str::to_owned).collect()
 }
 
 /// The standard claims of the user that these scopes ask for (OIDC Core §5.4).

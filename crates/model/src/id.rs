@@ -49,6 +49,8 @@ ids! {
     RefreshTokenId,
     /// A login under way.
     PendingAuthorizationId,
+    /// A second factor of a user, as `totp|dev_...`.
+    AuthenticatorId,
     /// An Action, as `act_...`.
     ActionId,
 }

@@ -2,6 +2,7 @@
 //! randomness as parameters. Pure data: no database, no HTTP, no sandbox.
 
 mod action;
+mod authenticator;
 mod authorization;
 mod backchannel_logout;
 mod client;
@@ -18,6 +19,7 @@ mod token;
 mod user;
 
 pub use action::{Action, ActionBinding, ActionVersion, Execution};
+pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,
     PushedAuthorizationRequest, RequestOrigin,
@@ -33,8 +35,8 @@ pub use client::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use geoip::GeoIp;
 pub use id::{
-    ActionId, ClientId, ConnectionId, GroupId, OrganizationId, PendingAuthorizationId, RefreshTokenId,
-    RoleId, SessionId, TenantId, UserId,
+    ActionId, AuthenticatorId, ClientId, ConnectionId, GroupId, OrganizationId, PendingAuthorizationId,
+    RefreshTokenId, RoleId, SessionId, TenantId, UserId,
 };
 pub use log::{LogEntry, LogType};
 pub use login_history::{LoginHistory, LoginPlace};

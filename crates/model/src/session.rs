@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, ConnectionId, CookieMode, RefreshTokenId, SessionId, Timestamp, UserId};
+use crate::{ClientId, ConnectionId, CookieMode, FactorType, RefreshTokenId, SessionId, Timestamp, UserId};
 
 /// A browser's session. It is alive when it is not revoked and both ends lie ahead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,8 +111,24 @@ impl MetadataChange {
 pub struct AuthenticationMethod {
     /// `pwd`, or another name of the event's list.
     pub name: String,
+    /// For `mfa`: which factor was shown.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<FactorType>,
     /// When.
     pub timestamp: Timestamp,
+}
+
+impl AuthenticationMethod {
+    /// A first factor, or what an Action recorded.
+    pub fn new(name: impl Into<String>, timestamp: Timestamp) -> Self {
+        Self { name: name.into(), factor: None, timestamp }
+    }
+
+    /// A second factor.
+    #[must_use]
+    pub fn mfa(factor: FactorType, timestamp: Timestamp) -> Self {
+        Self { name: "mfa".to_owned(), factor: Some(factor), timestamp }
+    }
 }
 
 /// Where a session or refresh token was first and last used from.

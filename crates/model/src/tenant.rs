@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{TenantId, Timestamp};
+use crate::{FactorType, TenantId, Timestamp};
 
 /// One customer of the server, with users, clients and keys of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,17 @@ pub struct Tenant {
     pub settings_version: i64,
 }
 
+impl Tenant {
+    /// Whether its users may have such a second factor.
+    #[must_use]
+    pub fn has_factor(&self, factor: FactorType) -> bool {
+        match factor {
+            FactorType::Otp => self.flags.otp_factor,
+            FactorType::RecoveryCode => self.flags.recovery_code_factor,
+        }
+    }
+}
+
 /// What is on or off in a tenant, by the names of the Management API, where they stand in different places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -40,6 +51,10 @@ pub struct TenantFlags {
     pub include_session_metadata_in_tenant_logs: bool,
     /// Clients may name an organization by its name, and tokens have its name.
     pub allow_organization_name_in_authentication_api: bool,
+    /// Its users may have an authenticator app as second factor.
+    pub otp_factor: bool,
+    /// They get a recovery code with it.
+    pub recovery_code_factor: bool,
 }
 
 impl Default for TenantFlags {
@@ -51,6 +66,8 @@ impl Default for TenantFlags {
             rp_logout_end_session_endpoint_discovery: true,
             include_session_metadata_in_tenant_logs: false,
             allow_organization_name_in_authentication_api: false,
+            otp_factor: false,
+            recovery_code_factor: false,
         }
     }
 }

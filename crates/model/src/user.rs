@@ -39,6 +39,14 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+impl User {
+    /// Whether a login may go on that began at this moment: the user is not blocked, and has no other password since.
+    #[must_use]
+    pub fn may_go_on(&self, began_at: Timestamp) -> bool {
+        !self.blocked && self.last_password_reset.is_none_or(|reset| reset <= began_at)
+    }
+}
+
 /// One identity of a user at a connection, as `event.user.identities` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

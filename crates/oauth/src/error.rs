@@ -1,5 +1,7 @@
+use serde_json::{Map, Value};
+
 /// The error codes that this server uses (RFC 6749 §4.1.2.1 and §5.2, OIDC Core §3.1.2.6, RFC 6750 §3.1, RFC 9449
-/// §5 and §8, and two of the dialect).
+/// §5 and §8, and those of the dialect).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each variant's code is spelled in `as_str`")]
 pub enum ErrorCode {
@@ -27,6 +29,9 @@ pub enum ErrorCode {
     UseDpopNonce,
     TooManyRequests,
     TooManyAttempts,
+    MfaRequired,
+    UnsupportedChallengeType,
+    AssociationRequired,
     ServerError,
     TemporarilyUnavailable,
 }
@@ -60,6 +65,9 @@ impl ErrorCode {
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::TooManyRequests => "too_many_requests",
             Self::TooManyAttempts => "too_many_attempts",
+            Self::MfaRequired => "mfa_required",
+            Self::UnsupportedChallengeType => "unsupported_challenge_type",
+            Self::AssociationRequired => "association_required",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
@@ -76,6 +84,8 @@ impl ErrorCode {
             | Self::AccessDenied
             | Self::InsufficientScope
             | Self::AuthorizationPending
+            | Self::MfaRequired
+            | Self::AssociationRequired
             | Self::ExpiredToken => 403,
             Self::TooManyRequests | Self::TooManyAttempts | Self::SlowDown => 429,
             Self::ServerError => 500,
@@ -97,12 +107,20 @@ pub struct OAuthError {
     pub status: Option<u16>,
     /// `Retry-After` (RFC 9110 §10.2.3): the same request may do after so many seconds.
     pub retry_after_secs: Option<i64>,
+    /// What a JSON answer has besides: the dialect's `mfa_token` and `mfa_requirements`.
+    pub members: Map<String, Value>,
 }
 
 impl OAuthError {
     /// With the status of the code.
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
-        Self { code, description: description.into(), status: None, retry_after_secs: None }
+        Self {
+            code,
+            description: description.into(),
+            status: None,
+            retry_after_secs: None,
+            members: Map::new(),
+        }
     }
 
     /// `invalid_request` with this description.
@@ -160,6 +178,7 @@ mod tests {
             (ErrorCode::ExpiredToken, 403),
             (ErrorCode::SlowDown, 429),
             (ErrorCode::TooManyAttempts, 429),
+            (ErrorCode::MfaRequired, 403),
             (ErrorCode::ServerError, 500),
         ] {
             assert_eq!(OAuthError::new(code, "").status(), status, "{}", code.as_str());

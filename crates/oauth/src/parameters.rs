@@ -50,12 +50,20 @@ impl Parameters {
     /// # Errors
     /// `invalid_request` for anything else, and for a name that comes twice.
     pub fn from_json(body: &[u8]) -> Result<Self, OAuthError> {
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let pairs = reader.deserialize_map(Pairs).and_then(|pairs| reader.end().map(|()| pairs));
-        match pairs {
-            Ok(pairs) => Self::from_pairs(pairs),
-            Err(_) => Err(OAuthError::invalid_request("The body must be a JSON object with string values.")),
-        }
+        read_json(body, Pairs { with_lists: false })
+            .ok_or_else(|| OAuthError::invalid_request("The body must be a JSON object with string values."))
+            .and_then(Self::from_pairs)
+    }
+
+    /// The same where a value may be a list of strings, which becomes a text with blanks between them.
+    ///
+    /// # Errors
+    /// As [`Parameters::from_json`].
+    pub fn from_json_with_lists(body: &[u8]) -> Result<Self, OAuthError> {
+        let text = "The body must be a JSON object whose values are strings or lists of strings.";
+        read_json(body, Pairs { with_lists: true })
+            .ok_or_else(|| OAuthError::invalid_request(text))
+            .and_then(Self::from_pairs)
     }
 
     /// The value of this parameter; `None` when it was not sent or was empty.
@@ -88,8 +96,28 @@ impl Parameters {
     }
 }
 
+fn read_json(body: &[u8], pairs: Pairs) -> Option<Vec<(String, String)>> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    reader.deserialize_map(pairs).and_then(|pairs| reader.end().map(|()| pairs)).ok()
+}
+
 /// Keeps repeated members, which `serde_json::Map` would merge.
-struct Pairs;
+struct Pairs {
+    with_lists: bool,
+}
+
+impl Pairs {
+    fn text(&self, value: Value) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text),
+            Value::Array(list) if self.with_lists => {
+                let words: Option<Vec<_>> = list.iter().map(Value::as_str).collect();
+                Some(words?.join(" "))
+            }
+            _ => None,
+        }
+    }
+}
 
 impl<'de> Visitor<'de> for Pairs {
     type Value = Vec<(String, String)>;
@@ -101,9 +129,9 @@ impl<'de> Visitor<'de> for Pairs {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut pairs = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            match value {
-                Value::String(value) => pairs.push((name, value)),
-                _ => return Err(A::Error::custom("not a string")),
+            match self.text(value) {
+                Some(value) => pairs.push((name, value)),
+                None => return Err(A::Error::custom("not a string")),
             }
         }
         Ok(pairs)
@@ -113,6 +141,18 @@ impl<'de> Visitor<'de> for Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_strings_is_a_value_where_lists_may_be() {
+        let body = br#"{"a": ["otp", "oob"], "b": "c", "d": []}"#;
+        let parameters = Parameters::from_json_with_lists(body).unwrap();
+        assert_eq!((parameters.get("a"), parameters.get("b")), (Some("otp oob"), Some("c")));
+        assert_eq!(parameters.get("d"), None);
+        assert!(Parameters::from_json(body).is_err());
+        for body in [r#"{"a": [1]}"#, r#"{"a": {"b": "c"}}"#, r#"{"a": [["b"]]}"#, "[]"] {
+            assert!(Parameters::from_json_with_lists(body.as_bytes()).is_err(), "{body}");
+        }
+    }
 
     #[test]
     fn a_repeated_parameter_is_an_error_in_every_encoding() {

@@ -63,6 +63,9 @@ pub enum Command {
     /// A tenant's roles, and its users' roles.
     #[command(subcommand)]
     Role(RoleCommand),
+    /// A tenant's users.
+    #[command(subcommand)]
+    User(UserCommand),
     /// Browser sessions.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -193,6 +196,7 @@ pub enum TenantCommand {
     #[command(after_help = "\
 Examples:
   postern tenant update acme '{\"session_lifetime\": 24, \"idle_session_lifetime_in_minutes\": 30}'
+  postern tenant update acme '{\"factors\": {\"otp\": true, \"recovery-code\": true}}'
   postern tenant update acme @settings.json")]
     Update {
         /// Which tenant.
@@ -236,6 +240,38 @@ Examples:
         /// A JSON object; @FILE reads it from a file, - from standard input.
         #[arg(value_name = "JSON")]
         patch: String,
+    },
+}
+
+/// `user ...`
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Second factors: authenticator apps and recovery codes.
+    #[command(subcommand)]
+    Factors(FactorsCommand),
+}
+
+/// `user factors ...`
+#[derive(Debug, Subcommand)]
+pub enum FactorsCommand {
+    /// List a user's second factors.
+    List {
+        /// As `auth0|...`: the `sub` of tokens.
+        #[arg(long, value_name = "USER_ID")]
+        user: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Remove all second factors of a user who has lost them, with the count of wrong codes: they enrol anew at the next
+    /// login that asks for one. Make sure that it is the user who asks.
+    Remove {
+        /// As `auth0|...`: the `sub` of tokens.
+        #[arg(long, value_name = "USER_ID")]
+        user: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
     },
 }
 

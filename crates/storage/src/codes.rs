@@ -1,8 +1,8 @@
 //! Authorization codes, by their hash.
 
 use model::{
-    AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenChanges, RefreshTokenId, SessionId,
-    Tenant, TenantId, Timestamp, User, UserId,
+    AuthenticationMethod, AuthorizationCode, ClientId, ConnectionId, CookieMode, RefreshTokenChanges,
+    RefreshTokenId, SessionId, Tenant, TenantId, Timestamp, User, UserId,
 };
 
 use crate::row::{Record, Row, to_json};
@@ -34,6 +34,8 @@ pub struct CodeSession {
     pub parent_refresh_token: Option<RefreshTokenId>,
     /// How its cookie lives.
     pub cookie_mode: CookieMode,
+    /// How its user has authenticated.
+    pub methods: Vec<AuthenticationMethod>,
 }
 
 /// What came of the spending of a code.
@@ -58,7 +60,7 @@ pub(crate) const CODE_USE: &str = concat!(
     "SELECT ",
     columns!(),
     ", s.connection_id AS s_connection_id, s.parent_refresh_token AS s_parent_refresh_token,
-         s.cookie_mode AS s_cookie_mode, ",
+         s.cookie_mode AS s_cookie_mode, s.methods AS s_methods, ",
     user_columns!(),
     " FROM codes c
       LEFT JOIN sessions s ON s.tenant_id = c.tenant_id AND s.id = c.session_id AND s.user_id = c.user_id
@@ -106,6 +108,7 @@ fn first_code_use(rows: Vec<Row>) -> Result<Option<CodeUse>, StorageError> {
             connection_id: ConnectionId::new(connection),
             parent_refresh_token: row.opt_text("s_parent_refresh_token")?.map(RefreshTokenId::new),
             cookie_mode: cookie_mode(&row, "s_cookie_mode")?,
+            methods: row.json("s_methods")?,
         }),
     };
     let (code, used_at) = code(&row)?;

@@ -167,12 +167,13 @@ const CASCADED_TOKENS: [Rule; 2] = refresh_tokens!(
 
 /// In this order: what needs a row goes before the row. (Not always: a session goes after the refresh tokens in it, and
 /// the native one that it was made from goes with the next sweep.)
-pub(crate) const RULES: [Rule; 19] = [
+pub(crate) const RULES: [Rule; 20] = [
     // Spent or expired, it is answered like one that nobody knows.
     rule("pending_authorizations", "e.expires_at"),
     rule("pushed_authorization_requests", "e.expires_at"),
     rule("session_transfer_tokens", "e.expires_at"),
     rule("access_tokens", "e.expires_at"),
+    rule("mfa_tokens", "e.expires_at"),
     // A device that goes on polling is told once of the expiry, and has the time to ask. After that its code is unknown,
     // used or not.
     rule("device_codes", "e.expires_at"),

@@ -7,6 +7,7 @@
 
 mod access_tokens;
 mod actions;
+mod authenticators;
 mod backchannel_logouts;
 mod clients;
 mod codes;
@@ -21,6 +22,7 @@ mod keys;
 mod lease;
 mod login_histories;
 mod logs;
+mod mfa_tokens;
 mod organizations;
 mod pending;
 mod pipeline;

@@ -213,13 +213,14 @@ impl TenantTx {
         self.write(query)
     }
 
-    /// Removes the user with their roles, memberships and history. `false`: there is none.
+    /// Removes the user with their roles, memberships, factors and history. `false`: there is none.
     pub async fn delete_user(&mut self, user: &UserId) -> Result<bool, StorageError> {
         for sql in [
             "DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2",
             "DELETE FROM organization_member_roles WHERE tenant_id = $1 AND user_id = $2",
             "DELETE FROM organization_members WHERE tenant_id = $1 AND user_id = $2",
             "DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2",
+            "DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2",
             "DELETE FROM login_histories WHERE tenant_id = $1 AND user_id = $2",
         ] {
             let query = self.sql(sql).bind(user.as_str());

@@ -52,9 +52,25 @@ pub(crate) async fn from_api_post(
             &format!("{name} must be in the body, not in the URL"),
         ));
     }
+    read_api_post(headers, body, Parameters::from_json).await
+}
+
+/// The same where a JSON value may be a list of strings.
+pub(crate) async fn from_api_post_with_lists(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Parameters, OAuthError> {
+    read_api_post(headers, body, Parameters::from_json_with_lists).await
+}
+
+async fn read_api_post(
+    headers: &HeaderMap,
+    body: Body,
+    from_json: fn(&[u8]) -> Result<Parameters, OAuthError>,
+) -> Result<Parameters, OAuthError> {
     match media_type(headers).as_deref() {
         Some("application/x-www-form-urlencoded") => form(&read(headers, body).await?),
-        Some("application/json") => Parameters::from_json(&read(headers, body).await?),
+        Some("application/json") => from_json(&read(headers, body).await?),
         _ => Err(unsupported("The body must be application/x-www-form-urlencoded or application/json")),
     }
 }
@@ -73,7 +89,7 @@ fn form(pairs: &[u8]) -> Result<Parameters, OAuthError> {
 }
 
 fn oauth_parameter_in(query: Option<&str>) -> Option<&'static str> {
-    const NAMES: [&str; 19] = [
+    const NAMES: [&str; 22] = [
         "access_token",
         "actor_token",
         "audience",
@@ -84,7 +100,10 @@ fn oauth_parameter_in(query: Option<&str>) -> Option<&'static str> {
         "code_verifier",
         "device_code",
         "grant_type",
+        "mfa_token",
+        "otp",
         "password",
+        "recovery_code",
         "redirect_uri",
         "refresh_token",
         "scope",

@@ -34,7 +34,7 @@ pub(crate) async fn preflight(State(state): State<AppState>, caller: Caller, hea
     let mut response = StatusCode::NO_CONTENT.into_response();
     allow_client(&state, &caller.context.tenant.id, &headers, None, &mut response).await;
     if response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
-        add_preflight(response.headers_mut(), "GET, POST");
+        add_preflight(response.headers_mut(), "GET, POST, DELETE");
     }
     response
 }

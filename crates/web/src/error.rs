@@ -51,7 +51,10 @@ impl IntoResponse for JsonError {
             IdpError::OAuth(error) => error,
             IdpError::Server(error) => return server_error_json(&error),
         };
-        let mut response = oauth_json(status_of(error.status()), error.code.as_str(), &error.description);
+        let mut body = error.members.clone();
+        body.insert("error".to_owned(), json!(error.code.as_str()));
+        body.insert("error_description".to_owned(), json!(error.description));
+        let mut response = (status_of(error.status()), Json(body)).into_response();
         retry_after(&mut response, error.retry_after_secs);
         if error.code == ErrorCode::InvalidClient && self.challenge == Challenge::Basic {
             let value = HeaderValue::from_static("Basic realm=\"postern\", charset=\"UTF-8\"");

@@ -17,7 +17,7 @@ mod serve;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use idp::Idp;
 use ipnet::IpNet;
 
@@ -52,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/authorize", get(oidc::authorize::get).post(oidc::authorize::post))
         .route("/u/login", get(pages::login::show).post(pages::login::submit))
         .route("/continue", get(pages::resume::get).post(pages::resume::post))
+        .route("/u/mfa", get(pages::mfa::show).post(pages::mfa::submit))
         .route("/activate", get(pages::activate::show).post(pages::activate::submit))
         .route("/activate/confirm", post(pages::activate::confirm))
         .route("/activate/connected", get(pages::activate::connected))
@@ -61,6 +62,10 @@ pub fn router(state: AppState) -> Router {
         .route("/oauth/device/code", post(oidc::device::post).options(cors::preflight))
         .route("/oauth/par", post(oidc::par::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post).options(cors::preflight))
+        .route("/mfa/challenge", post(oidc::mfa::challenge).options(cors::preflight))
+        .route("/mfa/associate", post(oidc::mfa::associate).options(cors::preflight))
+        .route("/mfa/authenticators", get(oidc::mfa::authenticators).options(cors::preflight))
+        .route("/mfa/authenticators/{id}", delete(oidc::mfa::remove).options(cors::preflight))
         .route("/v2/logout", get(oidc::logout::v2))
         .route("/oidc/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/.well-known/openid-configuration", get(oidc::discovery::get).options(cors::preflight_public))

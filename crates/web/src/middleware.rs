@@ -38,7 +38,7 @@ pub(crate) fn current_request_id() -> String {
 
 /// Whether programs call this path, so that errors are JSON.
 pub(crate) fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/oauth/") || path.starts_with("/.well-known/") || path == "/userinfo"
+    ["/oauth/", "/mfa/", "/.well-known/"].iter().any(|folder| path.starts_with(folder)) || path == "/userinfo"
 }
 
 /// Wraps the routes. The last layer added is the first to see a request.

@@ -40,9 +40,13 @@ pub(super) fn browser_transaction(id: &str, request: &AuthorizationRequest) -> V
     transaction
 }
 
-pub(super) fn refresh_transaction(requested_scope: &[String], body: &Map<String, Value>) -> Value {
+pub(super) fn token_transaction(
+    protocol: &str,
+    requested_scope: &[String],
+    body: &Map<String, Value>,
+) -> Value {
     let mut transaction = json!({
-        "protocol": "oauth2-refresh-token",
+        "protocol": protocol,
         "requested_scopes": requested_scope,
         "metadata": {},
     });

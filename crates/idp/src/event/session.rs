@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use model::{AuthenticationMethod, RefreshToken, Session, Tenant};
+use model::{AuthenticationMethod, FactorType, RefreshToken, Session, Tenant};
 use serde_json::{Value, json};
 
 use super::put;
 
 pub(super) fn method(method: &AuthenticationMethod) -> Value {
-    json!({ "name": method.name, "timestamp": method.timestamp.to_iso() })
+    let mut value = json!({ "name": method.name, "timestamp": method.timestamp.to_iso() });
+    put(&mut value, "type", method.factor.map(FactorType::as_str));
+    value
 }
 
 pub(super) fn session(session: &Session, parent_metadata: Option<&BTreeMap<String, String>>) -> Value {

@@ -20,7 +20,6 @@ pub(super) fn user(user: &User, connection: &Connection) -> Value {
             user_id: id_at_provider.to_owned(),
             is_social: false,
         }],
-        "enrolledFactors": [],
     });
     put(&mut value, "email", user.email.as_deref());
     put(&mut value, "username", user.username.as_deref());

@@ -1,7 +1,9 @@
 //! Changing a client or a tenant by a partial object, with the names of the Management API: what is absent stays, `null`
 //! puts the default back. Unknown names are refused.
 
-use model::{Client, ClientId, CookieMode, SessionSettings, Tenant, TenantId};
+use std::collections::BTreeMap;
+
+use model::{Client, ClientId, CookieMode, FactorType, SessionSettings, Tenant, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -156,6 +158,7 @@ pub fn tenant_as_json(tenant: &Tenant) -> Map<String, Value> {
         "include_session_metadata_in_tenant_logs": flags.include_session_metadata_in_tenant_logs,
         "pushed_authorization_requests_supported": flags.pushed_authorization_requests_supported,
         "allow_organization_name_in_authentication_api": flags.allow_organization_name_in_authentication_api,
+        "factors": { "otp": flags.otp_factor, "recovery-code": flags.recovery_code_factor },
     });
     match object {
         Value::Object(object) => object,
@@ -200,6 +203,20 @@ fn patched_tenant(known: &Tenant, patch: &Map<String, Value>) -> Result<Tenant, 
             "allow_organization_name_in_authentication_api" => {
                 let allowed: Option<bool> = read(name, value)?;
                 flags.allow_organization_name_in_authentication_api = allowed.unwrap_or(false);
+            }
+            "factors" => {
+                let factors: Option<BTreeMap<String, bool>> = read(name, value)?;
+                let Some(factors) = factors else {
+                    (flags.otp_factor, flags.recovery_code_factor) = (false, false);
+                    continue;
+                };
+                for (factor, enabled) in factors {
+                    match FactorType::named(&factor) {
+                        Some(FactorType::Otp) => flags.otp_factor = enabled,
+                        Some(FactorType::RecoveryCode) => flags.recovery_code_factor = enabled,
+                        None => return Err(ManageError::invalid(format!("unknown factor: {factor}"))),
+                    }
+                }
             }
             other => match lifetime(sessions, other) {
                 Some((slot, unit_secs, other_unit)) => {

@@ -12,6 +12,7 @@ use url::{Host, Url};
 use super::ManageError;
 use crate::keys::MAX_TOKEN_LIFETIME_SECS;
 use crate::public_key::PublicKey;
+use crate::token::{MFA_OTP_GRANT_TYPE, MFA_RECOVERY_CODE_GRANT_TYPE, PASSWORD_REALM_GRANT_TYPE};
 use crate::{device, organizations};
 
 /// Five years.
@@ -19,8 +20,16 @@ const MAX_REFRESH_TOKEN_LIFETIME_SECS: i64 = 157_788_000;
 const MAX_LEEWAY_SECS: i64 = 86_400;
 
 /// The grants that this server knows.
-const GRANT_TYPES: [&str; 4] =
-    ["authorization_code", "refresh_token", "client_credentials", device::GRANT_TYPE];
+const GRANT_TYPES: [&str; 8] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    device::GRANT_TYPE,
+    "password",
+    PASSWORD_REALM_GRANT_TYPE,
+    MFA_OTP_GRANT_TYPE,
+    MFA_RECOVERY_CODE_GRANT_TYPE,
+];
 /// Schemes that a browser runs or reads by itself.
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];

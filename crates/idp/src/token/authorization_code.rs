@@ -1,23 +1,21 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use model::{
-    AuthorizationCode, Client, CookieMode, LogType, Organization, RefreshToken, RefreshTokenId, RotationType,
-    Timestamp, TokenEndpointAuthMethod, User, ordered_id, random_token,
+    AuthorizationCode, Client, CookieMode, LogType, Organization, Timestamp, TokenEndpointAuthMethod, User,
+    random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
-use storage::{CodeSession, CodeUse, TenantTx};
+use storage::{CodeSession, CodeUse};
 
-use super::{TokenInput, TokenResponse, new_device};
+use super::new_refresh_token::{Origin, REFRESH_TOKENS_PER_USER_AND_CLIENT, make_room, new_refresh_token};
+use super::{TokenInput, TokenResponse};
 use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant};
 use crate::{Idp, IdpError, RequestContext, dpop, organizations};
-
-/// How many refresh tokens a user may have at one client; the oldest gives way.
-const REFRESH_TOKENS_PER_USER_AND_CLIENT: i64 = 200;
 
 /// How the secret of an online refresh token begins.
 const ONLINE_PREFIX: &str = "ORT";
@@ -104,10 +102,26 @@ async fn exchange_found(
         ));
     }
     let refresh = refresh.map(|access| {
-        let token = new_refresh_token(idp, ctx, client, &code, &session, access, &scope, jkt, now);
+        let tied = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
+        let online = access == Access::Online;
+        let origin = Origin {
+            user_id: &user.user_id,
+            connection_id: &session.connection_id,
+            organization_id: code.request.organization_id.as_ref(),
+            session_id: Some(&code.session_id),
+            bound_to_session: online || (session.parent_refresh_token.is_some() && tied),
+            online,
+            parent: session.parent_refresh_token.as_ref(),
+            audience: code.request.audience.as_deref(),
+            auth_time: code.auth_time,
+            changes: &code.refresh_token_changes,
+        };
+        let token = new_refresh_token(idp, ctx, client, &origin, &scope, jkt, now);
         let prefix = if access == Access::Online { ONLINE_PREFIX } else { "" };
         (token, format!("{prefix}{}", random_token(&*idp.random, CREDENTIAL_LENGTH)))
     });
+    let mfa = session.methods.iter().any(|method| method.factor.is_some());
+    let acr = code.request.acr_values.iter().map(String::as_str).find(|acr| *acr == tokens::MULTI_FACTOR);
     let grant = Grant {
         client,
         user: &user,
@@ -123,6 +137,8 @@ async fn exchange_found(
         access_token_claims: &code.access_token_claims,
         gty: None,
         jkt,
+        mfa,
+        acr: acr.filter(|_| mfa),
     };
     let issued = tokens::issue(idp, ctx, &grant, now).await?;
 
@@ -144,7 +160,7 @@ async fn exchange_found(
     if let Some((token, secret)) = &refresh {
         // Few have so many, and to look at each is more work than to count.
         if spent.stored_refresh_tokens >= full.unsigned_abs() {
-            make_room(&mut tx, &user, client, now).await?;
+            make_room(&mut tx, &user.user_id, client, now).await?;
         }
         tx.insert_refresh_token(token, &hash_credential(secret)).await?;
     }
@@ -172,6 +188,7 @@ async fn exchange_found(
         refresh_token: refresh.map(|(_, secret)| secret),
         scope: Some(scope.join(" ")),
         issued_token_type: None,
+        recovery_code: None,
     })
 }
 
@@ -278,66 +295,6 @@ async fn wants_refresh_token(
         }
     };
     Ok(allowed.then_some(access))
-}
-
-/// A public client's refresh token is bound to the key of the proof (RFC 9449 §5); any other's to the client's
-/// authentication.
-#[expect(clippy::too_many_arguments, reason = "all that the exchange knows goes into the token")]
-fn new_refresh_token(
-    idp: &Idp,
-    ctx: &RequestContext,
-    client: &Client,
-    code: &AuthorizationCode,
-    session: &CodeSession,
-    access: Access,
-    scope: &[String],
-    jkt: Option<&str>,
-    now: Timestamp,
-) -> RefreshToken {
-    let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
-    let settings = &client.refresh_token;
-    let transferred = session.parent_refresh_token.is_some();
-    let tied = client.session_transfer.clone().unwrap_or_default().enforce_online_refresh_tokens;
-    let online = access == Access::Online;
-    let end = |secs: Option<i64>| secs.filter(|_| !online).map(|secs| now.plus_secs(secs));
-    let mut token = RefreshToken {
-        id: RefreshTokenId::new(format!("rt_{}", ordered_id(&*idp.random, now, 20))),
-        client_id: client.client_id.clone(),
-        user_id: code.user_id.clone(),
-        session_id: Some(code.session_id.clone()),
-        bound_to_session: online || (transferred && tied),
-        parent_refresh_token: session.parent_refresh_token.clone(),
-        connection_id: session.connection_id.clone(),
-        organization_id: code.request.organization_id.clone(),
-        audience: code.request.audience.clone(),
-        scope: scope.to_vec(),
-        auth_time: code.auth_time,
-        created_at: now,
-        expires_at: end(settings.absolute_lifetime()),
-        idle_expires_at: end(settings.idle_lifetime()),
-        last_exchanged_at: None,
-        revoked_at: None,
-        rotating: !online && settings.rotation_type == RotationType::Rotating,
-        online,
-        dpop_jkt: jkt.filter(|_| public).map(str::to_owned),
-        device: new_device(&ctx.origin),
-        metadata: std::collections::BTreeMap::new(),
-    };
-    // An online token lives with its session, and has nothing of its own.
-    if !online {
-        code.refresh_token_changes.apply(&mut token);
-    }
-    token
-}
-
-async fn make_room(tx: &mut TenantTx, user: &User, client: &Client, now: Timestamp) -> Result<(), IdpError> {
-    let (user_id, client_id) = (&user.user_id, &client.client_id);
-    if tx.count_refresh_tokens(user_id, client_id, now).await? >= REFRESH_TOKENS_PER_USER_AND_CLIENT
-        && let Some(oldest) = tx.oldest_refresh_token(user_id, client_id, now).await?
-    {
-        revocation::apply(tx, Event::RefreshTokenRevoked(&oldest), now).await?;
-    }
-    Ok(())
 }
 
 /// A second use ends what the first one began (RFC 6749 §4.1.2): the opaque access token, the refresh token, what

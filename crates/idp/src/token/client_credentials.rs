@@ -56,5 +56,6 @@ pub(super) async fn exchange(
         refresh_token: None,
         scope: Some(scope.join(" ")),
         issued_token_type: None,
+        recovery_code: None,
     })
 }

@@ -19,7 +19,8 @@ use crate::tokens::{self, Grant, Issued};
 use crate::{Idp, IdpError, RequestContext, authorize, dpop, organizations};
 
 /// What the client learns of an Action that needs the user's browser.
-const NO_INTERACTION: &str = "An Action needs the user's interaction, which this flow does not allow.";
+pub(super) const NO_INTERACTION: &str =
+    "An Action needs the user's interaction, which this flow does not allow.";
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["refresh_token", "client_secret", "client_assertion"];
 
@@ -369,6 +370,8 @@ async fn make(
         access_token_claims: &outcome.decision.access_token_claims,
         gty: Some("refresh_token"),
         jkt: valid.jkt,
+        mfa: false,
+        acr: None,
     };
     Ok(match target {
         Target::Tokens { audience, .. } => Made::Tokens {
@@ -467,6 +470,7 @@ async fn commit(
                 expires_in: issued.expires_in,
                 token_type: issued.token_type,
                 issued_token_type: None,
+                recovery_code: None,
             }
         }
         Made::Transfer(made) => {

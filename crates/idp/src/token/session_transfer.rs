@@ -115,6 +115,7 @@ impl Made {
             expires_in: LIFETIME_SECS,
             token_type: "N_A",
             issued_token_type: Some("urn:auth0:params:oauth:token-type:session_transfer_token"),
+            recovery_code: None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod refresh_token;
 mod serve;
 mod session;
 mod tenant;
+mod user;
 
 use crate::cli::{ActionCommand, Cli, Command};
 use crate::config::Config;
@@ -35,6 +36,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Organization(command) => directory::organization(&config()?, command).await,
         Command::Group(command) => directory::group(&config()?, command).await,
         Command::Role(command) => directory::role(&config()?, command).await,
+        Command::User(command) => user::run(&config()?, &command).await,
         Command::Session(command) => session::run(&config()?, &command).await,
         Command::RefreshToken(command) => refresh_token::run(&config()?, &command).await,
         Command::Logs(args) => logs::run(&config()?, &args).await,

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 
 use model::LogoutInitiator::RpLogout;
 use model::{
-    ActionId, ClientId, DeviceDecision, Execution, PendingAuthorization, PendingAuthorizationId,
+    ActionId, ClientId, DeviceDecision, Execution, FactorType, PendingAuthorization, PendingAuthorizationId,
     RefreshTokenId, Role, RoleId, SessionId, SigningKeyState, UserId,
 };
 use serde_json::{Map, json};
 
+pub use super::authenticators::*;
 use super::directory;
 use super::fixtures::*;
 pub use super::housekeeping::*;
@@ -45,6 +46,8 @@ pub async fn fill(tx: &mut TenantTx) {
     tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
     assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
     tx.insert_pushed_request("pushed", &pushed_request()).await.unwrap();
+    assert!(tx.begin_authenticator(&authenticator(), None).await.unwrap());
+    tx.insert_mfa_token("mfa-token", &mfa_token()).await.unwrap();
     tx.insert_code("code", &code("session")).await.unwrap();
     tx.insert_refresh_token(&refresh_token("rt_1"), "refresh-secret").await.unwrap();
     tx.insert_session_transfer_token("transfer", &session_transfer_token()).await.unwrap();
@@ -89,6 +92,8 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert_eq!(tx.session(&SessionId::new("session")).await.unwrap(), stored);
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), stored);
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), Some(pending()));
+    assert_eq!(tx.authenticators_of(&user_id()).await.unwrap(), [authenticator()]);
+    assert_eq!(tx.mfa_token("mfa-token").await.unwrap(), Some(mfa_token()));
     assert_eq!(tx.code("code").await.unwrap(), Some((code("session"), None)));
     assert_eq!(tx.waiting_device("user-code", now()).await.unwrap(), Some(device_code()));
     assert_eq!(tx.refresh_token(&RefreshTokenId::new("rt_1")).await.unwrap(), Some(refresh_token("rt_1")));
@@ -140,6 +145,12 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pending("handle", "browser", now()).await.unwrap(), None);
     assert_eq!(tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap(), None);
+    assert!(tx.authenticators_of(&user_id()).await.unwrap().is_empty());
+    let otp = FactorType::Otp;
+    assert!(!tx.confirm_authenticator(&user_id(), otp, "login", 1, now()).await.unwrap());
+    assert!(!tx.delete_authenticator(&user_id(), otp).await.unwrap());
+    assert_eq!(tx.mfa_token("mfa-token").await.unwrap(), None);
+    assert!(!tx.spend_mfa_token("mfa-token", now()).await.unwrap());
     assert_eq!(tx.waiting_device("user-code", now()).await.unwrap(), None);
     assert_eq!(tx.poll_device_code("device", &client_id(), now(), at(5)).await.unwrap(), None);
     assert!(!tx.has_device_code("device", &client_id()).await.unwrap());
@@ -361,7 +372,7 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     changed.expires_at = at(900);
     changed.idle_expires_at = at(110);
     changed.device.last_ip = Some("198.51.100.9".to_owned());
-    changed.methods.push(model::AuthenticationMethod { name: "pwd".to_owned(), timestamp: at(10) });
+    changed.methods.push(model::AuthenticationMethod::new("pwd", at(10)));
     changed.clients.push(client_id());
     changed.cookie_mode = model::CookieMode::Persistent;
     changed.idle_lifetime_secs = 90;

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, AssertionAlgorithm, AuthenticationMethod, AuthorizationCode, AuthorizationRequest,
-    BackchannelLogout, BackchannelLogoutInitiators, Client, ClientAuthenticationMethods, ClientGrant,
-    ClientId, Connection, ConnectionId, CookieMode, Device, DeviceCode, DeviceDecision, GeoIp, Group,
-    GroupId, GroupScope, InitiatorMode, JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace,
-    LogoutInitiator, MetadataChange, OidcLogout, Organization, OrganizationId, OrganizationUsage,
-    PendingAuthorization, PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
-    PublicKeyCredential, PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId,
-    RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings,
-    SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant,
-    TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
+    AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator, AuthenticatorId, AuthorizationCode,
+    AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators, Client,
+    ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
+    DeviceCode, DeviceDecision, FactorType, GeoIp, Group, GroupId, GroupScope, InitiatorMode,
+    JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator, MetadataChange, MfaToken,
+    OidcLogout, Organization, OrganizationId, OrganizationUsage, PendingAuthorization,
+    PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
+    PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings,
+    RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer,
+    SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId,
+    Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -218,7 +219,10 @@ pub fn session(id: &str, parent: Option<&str>) -> Session {
         expires_at: at(1000),
         idle_expires_at: at(100),
         revoked_at: None,
-        methods: vec![AuthenticationMethod { name: "pwd".to_owned(), timestamp: at(-5) }],
+        methods: vec![
+            AuthenticationMethod::new("pwd", at(-5)),
+            AuthenticationMethod::mfa(FactorType::Otp, at(-4)),
+        ],
         device: device(),
         clients: vec![ClientId::new("z-first"), ClientId::new("a-second")],
         parent_refresh_token: parent.map(RefreshTokenId::new),
@@ -270,6 +274,29 @@ pub fn pending() -> PendingAuthorization {
         id: PendingAuthorizationId::new("pending"),
         request: request(),
         suspended: None,
+        created_at: now(),
+        expires_at: at(600),
+    }
+}
+
+pub fn authenticator() -> Authenticator {
+    Authenticator {
+        id: AuthenticatorId::new("totp|dev_1"),
+        user_id: user_id(),
+        factor: FactorType::Otp,
+        sealed_secret: Some("sealed".to_owned()),
+        begun_by: "login".to_owned(),
+        created_at: now(),
+        confirmed_at: None,
+        last_used_at: None,
+    }
+}
+
+pub fn mfa_token() -> MfaToken {
+    MfaToken {
+        client_id: client_id(),
+        user_id: user_id(),
+        login: json!({ "scope": ["openid"] }),
         created_at: now(),
         expires_at: at(600),
     }

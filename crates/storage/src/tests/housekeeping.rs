@@ -27,6 +27,7 @@ async fn rows(storage: &Storage) -> BTreeSet<String> {
         ("session_transfer_tokens", "hash"),
         ("access_tokens", "hash"),
         ("device_codes", "hash"),
+        ("mfa_tokens", "hash"),
         ("spent_jwt_ids", "hash"),
         ("rate_limits", "key"),
         ("logs", "description"),
@@ -123,6 +124,8 @@ async fn add_rows_with_an_end(tx: &mut TenantTx) {
         let device = model::DeviceCode { expires_at: end, ..device_code() };
         assert!(tx.insert_device_code(name, &format!("user {name}"), &device).await.unwrap());
         assert!(tx.spend_jwt_id(name, end).await.unwrap());
+        let token = model::MfaToken { expires_at: end, ..mfa_token() };
+        tx.insert_mfa_token(name, &token).await.unwrap();
     }
     for (name, moment) in [("goes", at(-DAY - 1)), ("stays", at(-DAY + 1))] {
         tx.hit_rate_limit(name, 1, moment).await.unwrap();

@@ -12,7 +12,9 @@ use super::fixtures::{
 use super::{postgres, sqlite};
 use crate::{RefreshTokens, Sessions, Storage};
 use model::LogoutInitiator::RpLogout;
-use model::{GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId, SigningKeyState};
+use model::{
+    FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId, SigningKeyState,
+};
 use serde_json::Map;
 
 /// All statements of a tenant, by running each.
@@ -57,6 +59,11 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.approve_device_code("device", now()).await.unwrap();
     tx.deny_device_code("device", "no", now()).await.unwrap();
     tx.tell_device_expiry("device", now()).await.unwrap();
+    tx.confirm_authenticator(&user, FactorType::Otp, "login", 1, now()).await.unwrap();
+    tx.spend_otp_step(&user, 2, now()).await.unwrap();
+    tx.spend_recovery_code(&user, "code", "next", now()).await.unwrap();
+    tx.delete_authenticator(&user, FactorType::Otp).await.unwrap();
+    tx.spend_mfa_token("mfa-token", now()).await.unwrap();
     tx.spend_pushed_request("pushed", &client_id(), now()).await.unwrap();
     tx.spend_code("code", &code("session"), Some(&rt), Some("access"), 200, now()).await.unwrap();
     tx.delete_access_token_of_code("code").await.unwrap();

@@ -6,6 +6,7 @@ pub(crate) mod discovery;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod logout;
+pub(crate) mod mfa;
 pub(crate) mod par;
 pub(crate) mod revoke;
 pub(crate) mod token;

@@ -4,6 +4,7 @@ pub(crate) mod activate;
 pub(crate) mod error;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod mfa;
 pub(crate) mod resume;
 
 use askama::Template;

@@ -101,13 +101,17 @@ async fn run(
     }
 }
 
-/// Sends the browser away, after a form.
+/// Sends the browser away, after a form. To a page of ours it may be redirected.
 pub(crate) fn leave(
     state: &AppState,
     caller: &Caller,
     url: &str,
     cookies: &CookieChanges,
 ) -> Result<Response, PageFailure> {
+    if url.starts_with('/') {
+        let sent = redirect(state, caller, &Method::POST, url, cookies);
+        return sent.map_err(|error| PageError::from(error).into());
+    }
     let mut response = super::page(StatusCode::OK, &Leave { url }, &[]);
     caller.cookie_writer(state).write(cookies, response.headers_mut()).map_err(PageError::from)?;
     Ok(response)
