@@ -95,6 +95,8 @@ async fn abandon_logins(tx: &mut TenantTx, count: usize, expires_at: Timestamp) 
                 login_hint: None,
                 acr_values: Vec::new(),
                 ui_locales: Vec::new(),
+                correlation_id: None,
+                organization_id: None,
                 response_mode: None,
                 query: Map::new(),
             },

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
+use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub struct RawClient {
     next: AtomicUsize,
     base_domain: String,
     jar: Mutex<BTreeMap<String, String>>,
+    /// Goes out as `User-Agent`.
+    user_agent: Option<&'static str>,
 }
 
 /// What came back.
@@ -38,6 +40,7 @@ impl RawClient {
             next: AtomicUsize::new(0),
             base_domain: format!("localhost:{port}"),
             jar: Mutex::default(),
+            user_agent: None,
         }
     }
 
@@ -48,6 +51,7 @@ impl RawClient {
             next: AtomicUsize::new(0),
             base_domain: node::SHARED_DOMAIN.to_owned(),
             jar: Mutex::default(),
+            user_agent: None,
         }
     }
 
@@ -55,6 +59,12 @@ impl RawClient {
     #[must_use]
     pub fn moved_to(self, ports: &[u16]) -> Self {
         Self { jar: self.jar, ..Self::spread(ports) }
+    }
+
+    /// The same, by another name.
+    #[must_use]
+    pub fn calls_itself(self, user_agent: &'static str) -> Self {
+        Self { user_agent: Some(user_agent), ..self }
     }
 
     /// An address at the tenant `acme`.
@@ -108,6 +118,10 @@ impl RawClient {
             jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
         };
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
+        let request = match self.user_agent {
+            None => request,
+            Some(name) => request.header(USER_AGENT, name),
+        };
         let response = request.send().await.expect("the server answers");
         let (status, headers, url) =
             (response.status().as_u16(), response.headers().clone(), response.url().to_string());

@@ -30,6 +30,7 @@ pub mod key;
 pub mod kill;
 pub mod ledger;
 pub mod lookups;
+pub mod mmdb;
 pub mod node;
 pub mod operator;
 pub mod process;

@@ -2,9 +2,9 @@
 
 use idp::{Idp, device, hash_credential, manage};
 use model::{
-    AppType, Client, ClientGrant, ClientId, JwtConfiguration, RefreshTokenSettings, ResourceServer,
-    SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod,
-    TransferMethod,
+    AppType, Client, ClientGrant, ClientId, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
+    ResourceServer, SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect,
+    TokenEndpointAuthMethod, TransferMethod,
 };
 
 pub const ACME: &str = "acme";
@@ -69,6 +69,7 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         require_proof_of_possession: false,
         resource_server_identifier: None,
         oidc_logout: None,
+        organization_usage: OrganizationUsage::default(),
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use action_api::RunReport;
 use idp::backchannel_logout::{Deliveries, OutgoingHttp};
-use idp::{ActionExecutor, Idp, NoNetworkData, PasswordQueue, Settings, Vault, manage};
+use idp::{ActionExecutor, Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
-use model::{Client, ResourceServer, SystemRandom, TenantId};
+use model::{Client, ResourceServer, SystemRandom, TenantId, UserId};
 use postern::outgoing::Outgoing;
 use serde_json::Value;
 use storage::{Storage, StoredLog};
@@ -38,18 +38,24 @@ impl TestServer {
 
     /// The same on this database, which is fresh.
     pub async fn start_on(database: Database) -> Self {
-        Self::start_with(database, Scheme::Http, Vec::new(), None).await
+        Self::start_with(database, Scheme::Http, Vec::new(), None, no_network()).await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.
     pub async fn start_behind_proxy() -> Self {
         let proxy = IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Self::start_with(Database::fresh().await, Scheme::Https, vec![proxy], None).await
+        Self::start_with(Database::fresh().await, Scheme::Https, vec![proxy], None, no_network()).await
     }
 
     /// With an executor that does what no Action can do.
     pub async fn start_with_executor(executor: Arc<dyn ActionExecutor>) -> Self {
-        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), Some(executor)).await
+        let database = Database::fresh().await;
+        Self::start_with(database, Scheme::Http, Vec::new(), Some(executor), no_network()).await
+    }
+
+    /// With an operator's data files.
+    pub async fn start_with_network(network: Arc<dyn NetworkData>) -> Self {
+        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), None, network).await
     }
 
     async fn start_with(
@@ -57,12 +63,13 @@ impl TestServer {
         scheme: Scheme,
         trusted_proxies: Vec<IpNet>,
         executor: Option<Arc<dyn ActionExecutor>>,
+        network: Arc<dyn NetworkData>,
     ) -> Self {
         // What the server logs as an error is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
         let storage = database.open().await;
         let clock = Arc::new(FakeClock::default());
-        let idp = Arc::new(idp_on(storage, clock.clone(), executor));
+        let idp = Arc::new(idp_on(storage, clock.clone(), executor, network));
         seed::seed(&idp).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
@@ -98,6 +105,14 @@ impl TestServer {
         seed::change_client(&self.idp, id, change).await;
     }
 
+    /// The id of the user of `acme` with this e-mail address.
+    pub async fn user_id(&self, email: &str) -> UserId {
+        let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
+        let connection = tx.connection_by_name(manage::DEFAULT_CONNECTION).await.expect("a connection");
+        let connection = connection.expect("a connection").id;
+        tx.user_by_login(&connection, email).await.expect("a user").expect("a user").user_id
+    }
+
     /// Puts the API of `acme`, changed.
     pub async fn change_api(&self, change: impl FnOnce(&mut ResourceServer)) {
         let mut api = seed::api();
@@ -113,7 +128,7 @@ impl TestServer {
     /// The use cases of another node on the same database, with the same clock.
     pub async fn other_node(&self) -> Arc<Idp> {
         let storage = self.database.open().await;
-        Arc::new(idp_on(storage, self.clock.clone(), None))
+        Arc::new(idp_on(storage, self.clock.clone(), None, no_network()))
     }
 
     /// The nonce that proofs at `acme` must have now, as the header `DPoP-Nonce` gives it.
@@ -155,7 +170,16 @@ impl TestServer {
     }
 }
 
-fn idp_on(storage: Storage, clock: Arc<FakeClock>, executor: Option<Arc<dyn ActionExecutor>>) -> Idp {
+fn no_network() -> Arc<dyn NetworkData> {
+    Arc::new(NoNetworkData)
+}
+
+fn idp_on(
+    storage: Storage,
+    clock: Arc<FakeClock>,
+    executor: Option<Arc<dyn ActionExecutor>>,
+    network: Arc<dyn NetworkData>,
+) -> Idp {
     Idp {
         actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
         settings: Settings::new(storage.clone()),
@@ -164,7 +188,7 @@ fn idp_on(storage: Storage, clock: Arc<FakeClock>, executor: Option<Arc<dyn Acti
         random: Arc::new(SystemRandom),
         vault: Vault::new([7; 32]),
         passwords: PasswordQueue::new(8, PASSWORD_PLACES),
-        network: Arc::new(NoNetworkData),
+        network,
         limits: actions::LIMITS,
     }
 }

@@ -65,6 +65,7 @@ const api = {
       send(`{"command":"${method}","primary_user_id":${id}}`);
     },
   },
+  groups,
   idToken: { setCustomClaim: setClaim('idToken.setCustomClaim') },
   multifactor: { enable: enableMultifactor },
   prompt,
@@ -87,6 +88,7 @@ const api = {
     },
     ...refreshTokenMetadata,
   },
+  roles,
   rules: {
     // There are no Rules here, so none has run.
     wasExecuted(ruleId) {

@@ -96,7 +96,11 @@ const CALLS: &[(&str, &str, &str)] = &[
     ),
     ("authentication.setPrimaryUser('auth0|1')", "undefined", r#"{"primary_user_id":"auth0|1"}"#),
     ("cache.get('k')", r#"{"asked":"cache.get","input":{"key":"k"}}"#, "null"),
-    ("cache.set('k', 'v', { ttl: 9.9 })", r#"{"asked":"cache.set","input":{"key":"k","ttl":9,"value":"v"}}"#, "null"),
+    (
+        "cache.set('k', 'v', { ttl: 9.9 })",
+        r#"{"asked":"cache.set","input":{"key":"k","ttl":9,"value":"v"}}"#,
+        "null",
+    ),
     ("cache.delete('k')", r#"{"asked":"cache.delete","input":{"key":"k"}}"#, "null"),
     ("idToken.setCustomClaim('plan', null)", "api", r#"{"key":"plan","value":null}"#),
     (
@@ -129,33 +133,81 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("refreshToken.deleteMetadata('a')", "undefined", r#"{"key":"a"}"#),
     ("refreshToken.evictMetadata()", "undefined", "{}"),
     ("rules.wasExecuted('r')", "false", "null"),
-    ("samlResponse.setAttribute('a', ['x', 1, true])", "api", r#"{"setting":"setAttribute","value":{"attribute":"a","value":["x",1,true]}}"#),
-    ("samlResponse.setAttribute('a')", "api", r#"{"setting":"setAttribute","value":{"attribute":"a","value":null}}"#),
+    (
+        "samlResponse.setAttribute('a', ['x', 1, true])",
+        "api",
+        r#"{"setting":"setAttribute","value":{"attribute":"a","value":["x",1,true]}}"#,
+    ),
+    (
+        "samlResponse.setAttribute('a')",
+        "api",
+        r#"{"setting":"setAttribute","value":{"attribute":"a","value":null}}"#,
+    ),
     ("samlResponse.setAudience('a')", "api", r#"{"setting":"setAudience","value":"a"}"#),
     ("samlResponse.setRecipient('a')", "api", r#"{"setting":"setRecipient","value":"a"}"#),
     ("samlResponse.setDestination('a')", "api", r#"{"setting":"setDestination","value":"a"}"#),
     ("samlResponse.setIssuer('a')", "api", r#"{"setting":"setIssuer","value":"a"}"#),
     ("samlResponse.setRelayState('a')", "api", r#"{"setting":"setRelayState","value":"a"}"#),
     ("samlResponse.setCreateUpnClaim(true)", "api", r#"{"setting":"setCreateUpnClaim","value":true}"#),
-    ("samlResponse.setPassthroughClaimsWithNoMapping(true)", "api", r#"{"setting":"setPassthroughClaimsWithNoMapping","value":true}"#),
-    ("samlResponse.setMapUnknownClaimsAsIs(true)", "api", r#"{"setting":"setMapUnknownClaimsAsIs","value":true}"#),
+    (
+        "samlResponse.setPassthroughClaimsWithNoMapping(true)",
+        "api",
+        r#"{"setting":"setPassthroughClaimsWithNoMapping","value":true}"#,
+    ),
+    (
+        "samlResponse.setMapUnknownClaimsAsIs(true)",
+        "api",
+        r#"{"setting":"setMapUnknownClaimsAsIs","value":true}"#,
+    ),
     ("samlResponse.setMapIdentities(false)", "api", r#"{"setting":"setMapIdentities","value":false}"#),
-    ("samlResponse.setSignatureAlgorithm('rsa-sha256')", "api", r#"{"setting":"setSignatureAlgorithm","value":"rsa-sha256"}"#),
+    (
+        "samlResponse.setSignatureAlgorithm('rsa-sha256')",
+        "api",
+        r#"{"setting":"setSignatureAlgorithm","value":"rsa-sha256"}"#,
+    ),
     ("samlResponse.setDigestAlgorithm('sha1')", "api", r#"{"setting":"setDigestAlgorithm","value":"sha1"}"#),
-    ("samlResponse.setEncryptionAlgorithm('aes256-gcm')", "api", r#"{"setting":"setEncryptionAlgorithm","value":"aes256-gcm"}"#),
+    (
+        "samlResponse.setEncryptionAlgorithm('aes256-gcm')",
+        "api",
+        r#"{"setting":"setEncryptionAlgorithm","value":"aes256-gcm"}"#,
+    ),
     ("samlResponse.setLifetimeInSeconds(60)", "api", r#"{"setting":"setLifetimeInSeconds","value":60}"#),
     ("samlResponse.setSignResponse(true)", "api", r#"{"setting":"setSignResponse","value":true}"#),
-    ("samlResponse.setNameIdentifierFormat()", "api", r#"{"setting":"setNameIdentifierFormat","value":null}"#),
-    ("samlResponse.setNameIdentifierProbes(['a'])", "api", r#"{"setting":"setNameIdentifierProbes","value":["a"]}"#),
-    ("samlResponse.setAuthnContextClassRef('a')", "api", r#"{"setting":"setAuthnContextClassRef","value":"a"}"#),
+    (
+        "samlResponse.setNameIdentifierFormat()",
+        "api",
+        r#"{"setting":"setNameIdentifierFormat","value":null}"#,
+    ),
+    (
+        "samlResponse.setNameIdentifierProbes(['a'])",
+        "api",
+        r#"{"setting":"setNameIdentifierProbes","value":["a"]}"#,
+    ),
+    (
+        "samlResponse.setAuthnContextClassRef('a')",
+        "api",
+        r#"{"setting":"setAuthnContextClassRef","value":"a"}"#,
+    ),
     ("samlResponse.setSigningCert('a')", "api", r#"{"setting":"setSigningCert","value":"a"}"#),
-    ("samlResponse.setIncludeAttributeNameFormat(true)", "api", r#"{"setting":"setIncludeAttributeNameFormat","value":true}"#),
+    (
+        "samlResponse.setIncludeAttributeNameFormat(true)",
+        "api",
+        r#"{"setting":"setIncludeAttributeNameFormat","value":true}"#,
+    ),
     ("samlResponse.setTypedAttributes(true)", "api", r#"{"setting":"setTypedAttributes","value":true}"#),
     ("samlResponse.setEncryptionCert('a')", "api", r#"{"setting":"setEncryptionCert","value":"a"}"#),
-    ("samlResponse.setEncryptionPublicKey('a')", "api", r#"{"setting":"setEncryptionPublicKey","value":"a"}"#),
+    (
+        "samlResponse.setEncryptionPublicKey('a')",
+        "api",
+        r#"{"setting":"setEncryptionPublicKey","value":"a"}"#,
+    ),
     ("samlResponse.setCert('a')", "api", r#"{"setting":"setCert","value":"a"}"#),
     ("samlResponse.setKey('secret')", "api", r#"{"setting":"setKey","value":"(a key)"}"#),
-    ("session.revoke('out', { preserveRefreshTokens: true })", "undefined", r#"{"reason":"out","preserveRefreshTokens":true}"#),
+    (
+        "session.revoke('out', { preserveRefreshTokens: true })",
+        "undefined",
+        r#"{"reason":"out","preserveRefreshTokens":true}"#,
+    ),
     ("session.setExpiresAt(-1)", "undefined", r#"{"absolute":-1.0}"#),
     ("session.setIdleExpiresAt(1.5)", "undefined", r#"{"inactivity":1.5}"#),
     ("session.setCookieMode('non-persistent')", "undefined", r#"{"mode":"non-persistent"}"#),
@@ -174,64 +226,178 @@ const CALLS: &[(&str, &str, &str)] = &[
 
 /// A call that is refused, and what it throws.
 const REFUSED: &[(&str, &str)] = &[
-    ("accessToken.setCustomClaim(1, 'a')", "TypeError: api.accessToken.setCustomClaim: `key` must be a string"),
+    (
+        "accessToken.setCustomClaim(1, 'a')",
+        "TypeError: api.accessToken.setCustomClaim: `key` must be a string",
+    ),
     ("idToken.setCustomClaim('scope', 'a')", "Error: api.idToken.setCustomClaim: `scope` is no claim"),
     ("accessToken.addScope(1)", "TypeError: api.accessToken.addScope: `scope` must be a string"),
     ("accessToken.addScope('  ')", "Error: api.accessToken.addScope: `scope` must not be empty"),
     ("accessToken.addScope('a b')", "Error: api.accessToken.addScope: `scope` must hold no white space"),
-    ("accessToken.removeScope('a'.repeat(281))", "Error: api.accessToken.removeScope: `scope` must have at most 280"),
-    ("authentication.challengeWith({ type: 'fax' })", "Error: api.authentication.challengeWith: `factor.type` must be one of"),
-    ("authentication.challengeWith('otp')", "TypeError: api.authentication.challengeWith: `factor` must be an object"),
-    ("authentication.challengeWith({ type: 'otp', options: { preferredMethod: 'sms' } })", "Error: api.authentication.challengeWith: `preferredMethod` is for `phone` only"),
-    ("authentication.challengeWith({ type: 'phone', options: { preferredMethod: 'fax' } })", "Error: api.authentication.challengeWith: `preferredMethod` must be one of"),
-    ("authentication.challengeWith({ type: 'otp' }, { additionalFactors: [{ type: 'fax' }] })", "Error: api.authentication.challengeWith: `additionalFactors[0].type`"),
-    ("authentication.challengeWithAny([])", "Error: api.authentication.challengeWithAny: `factors` must not be empty"),
-    ("authentication.enrollWith({ type: 'email' })", "Error: api.authentication.enrollWith: `factor.type` must be one of"),
-    ("authentication.enrollWithAny('otp')", "TypeError: api.authentication.enrollWithAny: `factors` must be an array"),
-    ("authentication.recordMethod('https://a.example')", "Error: api.authentication.recordMethod: a method is recorded in onContinuePostLogin only"),
-    ("authentication.recordMethod('pwd')", "Error: api.authentication.recordMethod: `provider_url` must be an absolute URL"),
-    ("authentication.setPrimaryUser('')", "Error: api.authentication.setPrimaryUser: `primary_user_id` must not be empty"),
-    ("authentication.setPrimaryUser('a'.repeat(129))", "Error: api.authentication.setPrimaryUser: `primary_user_id` must have at most 128"),
-    ("(api.authentication.setPrimaryUser('a'), api.authentication.setPrimaryUser('b'))", "Error: api.authentication.setPrimaryUser: the primary user may be set once"),
+    (
+        "accessToken.removeScope('a'.repeat(281))",
+        "Error: api.accessToken.removeScope: `scope` must have at most 280",
+    ),
+    (
+        "authentication.challengeWith({ type: 'fax' })",
+        "Error: api.authentication.challengeWith: `factor.type` must be one of",
+    ),
+    (
+        "authentication.challengeWith('otp')",
+        "TypeError: api.authentication.challengeWith: `factor` must be an object",
+    ),
+    (
+        "authentication.challengeWith({ type: 'otp', options: { preferredMethod: 'sms' } })",
+        "Error: api.authentication.challengeWith: `preferredMethod` is for `phone` only",
+    ),
+    (
+        "authentication.challengeWith({ type: 'phone', options: { preferredMethod: 'fax' } })",
+        "Error: api.authentication.challengeWith: `preferredMethod` must be one of",
+    ),
+    (
+        "authentication.challengeWith({ type: 'otp' }, { additionalFactors: [{ type: 'fax' }] })",
+        "Error: api.authentication.challengeWith: `additionalFactors[0].type`",
+    ),
+    (
+        "authentication.challengeWithAny([])",
+        "Error: api.authentication.challengeWithAny: `factors` must not be empty",
+    ),
+    (
+        "authentication.enrollWith({ type: 'email' })",
+        "Error: api.authentication.enrollWith: `factor.type` must be one of",
+    ),
+    (
+        "authentication.enrollWithAny('otp')",
+        "TypeError: api.authentication.enrollWithAny: `factors` must be an array",
+    ),
+    (
+        "authentication.recordMethod('https://a.example')",
+        "Error: api.authentication.recordMethod: a method is recorded in onContinuePostLogin only",
+    ),
+    (
+        "authentication.recordMethod('pwd')",
+        "Error: api.authentication.recordMethod: `provider_url` must be an absolute URL",
+    ),
+    (
+        "authentication.setPrimaryUser('')",
+        "Error: api.authentication.setPrimaryUser: `primary_user_id` must not be empty",
+    ),
+    (
+        "authentication.setPrimaryUser('a'.repeat(129))",
+        "Error: api.authentication.setPrimaryUser: `primary_user_id` must have at most 128",
+    ),
+    (
+        "(api.authentication.setPrimaryUser('a'), api.authentication.setPrimaryUser('b'))",
+        "Error: api.authentication.setPrimaryUser: the primary user may be set once",
+    ),
     ("multifactor.enable('sms')", "Error: api.multifactor.enable: `provider` must be one of"),
-    ("multifactor.enable('any', { allowRememberBrowser: 1 })", "TypeError: api.multifactor.enable: `allowRememberBrowser` must be a boolean"),
-    ("multifactor.enable('duo', { providerOptions: { host: 'h' } })", "TypeError: api.multifactor.enable: `providerOptions.ikey` must be a string"),
-    ("multifactor.enable('any', { providerOptions: {} })", "Error: api.multifactor.enable: `providerOptions` are for `duo` only"),
+    (
+        "multifactor.enable('any', { allowRememberBrowser: 1 })",
+        "TypeError: api.multifactor.enable: `allowRememberBrowser` must be a boolean",
+    ),
+    (
+        "multifactor.enable('duo', { providerOptions: { host: 'h' } })",
+        "TypeError: api.multifactor.enable: `providerOptions.ikey` must be a string",
+    ),
+    (
+        "multifactor.enable('any', { providerOptions: {} })",
+        "Error: api.multifactor.enable: `providerOptions` are for `duo` only",
+    ),
     ("prompt.render('a'.repeat(49))", "Error: api.prompt.render: `promptId` must have at most 48"),
-    ("prompt.render('a', { fields: { '1': 1 } })", "Error: api.prompt.render: `fields` may not have the key `1`"),
-    ("prompt.render('a', { vars: { a: 'x'.repeat(25000) } })", "Error: api.prompt.render: `promptOptions` may have at most 24 KiB"),
+    (
+        "prompt.render('a', { fields: { '1': 1 } })",
+        "Error: api.prompt.render: `fields` may not have the key `1`",
+    ),
+    (
+        "prompt.render('a', { vars: { a: 'x'.repeat(25000) } })",
+        "Error: api.prompt.render: `promptOptions` may have at most 24 KiB",
+    ),
     ("redirect.sendUserTo('/relative')", "Error: api.redirect.sendUserTo: `url` must be an absolute URL"),
-    ("redirect.sendUserTo('javascript:alert(1)')", "Error: api.redirect.sendUserTo: `url` must be http or https"),
-    ("redirect.encodeToken({ payload: {} })", "TypeError: api.redirect.encodeToken: `secret` must be a string"),
-    ("redirect.validateToken({ secret: 's' })", "Error: api.redirect.validateToken: the parameter `session_token` is missing"),
-    ("refreshToken.revoke('a'.repeat(1025))", "Error: api.refreshToken.revoke: `reason` must have at most 1024"),
-    ("refreshToken.setExpiresAt('1')", "TypeError: api.refreshToken.setExpiresAt: `absolute` must be a finite number"),
+    (
+        "redirect.sendUserTo('javascript:alert(1)')",
+        "Error: api.redirect.sendUserTo: `url` must be http or https",
+    ),
+    (
+        "redirect.encodeToken({ payload: {} })",
+        "TypeError: api.redirect.encodeToken: `secret` must be a string",
+    ),
+    (
+        "redirect.validateToken({ secret: 's' })",
+        "Error: api.redirect.validateToken: the parameter `session_token` is missing",
+    ),
+    (
+        "refreshToken.revoke('a'.repeat(1025))",
+        "Error: api.refreshToken.revoke: `reason` must have at most 1024",
+    ),
+    (
+        "refreshToken.setExpiresAt('1')",
+        "TypeError: api.refreshToken.setExpiresAt: `absolute` must be a finite number",
+    ),
     ("refreshToken.setIdleExpiresAt(0)", "Error: api.refreshToken.setIdleExpiresAt: a value must be given"),
-    ("refreshToken.setMetadata('a b', 'c')", "Error: Failed to set refresh token metadata: a key has 1 to 255"),
-    ("refreshToken.setMetadata('a', 1)", "Error: Failed to set refresh token metadata: the value must be a string"),
+    (
+        "refreshToken.setMetadata('a b', 'c')",
+        "Error: Failed to set refresh token metadata: a key has 1 to 255",
+    ),
+    (
+        "refreshToken.setMetadata('a', 1)",
+        "Error: Failed to set refresh token metadata: the value must be a string",
+    ),
     ("session.setMetadata('', 'c')", "Error: Failed to set session metadata: a key has 1 to 255"),
-    ("session.setMetadata('a', 'x'.repeat(256))", "Error: Failed to set session metadata: a value has at most 255"),
-    ("session.setMetadata('a', '\\0')", "Error: Failed to set session metadata: a value may hold no null byte"),
+    (
+        "session.setMetadata('a', 'x'.repeat(256))",
+        "Error: Failed to set session metadata: a value has at most 255",
+    ),
+    (
+        "session.setMetadata('a', '\\0')",
+        "Error: Failed to set session metadata: a value may hold no null byte",
+    ),
     ("session.setCookieMode('nonpersistent')", "Error: api.session.setCookieMode: `mode` must be one of"),
     ("session.revoke()", "TypeError: api.session.revoke: `reason` must be a string"),
     ("session.revoke('a', { other: true })", "Error: api.session.revoke: unknown option `other`"),
     ("session.setExpiresAt(NaN)", "Error: api.session.setExpiresAt: a value must be given"),
-    ("session.setExpiresAt(Infinity)", "TypeError: api.session.setExpiresAt: `absolute` must be a finite number"),
+    (
+        "session.setExpiresAt(Infinity)",
+        "TypeError: api.session.setExpiresAt: `absolute` must be a finite number",
+    ),
     ("rules.wasExecuted()", "TypeError: api.rules.wasExecuted: `ruleId` must be a string"),
     ("samlResponse.setAttribute('a', { b: 1 })", "TypeError: api.samlResponse.setAttribute: `value` must be"),
-    ("samlResponse.setAudience('a'.repeat(2049))", "Error: api.samlResponse.setAudience: `value` must have at most 2048"),
-    ("samlResponse.setSignatureAlgorithm('md5')", "Error: api.samlResponse.setSignatureAlgorithm: `value` must be one of"),
-    ("samlResponse.setLifetimeInSeconds('1')", "TypeError: api.samlResponse.setLifetimeInSeconds: `seconds` must be"),
-    ("samlResponse.setNameIdentifierProbes(Array(11).fill('a'))", "Error: api.samlResponse.setNameIdentifierProbes: there may be at most 10"),
-    ("samlResponse.setSignResponse('yes')", "TypeError: api.samlResponse.setSignResponse: `value` must be a boolean"),
-    ("transaction.setMetadata('a'.repeat(65), 1)", "Error: api.transaction.setMetadata: `key` must have 1 to 64"),
+    (
+        "samlResponse.setAudience('a'.repeat(2049))",
+        "Error: api.samlResponse.setAudience: `value` must have at most 2048",
+    ),
+    (
+        "samlResponse.setSignatureAlgorithm('md5')",
+        "Error: api.samlResponse.setSignatureAlgorithm: `value` must be one of",
+    ),
+    (
+        "samlResponse.setLifetimeInSeconds('1')",
+        "TypeError: api.samlResponse.setLifetimeInSeconds: `seconds` must be",
+    ),
+    (
+        "samlResponse.setNameIdentifierProbes(Array(11).fill('a'))",
+        "Error: api.samlResponse.setNameIdentifierProbes: there may be at most 10",
+    ),
+    (
+        "samlResponse.setSignResponse('yes')",
+        "TypeError: api.samlResponse.setSignResponse: `value` must be a boolean",
+    ),
+    (
+        "transaction.setMetadata('a'.repeat(65), 1)",
+        "Error: api.transaction.setMetadata: `key` must have 1 to 64",
+    ),
     ("transaction.setMetadata('a', {})", "TypeError: api.transaction.setMetadata: `value` must be a string"),
     ("transaction.setMetadata('a', 2 ** 53)", "Error: api.transaction.setMetadata: a number must be finite"),
-    ("transaction.setMetadata('a', 'x'.repeat(8193))", "Error: api.transaction.setMetadata: a string has at most 8 kB"),
+    (
+        "transaction.setMetadata('a', 'x'.repeat(8193))",
+        "Error: api.transaction.setMetadata: a string has at most 8 kB",
+    ),
     ("user.setAppMetadata('a.b', 1)", "Error: api.user.setAppMetadata: a key may not be empty"),
     ("user.setUserMetadata('a$', 1)", "Error: api.user.setUserMetadata: a key may not be empty"),
     ("user.setAppMetadata('blocked', 1)", "TypeError: metadata key `blocked` is empty, reserved"),
-    ("validation.error('a'.repeat(101), 'b')", "Error: api.validation.error: `errorCode` must have at most 100"),
+    (
+        "validation.error('a'.repeat(101), 'b')",
+        "Error: api.validation.error: `errorCode` must have at most 100",
+    ),
     ("validation.error('a', 1)", "TypeError: api.validation.error: `errorMessage` must be a string"),
 ];
 
@@ -257,12 +423,14 @@ const ABSENT: &[&str] = &[
 
 #[test]
 fn every_method_is_called_here_or_absent_with_a_reason() {
-    let list: Value = serde_json::from_str(include_str!("../../../tests/fixtures/post-login.json")).expect("JSON");
+    let list: Value =
+        serde_json::from_str(include_str!("../../../tests/fixtures/post-login.json")).expect("JSON");
     let methods = list["api"].as_array().expect("a list of methods");
     assert_eq!(methods.len(), 72);
     for method in methods {
         let name = method.as_str().and_then(|name| name.strip_prefix("api.")).expect("a name");
-        let called = CALLS.iter().any(|(call, ..)| call.starts_with(&format!("{name}("))) || ELSEWHERE.contains(&name);
+        let called =
+            CALLS.iter().any(|(call, ..)| call.starts_with(&format!("{name}("))) || ELSEWHERE.contains(&name);
         assert_ne!(called, ABSENT.contains(&name), "{name}");
         let (there, ..) = call(&format!("typeof api.{name}"));
         assert_eq!(there == "\"function\"", called, "{name}: {there}");
@@ -279,7 +447,8 @@ fn each_call_answers_and_records_what_the_dialect_says() {
             Value::Null => json!([]),
             mut command => {
                 let name = expression.split('(').next().expect("a name");
-                command["command"] = json!(if name.starts_with("samlResponse") { "samlResponse" } else { name });
+                command["command"] =
+                    json!(if name.starts_with("samlResponse") { "samlResponse" } else { name });
                 json!([command])
             }
         };
@@ -318,7 +487,9 @@ fn metadata_and_cookie_mode_are_seen_at_once() {
 
 #[test]
 fn a_session_or_token_has_25_entries_at_most() {
-    let fill = |group: &str| format!("Array.from({{ length: 26 }}, (_, i) => api.{group}.setMetadata('k' + i, 'v')).length");
+    let fill = |group: &str| {
+        format!("Array.from({{ length: 26 }}, (_, i) => api.{group}.setMetadata('k' + i, 'v')).length")
+    };
     for (group, what) in [("session", "session"), ("refreshToken", "refresh token")] {
         let (given, _, report) = call(&fill(group));
         let expected = format!("threw Error: Failed to set {what} metadata: there may be at most 25 entries");
@@ -347,7 +518,13 @@ fn without_a_session_its_methods_do_what_the_dialect_says() {
 fn an_online_refresh_token_has_nothing_of_its_own() {
     let mut online = event();
     online["refresh_token"] = json!({ "id": "rt_1", "access": "online" });
-    for method in ["setExpiresAt(1)", "setIdleExpiresAt(1)", "setMetadata('a', 'b')", "deleteMetadata('a')", "evictMetadata()"] {
+    for method in [
+        "setExpiresAt(1)",
+        "setIdleExpiresAt(1)",
+        "setMetadata('a', 'b')",
+        "deleteMetadata('a')",
+        "evictMetadata()",
+    ] {
         let (given, _, report) = call_on(online.clone(), &format!("api.refreshToken.{method}"));
         assert!(given.starts_with("threw Error: api.refreshToken."), "{method}: {given}");
         assert!(report.commands.is_empty());
@@ -389,7 +566,8 @@ fn a_redirect_and_a_form_in_one_action_are_refused_although_the_action_catches_i
 
 #[test]
 fn a_token_for_the_other_site_is_read_there_and_its_answer_here() {
-    let encode = "api.redirect.encodeToken({ secret: 'shh', expiresInSeconds: 60, payload: { a: 1, sub: 'mine' } })";
+    let encode =
+        "api.redirect.encodeToken({ secret: 'shh', expiresInSeconds: 60, payload: { a: 1, sub: 'mine' } })";
     let (token, ..) = call(encode);
     let token: String = serde_json::from_str(&token).expect("a string");
     let parts: Vec<&str> = token.split('.').collect();
@@ -419,7 +597,11 @@ fn a_token_for_the_other_site_is_read_there_and_its_answer_here() {
         (answer("{ state: 'the-state', sub: 'auth0|eve' }"), "shh", "its `sub` is not the user"),
         (answer(&format!("{{ state: 'the-state', exp: {past} }}")), "shh", "it has expired"),
         (answer(&format!("{{ state: 'the-state', nbf: {now} + 9 }}")), "shh", "it is from the future"),
-        (format!("eyJhbGciOiJub25lIn0.{}.", good.split('.').nth(1).expect("a payload")), "shh", "it is not signed with HS256"),
+        (
+            format!("eyJhbGciOiJub25lIn0.{}.", good.split('.').nth(1).expect("a payload")),
+            "shh",
+            "it is not signed with HS256",
+        ),
         ("garbage".to_owned(), "shh", "it is no JWT"),
     ] {
         let given = validate(&token, secret);

@@ -28,6 +28,7 @@ static PRELUDE: &str = concat!(
     include_str!("../../../actions/js-engine/prelude/api_factors.js"),
     include_str!("../../../actions/js-engine/prelude/api_redirect.js"),
     include_str!("../../../actions/js-engine/prelude/api_saml.js"),
+    include_str!("../../../actions/js-engine/prelude/api_lookups.js"),
     include_str!("../../../actions/js-engine/prelude/api.js"),
     include_str!("../../../actions/js-engine/prelude/start.js"),
     "})",

@@ -14,12 +14,12 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::error::{IdpError, PageError, ServerError};
 use crate::post_login::log_entry;
 use crate::transfer::{Transfer, redeem};
-use crate::{CookieChange, CookieChanges, Idp, RequestContext, dpop, par, tokens};
+use crate::{CookieChange, CookieChanges, Idp, RequestContext, dpop, organizations, par, tokens};
 
 /// How long a login may take from `/authorize` to the password.
 const PENDING_LIFETIME_SECS: i64 = 30 * 60;
-/// How long the browser keeps the cookie that binds its logins to it.
-const BROWSER_COOKIE_SECS: i64 = 24 * 3600;
+/// How long the browser keeps the cookie that binds its logins to it, and by which it is known again in a later one.
+const BROWSER_COOKIE_SECS: i64 = 365 * 24 * 3600;
 /// The scopes of OIDC Core §5.4 that are granted without an API.
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "phone", "address"];
 /// Asks for a refresh token (OIDC Core §11).
@@ -100,7 +100,7 @@ pub async fn authorize(
 
     let now = idp.now();
     let session = live_session(idp, ctx, input.session_cookie, now).await?;
-    let transfer = redeem(idp, ctx, &client, &input, session.as_ref(), now).await?;
+    let transfer = redeem(idp, ctx, &client, &request, &input, session.as_ref(), now).await?;
     if let Transfer::OtherUser = transfer {
         cookies.session = CookieChange::Clear;
     }
@@ -303,9 +303,10 @@ pub(crate) async fn request(
     if response_mode.as_deref().is_some_and(|mode| mode != "query") {
         return refuse(ErrorCode::InvalidRequest, "Only response_mode=query is supported");
     }
-    if parameters.get("organization").is_some() || parameters.get("invitation").is_some() {
-        return refuse(ErrorCode::InvalidRequest, "This tenant has no organizations");
+    if parameters.get("invitation").is_some() {
+        return refuse(ErrorCode::InvalidRequest, "invitation is not supported");
     }
+    let organization_id = organizations::requested(idp, ctx, client, parameters).await?;
     let code_challenge = code_challenge(client, parameters)?;
     let dpop_jkt = parameters.get("dpop_jkt").map(str::to_owned);
     dpop_jkt.as_deref().map_or(Ok(()), dpop::check_jkt)?;
@@ -329,6 +330,7 @@ pub(crate) async fn request(
         redirect_uri,
         redirect_uri_was_sent,
         audience,
+        organization_id,
         scope,
         requested_scopes,
         state: parameters.get("state").map(str::to_owned),
@@ -340,9 +342,20 @@ pub(crate) async fn request(
         login_hint: parameters.get("login_hint").map(str::to_owned),
         acr_values: words("acr_values"),
         ui_locales: words("ui_locales"),
+        correlation_id: parameters
+            .get("correlation_id")
+            .filter(|id| is_correlation_id(id))
+            .map(str::to_owned),
         response_mode,
         query: parameters.without(&CREDENTIAL_PARAMETERS),
     })
+}
+
+/// `reference/post-login.md` section 2. Another one is passed over, like a parameter that nobody knows: it must not break
+/// a login.
+pub(crate) fn is_correlation_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*~@+/:".contains(&byte);
+    (1..=64).contains(&id.len()) && id.bytes().all(allowed)
 }
 
 /// PKCE with S256 only (RFC 7636 §4.3; RFC 9700 §2.1.1); required from public clients.

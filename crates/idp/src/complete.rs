@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
-    LogType, MetadataChange, Role, Session, SessionId, SessionTransferToken, Timestamp, User, ordered_id,
-    random_token,
+    LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken, Timestamp, User,
+    ordered_id, random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ use crate::event::{ContinueRequest, EventSource, Flow};
 use crate::post_login::{self, Outcome, Start, log_entry, no_connection};
 use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
-use crate::{CookieChange, Idp, RequestContext};
+use crate::{CookieChange, Idp, RequestContext, organizations, risk};
 
 pub(crate) use suspended::{FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept};
 
@@ -73,7 +73,13 @@ struct Login<'a> {
     user: User,
     connection: Connection,
     roles: Vec<Role>,
+    /// The one that the request names, when the user is a member.
+    organization: Option<Organization>,
+    /// Where there are Actions that may look at it.
+    risk: Option<Value>,
     session: Session,
+    /// The user gave the password just now.
+    authenticated: bool,
     /// The session is in the database already.
     session_exists: bool,
     /// The session cookie's new secret, when it gets one.
@@ -112,6 +118,11 @@ async fn decide(
     browser_cookie: Option<&str>,
 ) -> Result<Completed, ServerError> {
     let (ctx, client, request) = (login.ctx, login.client, login.request);
+    if let Some(organization) = request.organization_id.as_ref().filter(|_| login.organization.is_none()) {
+        let reason = organizations::no_member(organization, &login.user.user_id);
+        let error = OAuthError::new(ErrorCode::AccessDenied, reason);
+        return refuse(idp, login, Outcome::default(), error).await;
+    }
     let mut outcome = post_login::run(
         idp,
         ctx,
@@ -121,12 +132,14 @@ async fn decide(
             user: &login.user,
             connection: &login.connection,
             roles: &login.roles,
+            organization: login.organization.as_ref(),
             logins_count: login.user.logins_count + 1,
             audience: request.audience.as_deref(),
             flow: Flow::Browser {
                 transaction_id: login.transaction_id,
                 request,
                 session: &login.session,
+                risk: login.risk.as_ref(),
                 parent_metadata: login.parent_metadata.as_ref(),
                 session_transfer_token: login.transfer_token.as_ref(),
                 continued,
@@ -181,6 +194,8 @@ async fn prepare<'a>(
     who: Authenticated,
 ) -> Result<Option<Login<'a>>, ServerError> {
     let now = idp.now();
+    let has_actions = !idp.settings.bindings(&ctx.tenant).await?.is_empty();
+    let authenticated = matches!(who, Authenticated::Password { .. });
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let mut new_secret = None;
     let mut replaces = None;
@@ -233,6 +248,17 @@ async fn prepare<'a>(
         session.clients.push(client.client_id.clone());
     }
     let roles = tx.roles_of(&user.user_id).await?;
+    let organization = match &request.organization_id {
+        None => None,
+        Some(id) => tx.organization_of_member(id, &user.user_id).await?,
+    };
+    let risk = match has_actions {
+        false => None,
+        true => {
+            let history = tx.login_history(&user.user_id).await?;
+            Some(risk::assess(history.as_ref(), user.logins_count, ctx, now))
+        }
+    };
     Ok(Some(Login {
         ctx,
         client,
@@ -241,8 +267,11 @@ async fn prepare<'a>(
         user,
         connection,
         roles,
+        organization,
+        risk,
         ends_before: (session.expires_at, session.idle_expires_at),
         session,
+        authenticated,
         session_exists,
         new_secret,
         replaces,
@@ -359,7 +388,10 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
     let code = random_token(&*idp.random, CREDENTIAL_LENGTH);
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     tx.lock_user(&login.user.user_id).await?;
-    if !commit_session(&mut tx, &login, &outcome.decision, now).await? {
+    let organization = login.request.organization_id.as_ref();
+    if !organizations::is_member(&mut tx, organization, &login.user.user_id).await?
+        || !commit_session(&mut tx, &login, &outcome.decision, now).await?
+    {
         return Ok(Completed::Ended);
     }
     let (hash, expires_at) = match &login.request.device_code_hash {
@@ -372,6 +404,11 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
     };
     tx.insert_code(&hash, &authorization_code(&login, &outcome, expires_at, now)).await?;
     tx.record_login(&login.user.user_id, now, &login.ctx.origin.ip).await?;
+    if login.authenticated {
+        let mut history = tx.login_history(&login.user.user_id).await?.unwrap_or_default();
+        risk::note(&mut history, login.ctx, now);
+        tx.put_login_history(&login.user.user_id, &history)?;
+    }
     let mut entry = log_entry(
         login_type(&login, true),
         Some(login.client),
@@ -477,6 +514,13 @@ fn details(login: &Login<'_>, outcome: &Outcome, before: Option<(Timestamp, Time
         "triggered_by_session_transfer_token": login.transfer_token.is_some(),
         "actions": { "executions": outcome.executions_for_log() },
     });
+    if let Some(organization) = &login.organization {
+        details["organization_id"] = json!(organization.id);
+        details["organization_name"] = json!(organization.name);
+    }
+    if let Some(correlation_id) = &login.request.correlation_id {
+        details["correlation_id"] = json!(correlation_id);
+    }
     if login.ctx.tenant.flags.include_session_metadata_in_tenant_logs {
         details["session_metadata"] = json!(login.session.metadata);
     }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use action_api::{Handler, Limits, Operations, RunReport};
-use model::{Clock, RandomSource, RequestOrigin, Tenant, Timestamp};
+use model::{Clock, GeoIp, RandomSource, RequestOrigin, Tenant, Timestamp};
 use serde_json::Value;
 use storage::Storage;
 
@@ -26,7 +26,7 @@ pub struct Idp {
     pub vault: Vault,
     /// Where password hashes wait for their turn.
     pub passwords: PasswordQueue,
-    /// Knows the autonomous system of an address.
+    /// Knows the autonomous system and the place of an address.
     pub network: Arc<dyn NetworkData>,
     /// What one run of an Action may use. The wall clock is shared by all Actions of a login.
     pub limits: Limits,
@@ -53,6 +53,8 @@ pub struct RequestContext {
     pub custom_domain: Option<String>,
     /// Where the request came from.
     pub origin: RequestOrigin,
+    /// Hash of the secret cookie by which the browser is known again; for the assessment of risk.
+    pub device: Option<String>,
 }
 
 /// One run of one Action.
@@ -88,6 +90,8 @@ pub trait NetworkData: Send + Sync {
     fn has_asn(&self) -> bool;
     /// As `AS64496`.
     fn asn(&self, ip: &str) -> Option<String>;
+    /// The place.
+    fn geoip(&self, ip: &str) -> Option<Box<GeoIp>>;
 }
 
 /// For an operator without data files.
@@ -100,6 +104,10 @@ impl NetworkData for NoNetworkData {
     }
 
     fn asn(&self, _ip: &str) -> Option<String> {
+        None
+    }
+
+    fn geoip(&self, _ip: &str) -> Option<Box<GeoIp>> {
         None
     }
 }

@@ -19,7 +19,9 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
 use crate::token::{TokenInput, client_auth};
-use crate::{CookieChange, CookieChanges, Idp, IdpError, PageError, RequestContext, ServerError};
+use crate::{
+    CookieChange, CookieChanges, Idp, IdpError, PageError, RequestContext, ServerError, organizations,
+};
 
 /// The grant type of devices (RFC 8628 §3.4).
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -168,6 +170,7 @@ async fn make(
     let requested_scopes = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
     let (audience, mut scope) =
         authorize::audience_and_scope(idp, ctx, client, &input.parameters, &requested_scopes).await?;
+    let organization_id = organizations::requested(idp, ctx, client, &input.parameters).await?;
     // The session is the browser's, not the device's.
     scope.retain(|scope| scope != ONLINE_ACCESS);
     let now = idp.now();
@@ -180,6 +183,7 @@ async fn make(
             redirect_uri: String::new(),
             redirect_uri_was_sent: false,
             audience,
+            organization_id,
             scope,
             requested_scopes,
             state: None,
@@ -191,6 +195,11 @@ async fn make(
             login_hint: None,
             acr_values: Vec::new(),
             ui_locales: Vec::new(),
+            correlation_id: input
+                .parameters
+                .get("correlation_id")
+                .filter(|id| authorize::is_correlation_id(id))
+                .map(str::to_owned),
             response_mode: None,
             query: Map::new(),
         },

@@ -8,8 +8,8 @@ mod user;
 use std::collections::BTreeMap;
 
 use model::{
-    AuthenticationMethod, AuthorizationRequest, Client, Connection, MetadataChange, RefreshToken, Role,
-    Session, SessionTransferToken, User,
+    AuthenticationMethod, AuthorizationRequest, Client, Connection, MetadataChange, Organization,
+    RefreshToken, Role, Session, SessionTransferToken, User,
 };
 use serde_json::{Map, Value, json};
 
@@ -23,6 +23,7 @@ pub(crate) struct EventSource<'a> {
     pub user: &'a User,
     pub connection: &'a Connection,
     pub roles: &'a [Role],
+    pub organization: Option<&'a Organization>,
     /// This login included, when it is one.
     pub logins_count: i64,
     pub audience: Option<&'a str>,
@@ -36,6 +37,7 @@ pub(crate) enum Flow<'a> {
         transaction_id: &'a str,
         request: &'a AuthorizationRequest,
         session: &'a Session,
+        risk: Option<&'a Value>,
         /// Metadata of the refresh token behind a transferred session.
         parent_metadata: Option<&'a BTreeMap<String, String>>,
         session_transfer_token: Option<&'a SessionTransferToken>,
@@ -105,7 +107,7 @@ impl EventSource<'_> {
 /// The event without `secrets`, which differ for each Action.
 pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
     let mut event = json!({
-        "client": { "client_id": source.client.client_id, "name": source.client.name, "metadata": source.client.metadata },
+        "client": client(source.client),
         "connection": {
             "id": source.connection.id,
             "name": source.connection.name,
@@ -120,6 +122,9 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
     if let Some(domain) = &source.ctx.custom_domain {
         event["custom_domain"] = json!({ "domain": domain, "domain_metadata": {} });
     }
+    if let Some(organization) = source.organization {
+        event["organization"] = json!(organization);
+    }
     if let Some(audience) = source.audience {
         event["resource_server"] = json!({ "identifier": audience });
     }
@@ -128,6 +133,7 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
             transaction_id,
             request,
             session,
+            risk,
             parent_metadata,
             session_transfer_token,
             continued,
@@ -141,25 +147,20 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
             };
             event["session"] = session::session(session, *parent_metadata);
             event["authentication"] = json!({});
+            if let Some(risk) = risk {
+                event["authentication"]["riskAssessment"] = (*risk).clone();
+            }
             if let Some(token) = session_transfer_token {
                 event["session_transfer_token"] = request::transfer_token(token);
             }
         }
         Flow::Password { methods: _, requested_scope, body } => {
-            event["transaction"] = json!({
-                "protocol": "oauth2-password",
-                "requested_scopes": requested_scope,
-                "metadata": {},
-            });
+            event["transaction"] = request::token_transaction("oauth2-password", requested_scope, body);
             event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
             event["authentication"] = json!({});
         }
         Flow::Refresh { refresh_token, session, requested_scope, body } => {
-            event["transaction"] = json!({
-                "protocol": "oauth2-refresh-token",
-                "requested_scopes": requested_scope,
-                "metadata": {},
-            });
+            event["transaction"] = request::token_transaction("oauth2-refresh-token", requested_scope, body);
             event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
             event["refresh_token"] = session::refresh_token(refresh_token, &source.ctx.tenant);
             if let Some(session) = session {
@@ -168,6 +169,15 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
         }
     }
     event
+}
+
+fn client(client: &Client) -> Value {
+    let mut value =
+        json!({ "client_id": client.client_id, "name": client.name, "metadata": client.metadata });
+    if !client.refresh_token.policies.is_empty() {
+        value["refresh_token"] = json!({ "policies": client.refresh_token.policies });
+    }
+    value
 }
 
 fn put(object: &mut Value, key: &str, value: Option<&str>) {

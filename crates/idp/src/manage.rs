@@ -1,6 +1,7 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
 mod credentials;
+mod directory;
 mod factors;
 mod metadata;
 mod revoke;
@@ -21,6 +22,7 @@ use storage::StorageError;
 use crate::{Idp, ServerError, keys, password};
 
 pub use credentials::*;
+pub use directory::*;
 pub use factors::*;
 pub use metadata::*;
 pub use revoke::*;

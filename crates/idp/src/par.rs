@@ -21,13 +21,14 @@ const MAX_BYTES: usize = 10 * 1024;
 /// How many parameters of its own (`ext-...`) a client may push.
 const MAX_EXTENSIONS: usize = 10;
 /// What `/authorize` knows, and therefore what is kept besides `ext-...`.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "acr_values",
     "audience",
     "client_id",
     "code_challenge",
     "code_challenge_method",
     "connection",
+    "correlation_id",
     "display",
     "dpop_jkt",
     "invitation",

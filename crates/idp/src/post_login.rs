@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use action_api::{Blame, Handler, NoOperations, RunError, RunReport};
+use action_api::{Blame, Handler, Operations, RunError, RunReport};
 use model::{
-    ActionBinding, ActionId, Client, Execution, LogEntry, LogType, RefreshToken, RequestOrigin, Session,
-    Timestamp, User, UserId,
+    ActionBinding, ActionId, Client, Execution, LogEntry, LogType, Organization, RefreshToken, RequestOrigin,
+    Session, Timestamp, User, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,6 +14,7 @@ use storage::{StorageError, TenantTx};
 
 use crate::decision::{Decision, Suspension, merge_metadata};
 use crate::event::{EventSource, Flow, post_login_event};
+use crate::lookups::{Lookups, Subject};
 use crate::{ActionRun, Idp, RequestContext, ServerError, mfa};
 
 /// The decision of a login, and the record of how it came about.
@@ -80,6 +81,7 @@ pub(crate) async fn run(
     let mut event = post_login_event(source);
     event["user"]["enrolledFactors"] = mfa::enrolled_factors(idp, ctx, source.user).await?;
     let mut limits = idp.limits;
+    let lookups: Arc<dyn Operations> = Arc::new(lookups(idp, source));
     for binding in due {
         source.show_changes(&mut event, &outcome.decision);
         let secrets = secrets(idp, ctx, binding)?;
@@ -96,7 +98,7 @@ pub(crate) async fn run(
             now,
             seed,
             limits,
-            operations: Arc::new(NoOperations),
+            operations: Arc::clone(&lookups),
         };
         let report = idp.actions.run(run).await;
         handler = Handler::Execute;
@@ -133,6 +135,17 @@ pub(crate) async fn run(
     Ok(outcome)
 }
 
+/// What the Actions of this login may look up: about its user alone.
+fn lookups(idp: &Idp, source: &EventSource<'_>) -> Lookups {
+    let subject = Subject {
+        tenant: source.ctx.tenant.id.clone(),
+        user: source.user.user_id.clone(),
+        connection: source.connection.id.clone(),
+        organization: source.organization.map(|organization| organization.id.clone()),
+    };
+    Lookups { storage: idp.storage.clone(), subject }
+}
+
 /// The Actions that are to run, and the handler of the first of them; `None`: the one where the login goes on is not
 /// bound any more.
 fn due<'a>(bindings: &'a [ActionBinding], resume: Option<&Resume>) -> Option<(&'a [ActionBinding], Handler)> {
@@ -157,6 +170,7 @@ pub(crate) async fn run_for_refresh(
     client: &Client,
     user: &User,
     (refresh_token, session): (&RefreshToken, Option<&Session>),
+    organization: Option<&Organization>,
     audience: Option<&str>,
     requested_scope: &[String],
     body: &Map<String, Value>,
@@ -176,6 +190,7 @@ pub(crate) async fn run_for_refresh(
             user,
             connection: &connection,
             roles: &roles,
+            organization,
             logins_count: user.logins_count,
             audience,
             flow: Flow::Refresh { refresh_token, session, requested_scope, body },

@@ -88,7 +88,7 @@ pub enum LookedUp {
     /// An authorization code.
     Code(Box<Option<CodeUse>>),
     /// A refresh token.
-    RefreshToken(Option<RefreshTokenUse>),
+    RefreshToken(Option<Box<RefreshTokenUse>>),
 }
 
 /// What the answer to a request begins with: its tenant, and what its credential stands for, in one round trip.
@@ -110,7 +110,7 @@ pub async fn look_up(
     }
     if let Some(hash) = credential("refresh_token", "refresh_token") {
         let (tenant, token) = storage.tenant_and_refresh_token_use(tenant, &hash, now).await?;
-        return Ok((tenant, LookedUp::RefreshToken(token)));
+        return Ok((tenant, LookedUp::RefreshToken(token.map(Box::new))));
     }
     Ok((storage.tenant(tenant).await?, LookedUp::Nothing))
 }
@@ -161,7 +161,7 @@ pub async fn token(
                 }
                 GrantType::RefreshToken => {
                     let found = if let LookedUp::RefreshToken(found) = looked_up { found } else { None };
-                    refresh_token::exchange(idp, ctx, &client, &input, found, jkt).await
+                    refresh_token::exchange(idp, ctx, &client, &input, found.map(|found| *found), jkt).await
                 }
                 GrantType::ClientCredentials => {
                     client_credentials::exchange(idp, ctx, &client, &input, jkt).await
@@ -255,7 +255,12 @@ fn origin(idp: &Idp, ctx: &RequestContext, client: &Client, input: &TokenInput) 
         .and_then(|header| header.trim().parse::<IpAddr>().ok())
         .map(|ip| ip.to_canonical().to_string());
     match forwarded {
-        Some(ip) => RequestOrigin { asn: idp.network.asn(&ip), ip, ..ctx.origin.clone() },
+        Some(ip) => RequestOrigin {
+            asn: idp.network.asn(&ip),
+            geoip: idp.network.geoip(&ip),
+            ip,
+            ..ctx.origin.clone()
+        },
         None => ctx.origin.clone(),
     }
 }

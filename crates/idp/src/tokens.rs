@@ -12,8 +12,8 @@ use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{
-    Client, ClientId, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Tenant, Timestamp,
-    TokenDialect, User, random_token,
+    Client, ClientId, Organization, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Tenant,
+    Timestamp, TokenDialect, User, random_token,
 };
 use oauth::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ enum TokenType {
 pub(crate) struct Grant<'a> {
     pub client: &'a Client,
     pub user: &'a User,
+    /// In whose name the user logged in.
+    pub organization: Option<&'a Organization>,
     /// The `sid`.
     pub session_id: Option<&'a SessionId>,
     /// The session with which an access token ends that is stored.
@@ -115,6 +117,7 @@ pub(crate) async fn issue(
             let holder = Holder {
                 client: grant.client,
                 subject: grant.user.user_id.as_str(),
+                organization: grant.organization,
                 auth_time: Some(grant.auth_time),
                 gty: grant.gty,
                 scope: grant.scope,
@@ -168,6 +171,7 @@ pub(crate) async fn id_token(
     if let Some(session) = grant.session_id {
         set("sid", json!(session));
     }
+    organization_claims(ctx, grant.organization, &mut set);
     if grant.mfa {
         set("amr", json!(["mfa"]));
     }
@@ -197,6 +201,7 @@ pub(crate) async fn machine_token(
     let holder = Holder {
         client,
         subject: &machine_subject(&client.client_id),
+        organization: None,
         auth_time: None,
         gty: Some("client-credentials"),
         scope,
@@ -306,6 +311,8 @@ struct Holder<'a> {
     client: &'a Client,
     /// A user, or the client itself.
     subject: &'a str,
+    /// In whose name the user logged in.
+    organization: Option<&'a Organization>,
     /// When the user logged in.
     auth_time: Option<Timestamp>,
     /// The `gty` of the dialect.
@@ -338,6 +345,7 @@ async fn jwt_access_token(
     set("iat", json!(now.as_secs()));
     set("exp", json!(now.plus_secs(api.token_lifetime_secs).as_secs()));
     set("scope", json!(holder.scope.join(" ")));
+    organization_claims(ctx, holder.organization, &mut set);
     if let Some(jkt) = holder.jkt {
         set("cnf", json!({ "jkt": jkt }));
     }
@@ -361,6 +369,19 @@ async fn jwt_access_token(
         }
     };
     sign(idp, &ctx.tenant, typ, &claims).await
+}
+
+/// `org_id`, and `org_name` where the tenant's clients may use names (`reference/authentication-api.md` section 2.4).
+fn organization_claims(
+    ctx: &RequestContext,
+    organization: Option<&Organization>,
+    set: &mut impl FnMut(&str, Value) -> Option<Value>,
+) {
+    let Some(organization) = organization else { return };
+    set("org_id", json!(organization.id));
+    if ctx.tenant.flags.allow_organization_name_in_authentication_api {
+        set("org_name", json!(organization.name));
+    }
 }
 
 fn stored_access_token(grant: &Grant<'_>, jkt: Option<&str>, expires_at: Timestamp) -> StoredAccessToken {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Client, Connection, DeviceBinding, LogType, Session, SessionTransfer, SessionTransferToken, Timestamp,
-    TransferMethod, User,
+    AuthorizationRequest, Client, Connection, DeviceBinding, LogType, Session, SessionTransfer,
+    SessionTransferToken, Timestamp, TransferMethod, User,
 };
 use serde_json::json;
 use storage::TenantTx;
@@ -43,6 +43,7 @@ pub(crate) async fn redeem(
     idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
+    request: &AuthorizationRequest,
     input: &AuthorizeInput<'_>,
     session: Option<&Session>,
     now: Timestamp,
@@ -79,7 +80,7 @@ pub(crate) async fn redeem(
         }
         (Some(value), _) | (None, Some(value)) => {
             let spent = tx.spend_session_transfer_token(&hash_credential(value), now).await?;
-            match judge(&mut tx, ctx, client, &settings, spent, now).await? {
+            match judge(&mut tx, ctx, client, request, &settings, spent, now).await? {
                 Ok(accepted) => with_session(&mut tx, ctx, client, session, accepted, now).await?,
                 Err(reason) => {
                     warn(&mut tx, ctx, client, reason, now).await?;
@@ -96,6 +97,7 @@ async fn judge(
     tx: &mut TenantTx,
     ctx: &RequestContext,
     client: &Client,
+    request: &AuthorizationRequest,
     settings: &SessionTransfer,
     spent: Option<SessionTransferToken>,
     now: Timestamp,
@@ -117,6 +119,9 @@ async fn judge(
     };
     if !same_device {
         return Ok(Err("Device binding of the session transfer token does not match"));
+    }
+    if token.organization_id != request.organization_id {
+        return Ok(Err("The organization of the session transfer token is not that of the request"));
     }
     let user = tx.user(&token.user_id).await?.filter(|user| !user.blocked);
     let Some(user) = user else {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ClientId, PendingAuthorizationId, RefreshTokenChanges, RefreshTokenId, SessionId, Timestamp, UserId,
+    ClientId, GeoIp, OrganizationId, PendingAuthorizationId, RefreshTokenChanges, RefreshTokenId, SessionId,
+    Timestamp, UserId,
 };
 
 /// What a client asked for at `/authorize` or `/oauth/device/code`, after all checks. Stored with the login under way, so that no later step
@@ -23,6 +24,9 @@ pub struct AuthorizationRequest {
     pub redirect_uri_was_sent: bool,
     /// The API, when one was asked for or the tenant has a default.
     pub audience: Option<String>,
+    /// The organization in whose name the user is to log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<OrganizationId>,
     /// The scopes granted to this request.
     pub scope: Vec<String>,
     /// The scopes asked for, as Actions see them.
@@ -46,6 +50,9 @@ pub struct AuthorizationRequest {
     pub acr_values: Vec<String>,
     /// As sent.
     pub ui_locales: Vec<String>,
+    /// The client's own name for this login, for Actions and logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
     /// `query`.
     pub response_mode: Option<String>,
     /// The parameters as sent, without credentials, for `event.request.query`.
@@ -93,13 +100,16 @@ pub enum DeviceDecision {
 }
 
 /// Where a request came from, as the server knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RequestOrigin {
     /// The caller's address.
     pub ip: String,
     /// As `AS64496`, with ASN data only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asn: Option<String>,
+    /// Its place, with City data only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geoip: Option<Box<GeoIp>>,
     /// The header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,

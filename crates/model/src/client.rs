@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{ClientId, Timestamp};
+use crate::{ClientId, OrganizationUsage, Timestamp};
 
 /// An OAuth client of a tenant ("application" in the dialect). As JSON, in the database too, it has the names of the
 /// Management API, and its secrets' hashes besides. A member that this version does not know is passed over: a newer node
@@ -58,6 +58,9 @@ pub struct Client {
     /// Where and when it is told that sessions have ended; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc_logout: Option<OidcLogout>,
+    /// Whether its users log in in the name of an organization.
+    #[serde(default)]
+    pub organization_usage: OrganizationUsage,
 }
 
 /// `oidc_logout` of a client: OpenID Connect Back-Channel Logout (`reference/native-to-web.md` section 3.5).

@@ -39,6 +39,10 @@ ids! {
     ConnectionId,
     /// A role, as `rol_...`.
     RoleId,
+    /// An organization, as `org_...`.
+    OrganizationId,
+    /// A group of users, as `grp_...`.
+    GroupId,
     /// A browser session: the `sid` of ID tokens.
     SessionId,
     /// A refresh token with all its rotations, as `rt_...`. Not the secret.

@@ -7,8 +7,11 @@ mod authorization;
 mod backchannel_logout;
 mod client;
 mod clock;
+mod geoip;
 mod id;
 mod log;
+mod login_history;
+mod organization;
 mod random;
 mod session;
 mod tenant;
@@ -30,11 +33,14 @@ pub use client::{
     TokenEndpointAuthMethod, TransferMethod,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use geoip::GeoIp;
 pub use id::{
-    ActionId, AuthenticatorId, ClientId, ConnectionId, PendingAuthorizationId, RefreshTokenId, RoleId,
-    SessionId, TenantId, UserId,
+    ActionId, AuthenticatorId, ClientId, ConnectionId, GroupId, OrganizationId, PendingAuthorizationId,
+    RefreshTokenId, RoleId, SessionId, TenantId, UserId,
 };
 pub use log::{LogEntry, LogType};
+pub use login_history::{LoginHistory, LoginPlace};
+pub use organization::{Group, GroupScope, Membership, Organization, OrganizationUsage};
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};

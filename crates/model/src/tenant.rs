@@ -49,6 +49,8 @@ pub struct TenantFlags {
     pub rp_logout_end_session_endpoint_discovery: bool,
     /// Log entries of logins have the session's metadata.
     pub include_session_metadata_in_tenant_logs: bool,
+    /// Clients may name an organization by its name, and tokens have its name.
+    pub allow_organization_name_in_authentication_api: bool,
     /// Its users may have an authenticator app as second factor.
     pub otp_factor: bool,
     /// They get a recovery code with it.
@@ -63,6 +65,7 @@ impl Default for TenantFlags {
             oidc_logout_prompt_enabled: true,
             rp_logout_end_session_endpoint_discovery: true,
             include_session_metadata_in_tenant_logs: false,
+            allow_organization_name_in_authentication_api: false,
             otp_factor: false,
             recovery_code_factor: false,
         }

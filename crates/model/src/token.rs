@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ClientId, ConnectionId, Device, MetadataChange, RefreshTokenId, RequestOrigin, SessionId, Timestamp,
-    UserId,
+    ClientId, ConnectionId, Device, MetadataChange, OrganizationId, RefreshTokenId, RequestOrigin, SessionId,
+    Timestamp, UserId,
 };
 
 /// A refresh token with all its rotations ("family"): one id, one secret that is valid at a time.
@@ -25,6 +25,8 @@ pub struct RefreshToken {
     pub parent_refresh_token: Option<RefreshTokenId>,
     /// The connection of the user's login.
     pub connection_id: ConnectionId,
+    /// The organization in whose name the user logged in.
+    pub organization_id: Option<OrganizationId>,
     /// The API it was granted for.
     pub audience: Option<String>,
     /// What was granted.
@@ -88,7 +90,7 @@ impl RefreshTokenChanges {
 }
 
 /// The one-time token that carries a login from a native app to a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionTransferToken {
     /// The native client that obtained it.
     pub client_id: ClientId,
@@ -98,6 +100,8 @@ pub struct SessionTransferToken {
     pub refresh_token_id: RefreshTokenId,
     /// The connection of that login.
     pub connection_id: ConnectionId,
+    /// The organization of that login.
+    pub organization_id: Option<OrganizationId>,
     /// The scopes asked for at the exchange.
     pub scope: Vec<String>,
     /// The request that obtained it, for device binding and `event.session_transfer_token.request`.

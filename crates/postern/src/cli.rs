@@ -1,9 +1,12 @@
 //! The command line.
 
+pub mod directory;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::directory::{GroupCommand, OrganizationCommand, RoleCommand};
 use crate::exit_code;
 
 const EXAMPLES: &str = "\
@@ -51,6 +54,15 @@ pub enum Command {
     /// A tenant's clients ("applications").
     #[command(subcommand)]
     Client(ClientCommand),
+    /// A tenant's organizations and their members.
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
+    /// A tenant's groups of users.
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// A tenant's roles, and its users' roles.
+    #[command(subcommand)]
+    Role(RoleCommand),
     /// A tenant's users.
     #[command(subcommand)]
     User(UserCommand),

@@ -175,6 +175,7 @@ impl Actions {
 #[serde(deny_unknown_fields)]
 pub struct Network {
     pub asn_database: Option<PathBuf>,
+    pub city_database: Option<PathBuf>,
 }
 
 /// `[housekeeping]`

@@ -1,8 +1,9 @@
-//! What the program runs Actions and sends requests with, and its housekeeping, for others to do so in the same way: the
-//! end-to-end tests do.
+//! What the program runs Actions and sends requests with, what it reads of the operator's data files, and its housekeeping,
+//! for others to do so in the same way: the end-to-end tests do.
 
 pub mod action_cache;
 pub mod executor;
 pub mod housekeeping;
+pub mod network;
 pub mod outgoing;
 pub mod outside;

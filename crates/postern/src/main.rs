@@ -9,7 +9,6 @@ mod config;
 mod delivery;
 mod encryption;
 mod exit_code;
-mod network;
 mod render;
 mod telemetry;
 mod wiring;

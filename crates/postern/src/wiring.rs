@@ -1,10 +1,11 @@
 //! Puts the parts together: database, key, runtime, executor, use cases.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use action_runtime::{Runtime, RuntimeConfig};
-use idp::{Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault};
+use idp::{Idp, NetworkData, PasswordQueue, Settings, Vault};
 use model::{SystemClock, SystemRandom, TenantId};
 use postern::executor::{Places, SandboxExecutor};
 use postern::outgoing::Fetcher;
@@ -14,7 +15,7 @@ use storage::{SchemaState, Storage};
 use crate::config::Config;
 use crate::encryption;
 use crate::exit_code::{ExitCode, Failure, OrExit};
-use crate::network::AsnDatabase;
+use postern::network::{DataFile, NetworkFiles};
 
 /// How many password hashes are computed at a time: 19 MiB each.
 const PASSWORDS_RUNNING: usize = 8;
@@ -104,18 +105,17 @@ pub fn outside(config: &Config) -> Result<Outside, Failure> {
     Ok(Outside::new(fetcher))
 }
 
-/// Reads the operator's ASN file, when one is named.
+/// Reads the operator's files, those that are named.
 pub fn network_data(config: &Config) -> Result<Arc<dyn NetworkData>, Failure> {
-    match &config.network.asn_database {
-        None => Ok(Arc::new(NoNetworkData)),
-        Some(file) => {
-            let database = AsnDatabase::open(file).or_exit(
-                ExitCode::Configuration,
-                format!("network.asn_database: cannot read {}", file.display()),
-            )?;
-            Ok(Arc::new(database))
-        }
-    }
+    let open = |name: &str, file: &Option<PathBuf>| {
+        let Some(file) = file else { return Ok(None) };
+        let what = || format!("network.{name}: cannot read {}", file.display());
+        DataFile::open(file).map(Some).or_exit(ExitCode::Configuration, what())
+    };
+    Ok(Arc::new(NetworkFiles {
+        asn: open("asn_database", &config.network.asn_database)?,
+        city: open("city_database", &config.network.city_database)?,
+    }))
 }
 
 /// The use cases on this database, with everything they need.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ClientId, ConnectionId, RefreshToken, RefreshTokenId, SessionId, Tenant, TenantId, Timestamp, User,
-    UserId,
+    ClientId, ConnectionId, OrganizationId, RefreshToken, RefreshTokenId, SessionId, Tenant, TenantId,
+    Timestamp, User, UserId,
 };
 
 use crate::row::{Record, ms, to_json};
@@ -47,7 +47,7 @@ macro_rules! columns {
         "t.id, t.client_id, t.user_id, t.session_id, t.bound_to_session, t.parent_refresh_token, t.connection_id,
          t.audience, t.scope, t.auth_time, t.created_at, t.expires_at, t.idle_expires_at, t.last_exchanged_at,
          COALESCE(t.revoked_at, p.cascaded_at) AS revoked_at, t.rotating, t.online, t.dpop_jkt, t.device,
-         t.metadata"
+         t.metadata, t.organization_id"
     };
 }
 
@@ -106,9 +106,9 @@ impl TenantTx {
                 "INSERT INTO refresh_tokens (tenant_id, id, client_id, user_id, session_id, bound_to_session,
                      parent_refresh_token, connection_id, audience, scope, auth_time, created_at, expires_at,
                      idle_expires_at, last_exchanged_at, revoked_at, rotating, device, metadata, dpop_jkt,
-                     online, over_by)
+                     online, over_by, organization_id)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                     $20, $21, $22)",
+                     $20, $21, $22, $23)",
             )
             .bind(token.id.as_str())
             .bind(token.client_id.as_str())
@@ -130,7 +130,8 @@ impl TenantTx {
             .bind(to_json(&token.metadata)?)
             .bind(token.dpop_jkt.clone())
             .bind(i64::from(token.online))
-            .bind(over_by(token));
+            .bind(over_by(token))
+            .bind(token.organization_id.as_ref().map(|id| id.as_str().to_owned()));
         let secret = self.adding_secret(&token.id, (secret_hash, 1), token.created_at);
         self.write_all([query, secret])
     }
@@ -362,6 +363,7 @@ fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
         bound_to_session: row.flag("bound_to_session")?,
         parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
         connection_id: ConnectionId::new(row.text("connection_id")?),
+        organization_id: row.opt_text("organization_id")?.map(OrganizationId::new),
         audience: row.opt_text("audience")?,
         scope: row.json("scope")?,
         auth_time: row.time("auth_time")?,

@@ -1,6 +1,8 @@
 //! Session transfer tokens, by their hash.
 
-use model::{ClientId, ConnectionId, RefreshTokenId, SessionTransferToken, Timestamp, UserId};
+use model::{
+    ClientId, ConnectionId, OrganizationId, RefreshTokenId, SessionTransferToken, Timestamp, UserId,
+};
 
 use crate::row::to_json;
 use crate::{StorageError, TenantTx};
@@ -15,8 +17,8 @@ impl TenantTx {
         let query = self
             .sql(
                 "INSERT INTO session_transfer_tokens (tenant_id, hash, client_id, user_id, refresh_token_id,
-                     connection_id, scope, request, auth_time, created_at, expires_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                     connection_id, scope, request, auth_time, created_at, expires_at, organization_id)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             )
             .bind(hash)
             .bind(token.client_id.as_str())
@@ -27,7 +29,8 @@ impl TenantTx {
             .bind(to_json(&token.request)?)
             .bind(token.auth_time.as_ms())
             .bind(token.created_at.as_ms())
-            .bind(token.expires_at.as_ms());
+            .bind(token.expires_at.as_ms())
+            .bind(token.organization_id.as_ref().map(|id| id.as_str().to_owned()));
         self.write(query)
     }
 
@@ -42,7 +45,7 @@ impl TenantTx {
                 "UPDATE session_transfer_tokens SET used_at = $3
                  WHERE tenant_id = $1 AND hash = $2 AND used_at IS NULL
                  RETURNING hash, client_id, user_id, refresh_token_id, connection_id, scope, request, auth_time,
-                     created_at, expires_at",
+                     created_at, expires_at, organization_id",
             )
             .bind(hash)
             .bind(now.as_ms());
@@ -52,6 +55,7 @@ impl TenantTx {
             user_id: UserId::new(row.text("user_id")?),
             refresh_token_id: RefreshTokenId::new(row.text("refresh_token_id")?),
             connection_id: ConnectionId::new(row.text("connection_id")?),
+            organization_id: row.opt_text("organization_id")?.map(OrganizationId::new),
             scope: row.json("scope")?,
             request: row.json("request")?,
             auth_time: row.time("auth_time")?,

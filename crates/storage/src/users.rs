@@ -130,6 +130,27 @@ impl TenantTx {
         self.write(query)
     }
 
+    /// The role of that name.
+    pub async fn role_by_name(&mut self, name: &str) -> Result<Option<Role>, StorageError> {
+        let query = self.sql("SELECT id, name FROM roles WHERE tenant_id = $1 AND name = $2").bind(name);
+        Ok(roles(self.rows("roles", "id", query).await?)?.pop())
+    }
+
+    /// All roles, by name.
+    pub async fn roles(&mut self) -> Result<Vec<Role>, StorageError> {
+        let query = self.sql("SELECT id, name FROM roles WHERE tenant_id = $1");
+        roles(self.rows("roles", "id", query).await?)
+    }
+
+    /// Takes the role from the user. `false`: they have not got it.
+    pub async fn unassign_role(&mut self, user: &UserId, role: &RoleId) -> Result<bool, StorageError> {
+        let query = self
+            .sql("DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2 AND role_id = $3")
+            .bind(user.as_str())
+            .bind(role.as_str());
+        Ok(self.run(query).await? > 0)
+    }
+
     /// Gives the user the role. Harmless when they have it.
     pub async fn assign_role(&mut self, user: &UserId, role: &RoleId) -> Result<(), StorageError> {
         let query = self
@@ -144,7 +165,6 @@ impl TenantTx {
 
     /// The user's roles, by name.
     pub async fn roles_of(&mut self, user: &UserId) -> Result<Vec<Role>, StorageError> {
-        // Sorted here: for an ORDER BY, SQLite would walk all of the tenant's roles by name.
         let query = self
             .sql(
                 "SELECT roles.id AS id, roles.name AS name FROM user_roles
@@ -152,12 +172,7 @@ impl TenantTx {
                  WHERE user_roles.tenant_id = $1 AND user_roles.user_id = $2",
             )
             .bind(user.as_str());
-        let mut roles = Vec::new();
-        for row in self.rows("roles", "id", query).await? {
-            roles.push(Role { id: RoleId::new(row.text("id")?), name: row.text("name")? });
-        }
-        roles.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(roles)
+        roles(self.rows("roles", "id", query).await?)
     }
 
     /// Counts a login.
@@ -198,14 +213,19 @@ impl TenantTx {
         self.write(query)
     }
 
-    /// Removes the user with their roles and factors. `false`: there is none.
+    /// Removes the user with their roles, memberships, factors and history. `false`: there is none.
     pub async fn delete_user(&mut self, user: &UserId) -> Result<bool, StorageError> {
-        let roles =
-            self.sql("DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2").bind(user.as_str());
-        self.run(roles).await?;
-        let factors =
-            self.sql("DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2").bind(user.as_str());
-        self.run(factors).await?;
+        for sql in [
+            "DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2",
+            "DELETE FROM organization_member_roles WHERE tenant_id = $1 AND user_id = $2",
+            "DELETE FROM organization_members WHERE tenant_id = $1 AND user_id = $2",
+            "DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2",
+            "DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2",
+            "DELETE FROM login_histories WHERE tenant_id = $1 AND user_id = $2",
+        ] {
+            let query = self.sql(sql).bind(user.as_str());
+            self.run(query).await?;
+        }
         let query = self.sql("DELETE FROM users WHERE tenant_id = $1 AND id = $2").bind(user.as_str());
         Ok(self.run(query).await? > 0)
     }
@@ -218,6 +238,16 @@ impl TenantTx {
             .bind(hash);
         self.write(query)
     }
+}
+
+/// The roles of these rows, by name. Sorted here: for an ORDER BY, SQLite would walk all of the tenant's roles by name.
+pub(crate) fn roles(rows: Vec<Record>) -> Result<Vec<Role>, StorageError> {
+    let mut roles = Vec::with_capacity(rows.len());
+    for row in rows {
+        roles.push(Role { id: RoleId::new(row.text("id")?), name: row.text("name")? });
+    }
+    roles.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(roles)
 }
 
 fn comparable(identifier: &str) -> String {

@@ -7,7 +7,7 @@ use axum::http::header::{ACCEPT_LANGUAGE, HOST, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use idp::{PageError, RequestContext, ServerError};
+use idp::{PageError, RequestContext, ServerError, hash_credential};
 use ipnet::IpNet;
 use model::{RequestOrigin, Tenant, TenantId};
 
@@ -87,6 +87,7 @@ impl Visitor {
             issuer: found.issuer,
             custom_domain: found.is_custom_domain.then_some(found.hostname),
             origin,
+            device: cookies.browser.as_deref().map(|secret| hash_credential(&format!("device\0{secret}"))),
         };
         Ok(Caller { context, cookies, is_cross_site })
     }
@@ -103,6 +104,7 @@ impl FromRequestParts<AppState> for Visitor {
         let ip = client_ip(peer.ip(), &parts.headers, &state.trusted_proxies).to_string();
         let origin = RequestOrigin {
             asn: state.idp.network.asn(&ip),
+            geoip: state.idp.network.geoip(&ip),
             ip,
             user_agent: text(&parts.headers, &USER_AGENT),
             language: text(&parts.headers, &ACCEPT_LANGUAGE).and_then(|value| first_language(&value)),

@@ -8,7 +8,7 @@ use model::{
 };
 use oauth::{ErrorCode, OAuthError};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::TenantTx;
 use url::Url;
 
@@ -29,6 +29,11 @@ const AWAY_SECS: i64 = 60 * 60;
 #[derive(Debug, Serialize, Deserialize)]
 struct SuspendedLogin {
     session: Session,
+    /// The assessment of the login, which does not change with the request that goes on with it.
+    #[serde(default)]
+    risk: Option<Value>,
+    #[serde(default)]
+    authenticated: bool,
     session_exists: bool,
     /// The session's cookie gets a new secret.
     sets_cookie: bool,
@@ -243,6 +248,8 @@ async fn store(
         request: login.request.clone(),
         suspended: Some(json!(SuspendedLogin {
             session: login.session,
+            risk: login.risk,
+            authenticated: login.authenticated,
             session_exists: login.session_exists,
             sets_cookie: login.new_secret.is_some(),
             replaces: login.replaces,
@@ -361,6 +368,10 @@ async fn restore<'a>(
         None => None,
     };
     let roles = tx.roles_of(&user.user_id).await?;
+    let organization = match &pending.request.organization_id {
+        None => None,
+        Some(id) => tx.organization_of_member(id, &user.user_id).await?,
+    };
     drop(tx);
     let login = Login {
         ctx,
@@ -370,6 +381,9 @@ async fn restore<'a>(
         user,
         connection,
         roles,
+        organization,
+        risk: suspended.risk,
+        authenticated: suspended.authenticated,
         ends_before: (session.expires_at, session.idle_expires_at),
         session,
         session_exists: suspended.session_exists,

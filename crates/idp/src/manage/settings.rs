@@ -157,6 +157,7 @@ pub fn tenant_as_json(tenant: &Tenant) -> Map<String, Value> {
         "flags": { "revoke_refresh_token_grant": flags.revoke_refresh_token_grant },
         "include_session_metadata_in_tenant_logs": flags.include_session_metadata_in_tenant_logs,
         "pushed_authorization_requests_supported": flags.pushed_authorization_requests_supported,
+        "allow_organization_name_in_authentication_api": flags.allow_organization_name_in_authentication_api,
         "factors": { "otp": flags.otp_factor, "recovery-code": flags.recovery_code_factor },
     });
     match object {
@@ -198,6 +199,10 @@ fn patched_tenant(known: &Tenant, patch: &Map<String, Value>) -> Result<Tenant, 
             }
             "pushed_authorization_requests_supported" => {
                 flags.pushed_authorization_requests_supported = read(name, value)?;
+            }
+            "allow_organization_name_in_authentication_api" => {
+                let allowed: Option<bool> = read(name, value)?;
+                flags.allow_organization_name_in_authentication_api = allowed.unwrap_or(false);
             }
             "factors" => {
                 let factors: Option<BTreeMap<String, bool>> = read(name, value)?;
@@ -270,7 +275,7 @@ fn one<T: DeserializeOwned>(name: &str, value: &Value, member: &str) -> Result<O
     object.get(member).map(|value| read(&format!("{name}.{member}"), value)).transpose()
 }
 
-fn as_object<T: Serialize>(value: &T) -> Result<Map<String, Value>, ServerError> {
+pub(super) fn as_object<T: Serialize>(value: &T) -> Result<Map<String, Value>, ServerError> {
     match serde_json::to_value(value) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(other) => Err(ServerError::Inconsistent(format!("no object: {other}"))),
@@ -278,7 +283,10 @@ fn as_object<T: Serialize>(value: &T) -> Result<Map<String, Value>, ServerError>
     }
 }
 
-fn from_object<T: DeserializeOwned>(what: &str, object: Map<String, Value>) -> Result<T, ManageError> {
+pub(super) fn from_object<T: DeserializeOwned>(
+    what: &str,
+    object: Map<String, Value>,
+) -> Result<T, ManageError> {
     serde_json::from_value(Value::Object(object))
         .map_err(|error| ManageError::invalid(format!("{what}: {error}")))
 }

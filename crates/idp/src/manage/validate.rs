@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, InitiatorMode,
-    LogoutInitiator, OidcLogout, PublicKeyCredential, ResourceServer, RotationType, Tenant,
+    AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, Group, InitiatorMode,
+    LogoutInitiator, OidcLogout, Organization, PublicKeyCredential, ResourceServer, RotationType, Tenant,
     TokenEndpointAuthMethod,
 };
 use url::{Host, Url};
 
 use super::ManageError;
-use crate::device;
 use crate::keys::MAX_TOKEN_LIFETIME_SECS;
 use crate::public_key::PublicKey;
 use crate::token::{MFA_OTP_GRANT_TYPE, MFA_RECOVERY_CODE_GRANT_TYPE, PASSWORD_REALM_GRANT_TYPE};
+use crate::{device, organizations};
 
 /// Five years.
 const MAX_REFRESH_TOKEN_LIFETIME_SECS: i64 = 157_788_000;
@@ -309,6 +309,39 @@ pub(super) fn password(password: &str) -> Result<(), ManageError> {
     rule((8..=256).contains(&password.chars().count()), "a password has 8 to 256 characters")
 }
 
+pub(super) fn organization(organization: &Organization) -> Result<(), ManageError> {
+    let (name, display_name) = (&organization.name, &organization.display_name);
+    rule(
+        (1..=50).contains(&name.len())
+            && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_'))
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric()),
+        "an organization's name has 1 to 50 of the characters a-z 0-9 - _ and begins with a letter or digit",
+    )?;
+    rule(!name.starts_with(organizations::PREFIX), "an organization's name may not look like an id")?;
+    self::name("an organization's display_name", display_name)?;
+    rule(
+        organization.metadata.len() <= 25
+            && organization
+                .metadata
+                .iter()
+                .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
+        "metadata has at most 25 entries of 255 characters",
+    )
+}
+
+pub(super) fn group(group: &Group) -> Result<(), ManageError> {
+    name("a group", &group.name)?;
+    group.external_id.as_deref().map_or(Ok(()), |id| name("an external_id", id))
+}
+
+/// What people call something.
+pub(super) fn name(what: &str, name: &str) -> Result<(), ManageError> {
+    rule(
+        !name.trim().is_empty() && name.len() <= 255 && !name.chars().any(char::is_control),
+        format!("{what} has 1 to 255 bytes"),
+    )
+}
+
 pub(super) fn action(name: &str, secrets: &BTreeMap<String, String>) -> Result<(), ManageError> {
     rule(
         (1..=128).contains(&name.len()) && !name.chars().any(char::is_control),
@@ -349,6 +382,7 @@ mod tests {
             require_proof_of_possession: false,
             resource_server_identifier: None,
             oidc_logout: None,
+            organization_usage: model::OrganizationUsage::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use model::{
-    AuthorizationCode, Client, CookieMode, LogType, Timestamp, TokenEndpointAuthMethod, User, random_token,
+    AuthorizationCode, Client, CookieMode, LogType, Organization, Timestamp, TokenEndpointAuthMethod, User,
+    random_token,
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
@@ -14,7 +15,7 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext, dpop};
+use crate::{Idp, IdpError, RequestContext, dpop, organizations};
 
 /// How the secret of an online refresh token begins.
 const ONLINE_PREFIX: &str = "ORT";
@@ -24,6 +25,7 @@ struct Ready {
     code: AuthorizationCode,
     session: CodeSession,
     user: User,
+    organization: Option<Organization>,
     /// Which refresh token is due.
     refresh: Option<Access>,
 }
@@ -85,7 +87,7 @@ async fn exchange_found(
         Err(Refused::OAuth(error)) => return Err(error.into()),
         Err(Refused::Replay) => return replay(idp, ctx, client, hash).await,
     };
-    let Ready { code, session, user, refresh } = ready;
+    let Ready { code, session, user, organization, refresh } = ready;
     let granted = |scope: &&String| match scope.as_str() {
         OFFLINE_ACCESS => refresh == Some(Access::Offline),
         ONLINE_ACCESS => refresh == Some(Access::Online),
@@ -105,6 +107,7 @@ async fn exchange_found(
         let origin = Origin {
             user_id: &user.user_id,
             connection_id: &session.connection_id,
+            organization_id: code.request.organization_id.as_ref(),
             session_id: Some(&code.session_id),
             bound_to_session: online || (session.parent_refresh_token.is_some() && tied),
             online,
@@ -122,6 +125,7 @@ async fn exchange_found(
     let grant = Grant {
         client,
         user: &user,
+        organization: organization.as_ref(),
         session_id: Some(&code.session_id),
         ends_with_session: Some(&code.session_id),
         refresh_token_id: refresh.as_ref().map(|(token, _)| &token.id),
@@ -148,8 +152,9 @@ async fn exchange_found(
         drop(tx);
         return replay(idp, ctx, client, hash).await;
     }
-    // The session may have ended while the tokens were signed.
-    if !spent.session_lives {
+    // The session or the membership may have ended while the tokens were signed.
+    let organization_id = code.request.organization_id.as_ref();
+    if !spent.session_lives || !organizations::is_member(&mut tx, organization_id, &user.user_id).await? {
         return Err(invalid_code().into());
     }
     if let Some((token, secret)) = &refresh {
@@ -220,8 +225,10 @@ async fn check(
     let (Some(session), Some(user)) = (session, user.filter(|user| !user.blocked)) else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
+    let organization_id = code.request.organization_id.as_ref();
+    let organization = organizations::of_grant(idp, ctx, organization_id, &user.user_id).await?;
     let refresh = wants_refresh_token(idp, ctx, client, &code, &session).await?;
-    Ok(Ok(Ready { code, session, user, refresh }))
+    Ok(Ok(Ready { code, session, user, organization, refresh }))
 }
 
 /// In the token request exactly when it was in the authorization request, and then the same (RFC 6749 §4.1.3).

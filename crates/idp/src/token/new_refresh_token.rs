@@ -1,8 +1,8 @@
 //! A refresh token that begins, by whichever grant.
 
 use model::{
-    Client, ConnectionId, Device, RefreshToken, RefreshTokenChanges, RefreshTokenId, RequestOrigin,
-    RotationType, SessionId, Timestamp, TokenEndpointAuthMethod, UserId, ordered_id,
+    Client, ConnectionId, Device, OrganizationId, RefreshToken, RefreshTokenChanges, RefreshTokenId,
+    RequestOrigin, RotationType, SessionId, Timestamp, TokenEndpointAuthMethod, UserId, ordered_id,
 };
 use storage::TenantTx;
 
@@ -17,6 +17,8 @@ pub(super) const REFRESH_TOKENS_PER_USER_AND_CLIENT: i64 = 200;
 pub(super) struct Origin<'a> {
     pub user_id: &'a UserId,
     pub connection_id: &'a ConnectionId,
+    /// The organization in whose name the user logged in.
+    pub organization_id: Option<&'a OrganizationId>,
     /// The session in which it is issued, if any.
     pub session_id: Option<&'a SessionId>,
     /// It ends with that session.
@@ -53,6 +55,7 @@ pub(super) fn new_refresh_token(
         bound_to_session: origin.bound_to_session,
         parent_refresh_token: origin.parent.cloned(),
         connection_id: origin.connection_id.clone(),
+        organization_id: origin.organization_id.cloned(),
         audience: origin.audience.map(str::to_owned),
         scope: scope.to_vec(),
         auth_time: origin.auth_time,

@@ -9,7 +9,7 @@ use super::{TokenInput, TokenResponse};
 use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS, audience_and_scope};
 use crate::password_login::{LoginAttempt, WRONG_CREDENTIALS, attempt, connection_of};
 use crate::post_login::Start;
-use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
+use crate::{Idp, IdpError, RequestContext, ServerError, organizations, tokens};
 
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["password", "client_secret", "client_assertion"];
@@ -22,6 +22,7 @@ pub(super) async fn exchange(
     realm: Option<&str>,
     jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
+    organizations::check_optional(client)?;
     let parameters = &input.parameters;
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
     let requested_scope = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;

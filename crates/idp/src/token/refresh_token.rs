@@ -2,8 +2,8 @@
 //! session transfer token.
 
 use model::{
-    Client, LogType, RefreshToken, RefreshTokenChanges, RotationType, Session, Timestamp, User, UserId,
-    random_token,
+    Client, LogType, Organization, RefreshToken, RefreshTokenChanges, RotationType, Session, Timestamp, User,
+    UserId, random_token,
 };
 use oauth::ErrorCode;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::decision::{Decision, idle_limit};
 use crate::post_login::{self, Outcome, log_entry};
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
-use crate::{Idp, IdpError, RequestContext, authorize, dpop};
+use crate::{Idp, IdpError, RequestContext, authorize, dpop, organizations};
 
 /// What the client learns of an Action that needs the user's browser.
 pub(super) const NO_INTERACTION: &str =
@@ -40,6 +40,7 @@ enum State {
 struct Valid<'a> {
     token: RefreshToken,
     user: User,
+    organization: Option<Organization>,
     again: bool,
     /// The number of the secret.
     number: i64,
@@ -82,7 +83,11 @@ pub(super) async fn exchange(
         State::Dead => return Err(unknown()),
     }
     dpop::check_bound(token.dpop_jkt.as_deref(), jkt)?;
-    let valid = Valid { user: usable(user)?, token, again: matches!(state, State::Again), number, jkt };
+    let user = usable(user)?;
+    let organization =
+        organizations::of_grant(idp, ctx, token.organization_id.as_ref(), &user.user_id).await?;
+    let again = matches!(state, State::Again);
+    let valid = Valid { user, organization, token, again, number, jkt };
     let target = target(idp, ctx, client, input, &valid.token, requested).await?;
     let mut session = match &valid.token.session_id {
         Some(id) if valid.token.online => idp.storage.begin_read(&ctx.tenant.id).await?.session(id).await?,
@@ -275,8 +280,19 @@ async fn run_actions(
     };
     let body = input.parameters.without(&CREDENTIAL_PARAMETERS);
     let token = (&valid.token, session);
-    let mut outcome =
-        post_login::run_for_refresh(idp, ctx, client, &valid.user, token, audience, scope, &body).await?;
+    let organization = valid.organization.as_ref();
+    let mut outcome = post_login::run_for_refresh(
+        idp,
+        ctx,
+        client,
+        &valid.user,
+        token,
+        organization,
+        audience,
+        scope,
+        &body,
+    )
+    .await?;
     let decision = &outcome.decision;
     if decision.denied.is_none() && (outcome.suspension.is_some() || decision.multifactor.is_some()) {
         outcome.decision = Decision::failed(NO_INTERACTION.to_owned());
@@ -342,6 +358,7 @@ async fn make(
     let grant = Grant {
         client,
         user: &valid.user,
+        organization: valid.organization.as_ref(),
         session_id: token.session_id.as_ref(),
         ends_with_session: token.session_id.as_ref().filter(|_| token.bound_to_session),
         refresh_token_id: Some(&token.id),
@@ -429,6 +446,12 @@ async fn commit(
             && tx.set_session_metadata(&session.id, &session.metadata, now).await?)
     {
         return Err(unknown());
+    }
+    if let Some(id) = &token.organization_id
+        && !organizations::is_member(&mut tx, Some(id), &token.user_id).await?
+    {
+        let reason = organizations::no_member(id, &token.user_id);
+        return Err(IdpError::oauth(ErrorCode::AccessDenied, reason));
     }
     let mut entry =
         log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);

@@ -88,6 +88,7 @@ pub(super) fn make(
         user_id: token.user_id.clone(),
         refresh_token_id: token.id.clone(),
         connection_id: token.connection_id.clone(),
+        organization_id: token.organization_id.clone(),
         scope: request.scope.clone(),
         request: ctx.origin.clone(),
         auth_time: token.auth_time,

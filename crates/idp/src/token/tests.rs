@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use action_api::{Limits, RunReport};
 use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
-    ExpirationType, JwtConfiguration, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings,
-    RequestOrigin, ResourceServer, RotationType, Session, SessionId, SessionSettings, SessionTransfer,
-    SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User,
-    random_token,
+    ExpirationType, JwtConfiguration, OrganizationUsage, RefreshTokenChanges, RefreshTokenId,
+    RefreshTokenSettings, RequestOrigin, ResourceServer, RotationType, Session, SessionId, SessionSettings,
+    SessionTransfer, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
+    TokenEndpointAuthMethod, User, random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -107,6 +107,7 @@ impl World {
             issuer,
             custom_domain: None,
             origin,
+            device: None,
         };
         let new = NewUser {
             email: "Ann@example.com".to_owned(),
@@ -199,6 +200,8 @@ impl World {
                 login_hint: None,
                 acr_values: Vec::new(),
                 ui_locales: Vec::new(),
+                correlation_id: None,
+                organization_id: None,
                 response_mode: None,
                 query: Map::new(),
             },
@@ -290,6 +293,7 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         require_proof_of_possession: false,
         resource_server_identifier: None,
         oidc_logout: None,
+        organization_usage: OrganizationUsage::default(),
     }
 }
 

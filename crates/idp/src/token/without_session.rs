@@ -102,6 +102,8 @@ async fn run_actions(
         user,
         connection: &connection,
         roles: &roles,
+        // The dialect names none at this grant.
+        organization: None,
         logins_count: user.logins_count + 1,
         audience: login.audience.as_deref(),
         flow: Flow::Password {
@@ -264,6 +266,7 @@ async fn issue(
         let origin = Origin {
             user_id,
             connection_id: &user.connection_id,
+            organization_id: None,
             session_id: None,
             bound_to_session: false,
             online: false,
@@ -279,6 +282,7 @@ async fn issue(
     let grant = Grant {
         client,
         user,
+        organization: None,
         session_id: None,
         ends_with_session: None,
         refresh_token_id,

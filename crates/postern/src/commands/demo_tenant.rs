@@ -9,9 +9,9 @@ use action_runtime::Runtime;
 use idp::manage::{self, NewUser};
 use idp::{Idp, hash_credential};
 use model::{
-    AppType, Client, ClientId, DeviceBinding, JwtConfiguration, RefreshTokenSettings, ResourceServer,
-    SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod,
-    TransferMethod, random_token,
+    AppType, Client, ClientId, DeviceBinding, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
+    ResourceServer, SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect,
+    TokenEndpointAuthMethod, TransferMethod, random_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -189,6 +189,7 @@ fn native_client(demo: &Demo) -> Client {
         require_proof_of_possession: false,
         resource_server_identifier: None,
         oidc_logout: None,
+        organization_usage: OrganizationUsage::default(),
     }
 }
 
@@ -217,5 +218,6 @@ fn web_client(demo: &Demo) -> Client {
         require_proof_of_possession: false,
         resource_server_identifier: None,
         oidc_logout: None,
+        organization_usage: OrganizationUsage::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! `postern doctor`: checks everything that `serve` needs, changes nothing, and says what is wrong.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::{Clock, SystemClock};
 use storage::{DatabaseKind, SchemaState, Storage};
@@ -8,9 +8,9 @@ use storage::{DatabaseKind, SchemaState, Storage};
 use crate::config::Config;
 use crate::encryption::{self, KeyError};
 use crate::exit_code::{ExitCode, Failure};
-use crate::network::AsnDatabase;
 use crate::render::{Output, Style, escape};
 use crate::wiring::anything_sealed;
+use postern::network::DataFile;
 
 /// The shortest lifetimes are 60 s.
 const MAX_CLOCK_DIFFERENCE_MS: i64 = 1000;
@@ -54,7 +54,7 @@ pub async fn run(file: Option<&Path>) -> Result<(), Failure> {
             ));
             checks.push(tls(&config));
             database(&config, &mut checks).await;
-            checks.push(network(&config));
+            checks.extend(network(&config));
             checks.push(cache(&config));
             checks.push(match crate::wiring::start_runtime(&config).await {
                 Ok(runtime) => {
@@ -346,14 +346,19 @@ fn key(config: &Config, sealed: bool) -> Check {
     }
 }
 
-fn network(config: &Config) -> Check {
-    match &config.network.asn_database {
-        None => note("ASN data", "none: device binding by \"asn\" is refused when it is configured"),
-        Some(file) => match AsnDatabase::open(file) {
-            Ok(database) => good("ASN data", format!("{} ({})", file.display(), database.name())),
-            Err(error) => wrong("ASN data", ExitCode::Configuration, error),
+fn network(config: &Config) -> [Check; 2] {
+    let check = |what: &'static str, file: &Option<PathBuf>, without: &str| match file {
+        None => note(what, format!("none: {without}")),
+        Some(file) => match DataFile::open(file) {
+            Ok(database) => good(what, format!("{} ({})", file.display(), database.name())),
+            Err(error) => wrong(what, ExitCode::Configuration, error),
         },
-    }
+    };
+    let without_asn = "device binding by \"asn\" is refused when it is configured";
+    [
+        check("ASN data", &config.network.asn_database, without_asn),
+        check("City data", &config.network.city_database, "Actions see no place of an address"),
+    ]
 }
 
 /// Where compiled code is kept: a folder that can be written, or that can be made.

@@ -5,6 +5,7 @@ mod action_run;
 mod client;
 mod demo_tenant;
 mod dev;
+mod directory;
 mod doctor;
 mod keys;
 mod logs;
@@ -32,6 +33,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(&config()?, &command).await,
         Command::Tenant(command) => tenant::run(&config()?, command).await,
         Command::Client(command) => client::run(&config()?, &command).await,
+        Command::Organization(command) => directory::organization(&config()?, command).await,
+        Command::Group(command) => directory::group(&config()?, command).await,
+        Command::Role(command) => directory::role(&config()?, command).await,
         Command::User(command) => user::run(&config()?, &command).await,
         Command::Session(command) => session::run(&config()?, &command).await,
         Command::RefreshToken(command) => refresh_token::run(&config()?, &command).await,

@@ -6,13 +6,14 @@ use model::{
     AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator, AuthenticatorId, AuthorizationCode,
     AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators, Client,
     ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
-    DeviceCode, DeviceDecision, FactorType, InitiatorMode, JwtConfiguration, LogEntry, LogType,
-    LogoutInitiator, MetadataChange, MfaToken, OidcLogout, PendingAuthorization, PendingAuthorizationId,
-    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, PushedAuthorizationRequest,
-    RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings, RequestOrigin, RequiredFor,
-    ResourceServer, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken, SigningKey,
-    SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
-    TokenEndpointAuthMethod, User, UserId,
+    DeviceCode, DeviceDecision, FactorType, GeoIp, Group, GroupId, GroupScope, InitiatorMode,
+    JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator, MetadataChange, MfaToken,
+    OidcLogout, Organization, OrganizationId, OrganizationUsage, PendingAuthorization,
+    PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
+    PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings,
+    RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer,
+    SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId,
+    Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -110,6 +111,7 @@ pub fn client() -> Client {
         }),
         require_proof_of_possession: true,
         resource_server_identifier: text("https://api.acme.test/"),
+        organization_usage: OrganizationUsage::Require,
         oidc_logout: Some(OidcLogout {
             backchannel_logout_urls: words(&["https://acme.test/logged-out"]),
             backchannel_logout_initiators: Some(BackchannelLogoutInitiators {
@@ -260,6 +262,8 @@ pub fn request() -> AuthorizationRequest {
         login_hint: text("ann"),
         acr_values: vec![],
         ui_locales: words(&["de"]),
+        correlation_id: text("order-7"),
+        organization_id: Some(OrganizationId::new("org_1")),
         response_mode: text("query"),
         query: map(json!({"state": "state"})),
     }
@@ -345,6 +349,7 @@ pub fn refresh_token(id: &str) -> RefreshToken {
         bound_to_session: false,
         parent_refresh_token: None,
         connection_id: connection_id(),
+        organization_id: Some(OrganizationId::new("org_1")),
         audience: text("https://api.acme.test/"),
         scope: words(&["openid", "offline_access"]),
         auth_time: at(-5),
@@ -367,10 +372,12 @@ pub fn session_transfer_token() -> SessionTransferToken {
         user_id: user_id(),
         refresh_token_id: RefreshTokenId::new("rt_1"),
         connection_id: connection_id(),
+        organization_id: Some(OrganizationId::new("org_1")),
         scope: words(&["openid"]),
         request: RequestOrigin {
             ip: "192.0.2.1".to_owned(),
             asn: text("AS64496"),
+            geoip: Some(Box::new(GeoIp { latitude: Some(52.5), ..GeoIp::default() })),
             user_agent: text("agent"),
             language: text("de"),
             hostname: "acme.test".to_owned(),
@@ -415,5 +422,39 @@ pub fn signing_key(kid: &str, state: SigningKeyState) -> SigningKey {
         modulus: "n".to_owned(),
         exponent: "AQAB".to_owned(),
         created_at: now(),
+    }
+}
+
+pub fn organization() -> Organization {
+    Organization {
+        id: OrganizationId::new("org_1"),
+        name: "globex".to_owned(),
+        display_name: "Globex, Inc.".to_owned(),
+        metadata: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
+    }
+}
+
+/// One of each scope.
+pub fn groups() -> [Group; 3] {
+    let group = |id: &str, scope| Group {
+        id: GroupId::new(id),
+        name: "staff".to_owned(),
+        external_id: text("ext"),
+        scope,
+        created_at: now(),
+        updated_at: at(1),
+    };
+    [
+        group("grp_1", GroupScope::Tenant),
+        group("grp_2", GroupScope::Organization { organization_id: organization().id }),
+        group("grp_3", GroupScope::Connection { connection_id: connection_id() }),
+    ]
+}
+
+pub fn login_history() -> LoginHistory {
+    LoginHistory {
+        devices: words(&["one"]),
+        user_agents: words(&["two"]),
+        place: Some(LoginPlace { latitude: 52.5, longitude: 13.25, at: now() }),
     }
 }

@@ -2,6 +2,7 @@
 
 mod authenticators;
 mod contract;
+mod directory;
 mod fixtures;
 mod group;
 mod housekeeping;

@@ -12,7 +12,9 @@ use super::fixtures::{
 use super::{postgres, sqlite};
 use crate::{RefreshTokens, Sessions, Storage};
 use model::LogoutInitiator::RpLogout;
-use model::{FactorType, RefreshToken, RefreshTokenId, SessionId, SigningKeyState};
+use model::{
+    FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId, SigningKeyState,
+};
 use serde_json::Map;
 
 /// All statements of a tenant, by running each.
@@ -78,6 +80,14 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
     tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
     tx.delete_signing_key("kid").await.unwrap();
+    let (globex, staff, role) = (OrganizationId::new("org_1"), GroupId::new("grp_1"), RoleId::new("rol_1"));
+    tx.remove_organization_role(&globex, &user, &role).await.unwrap();
+    tx.remove_organization_member(&globex, &user).await.unwrap();
+    tx.remove_group_role(&staff, &role).await.unwrap();
+    tx.remove_group_member(&staff, &user).await.unwrap();
+    tx.delete_group(&staff).await.unwrap();
+    tx.delete_organization(&globex).await.unwrap();
+    tx.unassign_role(&user, &role).await.unwrap();
     tx.delete_user(&user).await.unwrap();
     tx.clear_rate_limit("login").await.unwrap();
     tx.spend_jwt_id("jti", at(60)).await.unwrap();
