@@ -56,7 +56,9 @@ enum answer_kind { ANSWER_ERROR = 0, ANSWER_TEXT = 1, ANSWER_BYTES = 2 };
 // The answer's kind << 32 | its length.
 IMPORT("call")
 uint64_t host_call(const char *name, uint32_t name_length, const struct input *inputs, uint32_t count);
-// Copies what `call` answered, which the host then forgets.
+// The length of a part of the prelude, which `answer` copies.
+IMPORT("part") uint32_t host_part(const char *name, uint32_t length);
+// Copies what `call` or `part` answered, which the host then forgets.
 IMPORT("answer") void host_answer(uint8_t *to);
 
 static JSRuntime *runtime;
@@ -178,6 +180,23 @@ static JSValue post_call(JSContext *ctx, JSValueConst self, int argc, JSValueCon
     return result;
 }
 
+// part(file): the function that makes parts of the prelude.
+static JSValue post_part(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    size_t length;
+    const char *file = JS_ToCStringLen(ctx, &length, argv[0]);
+    if (!file)
+        return JS_EXCEPTION;
+    uint32_t size = host_part(file, (uint32_t)length);
+    JS_FreeCString(ctx, file);
+    uint8_t *compiled = js_malloc(ctx, size);
+    if (!compiled)
+        return JS_EXCEPTION;
+    host_answer(compiled);
+    JSValue code = JS_ReadObject(ctx, compiled, size, JS_READ_OBJ_BYTECODE);
+    js_free(ctx, compiled);
+    return JS_IsException(code) ? code : JS_EvalFunction(ctx, code);
+}
+
 // random(bytes): fills a Uint8Array.
 static JSValue post_random(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
     size_t length;
@@ -274,9 +293,9 @@ static JSValue post_ask(JSContext *ctx, JSValueConst self, int argc, JSValueCons
     return answer;
 }
 
-// compile(code, file): the function whose body is the code, which is source or what `compile_package` made of it. The wrapper's two lines are -1 and 0, so that positions are
-// the author's. (It has two because QuickJS takes 0 for "not given".)
-static const char wrapper_head[] = "(function (exports, module, require, console) {\n\n";
+// compile(code, file): the function whose body is the code, which is source or what `compile_package` made of it. The
+// wrapper's line is -1 (QuickJS takes 0 for "not given"), and the code's own first line is 0: the author's is behind it.
+static const char wrapper_head[] = "(function (exports, module, require, console) {\n";
 static const char wrapper_tail[] = "\n})";
 
 static JSValue compile_only(JSContext *ctx, JSValueConst source, JSValueConst name) {
@@ -420,10 +439,11 @@ static void strip(JSValueConst function) {
     }
 }
 
-// Compiles the prelude, for `boot`: address << 32 | length, or 0 when it does not parse.
+// Compiles the prelude, for `boot`, or a part of it: address << 32 | length, or 0 when it does not parse.
 EXPORT("compile_prelude") uint64_t compile_prelude(char *source, uint32_t length) {
     source[length] = 0;
-    start_engine();
+    if (!context)
+        start_engine();
     JSValue prelude =
         JS_Eval(context, source, length, "postern:prelude", JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY);
     if (JS_IsException(prelude)) {
@@ -449,6 +469,7 @@ EXPORT("boot") int32_t boot(uint8_t *prelude, uint32_t length, uint32_t run_heap
     JS_SetPropertyStr(context, host, "parse", JS_NewCFunction(context, post_parse, "parse", 2));
 
     JS_SetPropertyStr(context, host, "call", JS_NewCFunction(context, post_call, "call", 1));
+    JS_SetPropertyStr(context, host, "part", JS_NewCFunction(context, post_part, "part", 1));
     JS_SetPropertyStr(context, host, "random", JS_NewCFunction(context, post_random, "random", 1));
     JS_SetPropertyStr(context, host, "lazy", JS_NewCFunction(context, post_lazy, "lazy", 3));
 

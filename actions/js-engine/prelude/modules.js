@@ -19,28 +19,48 @@ const resolve = (folder, specifier) => {
   }
   return path;
 };
-const endings = ['', '.js', '.json', '/index.js'];
+// The files that a path can mean, in this order (`source.rs` of action-build has the same).
+const endings = ['', '.js', '.ts', '.mjs', '.cjs', '.json', '/index.js', '/index.ts'];
+// TypeScript names a module by the file that it becomes.
+const typescriptName = (path) => {
+  const ending = slice(path, -4);
+  if (ending === '.mjs') return slice(path, 0, -4) + '.mts';
+  if (ending === '.cjs') return slice(path, 0, -4) + '.cts';
+  return slice(path, -3) === '.js' ? slice(path, 0, -3) + '.ts' : path;
+};
 let files = { __proto__: null };
 const loaded = { __proto__: null };
-
 // What a script may do about a module that is not there.
 const absent = (specifier) => {
   if (typeof specifier !== 'string' || startsWith(specifier, '.') || startsWith(specifier, '/')) return '';
   return ': npm packages are not available in Actions in this version of Postern; put the code into a file beside the script';
 };
 
+const moduleAt = (name) => {
+  if (loaded[name] !== undefined) return loaded[name];
+  return files[name] === undefined ? undefined : evaluate(name, files[name]);
+};
+const find = (folder, specifier) => {
+  const path = resolve(folder, specifier);
+  if (path === undefined) return undefined;
+  for (let i = 0; i < endings.length; i++) {
+    const module = moduleAt(path + endings[i]);
+    if (module !== undefined) return module;
+  }
+  return moduleAt(typescriptName(path));
+};
+
 const requireFrom = (folder) =>
   function require(specifier) {
-    if (typeof specifier === 'string' && (startsWith(specifier, './') || startsWith(specifier, '../'))) {
-      const path = resolve(folder, specifier);
-      for (let i = 0; path !== undefined && i < endings.length; i++) {
-        const name = path + endings[i];
-        if (loaded[name] !== undefined) return loaded[name].exports;
-        if (files[name] !== undefined) return evaluate(name, files[name]).exports;
+    if (typeof specifier === 'string') {
+      if (startsWith(specifier, './') || startsWith(specifier, '../')) {
+        const module = find(folder, specifier);
+        if (module !== undefined) return module.exports;
+      } else {
+        const builtin = specifier === 'postern:es-modules' ? esModules : nodeModule(specifier);
+        if (builtin !== undefined) return builtin;
       }
     }
-    const builtin = typeof specifier === 'string' ? nodeModule(specifier) : undefined;
-    if (builtin !== undefined) return builtin;
     const error = new Error_(`Cannot find module '${String_(specifier)}'${absent(specifier)}`);
     error.code = 'MODULE_NOT_FOUND';
     throw error;
@@ -61,5 +81,56 @@ const evaluate = (name, code) => {
     loaded[name] = undefined;
     throw error;
   }
+  if (isReference(module.exports)) markEvaluated(evaluated, module.exports);
   return module;
 };
+
+// What the code that action-build makes of an ES module calls (`es_modules.rs`).
+const isReference = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
+const isEsModule = (exports) => isReference(exports) && exports.__esModule === true;
+const defineProperty = Object.defineProperty;
+const SyntaxError_ = SyntaxError;
+// Exports of modules whose evaluation is over: what they have not, they will not have.
+const evaluated = new WeakSet();
+const markEvaluated = bind(WeakSet.prototype.add);
+const isEvaluated = bind(WeakSet.prototype.has);
+const defineGetter = (object, name, get) => defineProperty(object, name, { __proto__: null, get, enumerable: true });
+const copyGetters = (target, from) => {
+  const names = isReference(from) ? keysOf(from) : [];
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    if (name !== 'default' && !hasOwn(target, name)) defineGetter(target, name, () => from[name]);
+  }
+};
+const namespaceOf = (from) => {
+  if (isEsModule(from)) return from;
+  const namespace = { __proto__: null };
+  copyGetters(namespace, from);
+  defineGetter(namespace, 'default', () => from);
+  return namespace;
+};
+const esModules = (require, exports) => ({
+  // Evaluates a module that must export these names.
+  import(specifier, names) {
+    const from = require(specifier);
+    if (isEsModule(from) && isEvaluated(evaluated, from)) {
+      for (let i = 0; i < names.length; i++) {
+        if (!(names[i] in from)) {
+          throw new SyntaxError_(`The module '${specifier}' does not provide an export named '${names[i]}'`);
+        }
+      }
+    }
+    return from;
+  },
+  default: (from) => (isEsModule(from) ? from.default : from),
+  namespace: namespaceOf,
+  // Exports the values of these functions.
+  export(getters) {
+    defineProperty(exports, '__esModule', { __proto__: null, value: true });
+    const names = keysOf(getters);
+    for (let i = 0; i < names.length; i++) defineGetter(exports, names[i], getters[names[i]]);
+  },
+  star: (from) => copyGetters(exports, from),
+  // `import()`.
+  load: async (specifier) => namespaceOf(require(String_(specifier))),
+});

@@ -1,21 +1,21 @@
-// What scripts find as globals and as Node's modules, in parts. A part is a function that is called when the script first
-// reads something of it: an image has the code of a part, but none of its objects, until then. Parts are ordinary JavaScript:
-// a script that replaces `Array.prototype.map` has what it deserves, and the host checks what comes out.
+// What scripts find as globals and as Node's modules, in parts. The code of a part is with the host, and comes when the
+// script first reads something of it; when its source names it (`mentions`), that is at deploy. Parts are ordinary
+// JavaScript: a script that replaces `Array.prototype.map` has what it deserves, and the host checks what comes out.
 
 const native = host.call;
 const makers = { __proto__: null };
 const made = { __proto__: null };
-const part = (name) => (made[name] ??= makers[name]());
+// By part, the file that makes it.
+const fileOf = { __proto__: null };
+const part = (name) => {
+  if (made[name] !== undefined) return made[name];
+  if (makers[name] === undefined) host.part(fileOf[name])(shared);
+  return (made[name] = makers[name]());
+};
 
 // By global, the part that has it.
 const partOf = { __proto__: null };
 const makeGlobal = (name) => part(partOf[name])[name];
-const offer = (name, globals) => {
-  for (const global of globals.split(' ')) {
-    partOf[global] = name;
-    host.lazy(globalThis, global, makeGlobal);
-  }
-};
 
 const Uint8Array_ = Uint8Array;
 const ArrayBuffer_ = ArrayBuffer;

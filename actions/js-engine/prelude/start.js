@@ -28,6 +28,7 @@ return {
       if (hasOwn(source.modules, name)) modules[name] = source.modules[name];
     }
     source.modules = modules;
+    prepare(source.mentions);
     if (!deferred) return start(source);
     pending = source;
     return DONE;

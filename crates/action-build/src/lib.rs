@@ -3,15 +3,25 @@
 //! Building a script runs its top level, under limits, in the same sandbox as a login.
 
 mod component;
+mod edits;
+mod es_modules;
 mod image;
 pub mod measure;
+mod module_syntax;
+mod parse;
 mod source;
+mod translate;
+mod trivia;
+mod typescript;
+
+use std::collections::BTreeMap;
 
 use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
 use action_runtime::{Runtime, ScriptPackage, sha256_hex};
 
 pub use component::MAX_COMPONENT_BYTES;
 pub use source::{Program, Source};
+use translate::translate;
 
 /// Why a source did not become an artifact. The text is for its author.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +42,7 @@ pub enum BuildError {
         /// What is wrong with it.
         message: String,
     },
-    /// The script's top level failed: a syntax error, something thrown, no handler, or a limit.
+    /// The script has a syntax error, or its top level failed: something thrown, no handler, or a limit.
     #[error("{0}")]
     Script(RunError),
 }
@@ -55,7 +65,13 @@ impl BuildError {
 pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Artifact, BuildError> {
     match &source.program {
         Program::Script { code, modules } => {
-            let package = ScriptPackage { file: &source.file_name, code, modules };
+            let code = translate(&source.file_name, code)?.code;
+            let mut translated = BTreeMap::new();
+            for (name, text) in modules {
+                let text = if name.ends_with(".json") { text.clone() } else { translate(name, text)?.code };
+                translated.insert(name.clone(), text);
+            }
+            let package = ScriptPackage { file: &source.file_name, code: &code, modules: &translated };
             let evaluated = runtime.evaluate(&package, limits).map_err(BuildError::Script)?;
             let bytes = image::encode(&evaluated.memory);
             let kind = ArtifactKind::MemoryImage {

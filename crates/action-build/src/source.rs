@@ -3,9 +3,13 @@ use std::path::{Path, PathBuf};
 
 use crate::BuildError;
 use crate::component::MAX_COMPONENT_BYTES;
+use crate::translate::translate;
 
 /// Bytes of a script with all of its modules.
 const MAX_SCRIPT_BYTES: u64 = 8 << 20;
+/// What may be left out of a module's name, as in `prelude/modules.js`.
+const ENDINGS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".cjs", ".json", "/index.js", "/index.ts"];
+const COMPILED: [(&str, &str); 3] = [(".js", ".ts"), (".mjs", ".mts"), (".cjs", ".cts")];
 
 /// What an author wrote, read from disk or sent to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +23,11 @@ pub struct Source {
 /// The two kinds of source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
-    /// JavaScript (CommonJS).
+    /// JavaScript or TypeScript, as CommonJS or ES modules. A file's name says which language it is in.
     Script {
         /// The script itself.
         code: String,
-        /// The files that it requires, by their path from the script's folder.
+        /// The files that it requires or imports, by their path from the script's folder.
         modules: BTreeMap<String, String>,
     },
     /// A Wasm component.
@@ -48,11 +52,11 @@ impl Source {
 
     /// Reads a script with the files that it requires, or a component (`.wasm`).
     ///
-    /// Files are found by `require('./name')` with a literal name, from the script's folder downwards. What is not there
-    /// is left out: `require` throws then.
+    /// Files are found by `require`, `import` and `export from` with a literal name that begins with `./` or `../`, from the
+    /// script's folder downwards. What is not there is left out: `require` throws then.
     ///
     /// # Errors
-    /// [`BuildError`] when a file cannot be read or the whole is too large.
+    /// [`BuildError`] when a file cannot be read or has a syntax error, or the whole is too large.
     pub fn read(path: &Path) -> Result<Self, BuildError> {
         let file_name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if path.extension().is_some_and(|extension| extension == "wasm") {
@@ -62,7 +66,7 @@ impl Source {
         }
         let code = read_text(path)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let modules = Bundle::new(folder, code.len() as u64).collect(&code)?;
+        let modules = Bundle::new(folder, code.len() as u64).collect(&file_name, &code)?;
         Ok(Self { file_name, program: Program::Script { code, modules } })
     }
 }
@@ -78,11 +82,11 @@ impl Bundle {
         Self { folder, bytes, modules: BTreeMap::new() }
     }
 
-    fn collect(mut self, code: &str) -> Result<BTreeMap<String, String>, BuildError> {
-        let mut open: Vec<String> = requires(code).iter().filter_map(|name| join("", name)).collect();
+    fn collect(mut self, main: &str, code: &str) -> Result<BTreeMap<String, String>, BuildError> {
+        let mut open = required_paths(main, code)?;
         while let Some(wanted) = open.pop() {
             let Some(name) = self.find(&wanted) else { continue };
-            if self.modules.contains_key(&name) {
+            if name == main || self.modules.contains_key(&name) {
                 continue;
             }
             let text = read_text(&self.folder.join(&name))?;
@@ -94,21 +98,30 @@ impl Bundle {
                 });
             }
             if !name.ends_with(".json") {
-                let inside = name.rsplit_once('/').map_or("", |(inside, _)| inside);
-                open.extend(requires(&text).iter().filter_map(|required| join(inside, required)));
+                open.extend(required_paths(&name, &text)?);
             }
             self.modules.insert(name, text);
         }
         Ok(self.modules)
     }
 
-    /// The endings that `require` tries, in its order (`prelude/modules.js`).
+    /// The first file that a path can mean, in the order of `prelude/modules.js`.
     fn find(&self, wanted: &str) -> Option<String> {
-        ["", ".js", ".json", "/index.js"]
-            .iter()
-            .map(|ending| format!("{wanted}{ending}"))
-            .find(|name| self.folder.join(name).is_file())
+        let written = ENDINGS.iter().map(|ending| format!("{wanted}{ending}"));
+        // TypeScript names a module by the file that it becomes.
+        let typescript = COMPILED.iter().filter_map(|(compiled, source)| {
+            wanted.strip_suffix(compiled).map(|path| format!("{path}{source}"))
+        });
+        written.chain(typescript).find(|name| self.folder.join(name).is_file())
     }
+}
+
+/// The paths that a file requires or imports, from the script's folder.
+fn required_paths(name: &str, text: &str) -> Result<Vec<String>, BuildError> {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let requires = translate(name, text)?.requires;
+    let relative = requires.iter().filter(|name| name.starts_with("./") || name.starts_with("../"));
+    Ok(relative.filter_map(|name| join(folder, name)).collect())
 }
 
 fn read_text(path: &Path) -> Result<String, BuildError> {
@@ -142,23 +155,6 @@ fn join(folder: &str, specifier: &str) -> Option<String> {
         }
     }
     Some(parts.join("/"))
-}
-
-/// The relative names in `require('...')` and `require("...")`. One in a comment is found too, which does no harm.
-fn requires(code: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (at, _) in code.match_indices("require") {
-        let rest = code[at + "require".len()..].trim_start();
-        let Some(rest) = rest.strip_prefix('(').map(str::trim_start) else { continue };
-        let Some(quote) = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"' | '`')) else {
-            continue;
-        };
-        let Some((name, _)) = rest[1..].split_once(quote) else { continue };
-        if name.starts_with("./") || name.starts_with("../") {
-            found.push(name.to_owned());
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -211,20 +211,14 @@ fn modules_come_with_the_script() {
 }
 
 #[test]
-fn a_module_that_does_not_parse_throws_when_it_is_required() {
+fn a_module_that_does_not_parse_fails_the_deploy_with_its_position() {
     let modules = BTreeMap::from([("broken.js".to_owned(), "\nconst = 1;".to_owned())]);
-    let with = |code: &str| {
-        let program = Program::Script { code: code.into(), modules: modules.clone() };
-        build(&RUNTIME, &Source { file_name: "action.js".into(), program }, &LIMITS)
-    };
-    let error =
-        with("require('./broken'); exports.onExecutePostLogin = async () => {};").expect_err("required");
+    let program = Program::Script { code: "exports.onExecutePostLogin = async () => {};".into(), modules };
+    let error = build(&RUNTIME, &Source { file_name: "action.js".into(), program }, &LIMITS)
+        .expect_err("a syntax error");
     let exception = error.exception().expect("an exception");
-    assert_eq!((exception.file.as_deref(), exception.line), (Some("broken.js"), Some(2)), "{exception:?}");
-    let artifact = with(
-        "exports.onExecutePostLogin = async () => { try { require('./broken') } catch (e) { console.log(e.name) } };",
-    );
-    assert_eq!(printed(&run(&artifact.expect("it builds"), "{}")), "SyntaxError");
+    assert_eq!((exception.name.as_str(), exception.file.as_deref()), ("SyntaxError", Some("broken.js")));
+    assert_eq!((exception.line, exception.column), (Some(2), Some(7)), "{exception:?}");
 }
 
 #[test]

@@ -306,6 +306,17 @@ fn what_the_top_level_made_of_the_globals_is_in_the_image() {
 }
 
 #[test]
+fn an_image_with_parts_of_the_library_is_the_same_for_the_same_source() {
+    let code = "const { createHash } = require('crypto'); const url = new URL('https://a.example');
+        exports.onExecutePostLogin = async () => { await fetch(url); console.log(new Date().toLocaleString(), createHash) };";
+    let [first, second, other] = [code, code, "exports.onExecutePostLogin = async () => {}"]
+        .map(|code| script(code).expect("it builds"));
+    assert_eq!(first.digest, second.digest);
+    // What a script does not name is not in its image.
+    assert!(other.bytes.len() + 100_000 < first.bytes.len(), "{} {}", other.bytes.len(), first.bytes.len());
+}
+
+#[test]
 fn fetch_without_anything_to_reach_fails_as_a_network_error() {
     let code = "exports.onExecutePostLogin = async () => {
         for (const go of [() => fetch('https://a.example/x'), () => fetch('nope'), () => fetch('ftp://a.example')]) {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use action_api::{Artifact, Limits, OperationFuture, Operations, RunError, RunReport};
@@ -99,43 +99,54 @@ impl Waits {
     /// All answers that are there, as soon as there is one. `None`: the run's time is over.
     async fn next(&mut self) -> Option<Vec<Answer>> {
         loop {
+            if Instant::now() >= self.deadline {
+                return None;
+            }
+            let mut answers = self.due_timers();
+            if !answers.is_empty() {
+                answers.extend(poll_fn(|context| Poll::Ready(ready(&mut self.under_way, context))).await);
+                return Some(answers);
+            }
             let due = self
                 .timers
                 .peek()
                 .map(|Reverse((due_ms, _))| self.began + Duration::from_millis(due_ms.abs_diff(self.now_ms)));
             let wake = due.map_or(self.deadline, |due| due.min(self.deadline));
-            let mut answers = timeout_at(wake, ready(&mut self.under_way)).await.unwrap_or_default();
-            if Instant::now() >= self.deadline {
-                return None;
-            }
-            let now_ms = self.now_ms();
-            while let Some(Reverse((due_ms, id))) = self.timers.peek().copied()
-                && due_ms <= now_ms
-            {
-                self.timers.pop();
-                answers.push(Answer { id, reply: Reply::Json("null".into()) });
-            }
-            if !answers.is_empty() {
+            let some = poll_fn(|context| match ready(&mut self.under_way, context) {
+                answers if answers.is_empty() => Poll::Pending,
+                answers => Poll::Ready(answers),
+            });
+            if let Ok(answers) = timeout_at(wake, some).await {
                 return Some(answers);
             }
         }
     }
+
+    /// The answers of the timers that are due, in the order in which they are.
+    fn due_timers(&mut self) -> Vec<Answer> {
+        let now_ms = self.now_ms();
+        let mut answers = Vec::new();
+        while let Some(Reverse((due_ms, id))) = self.timers.peek().copied()
+            && due_ms <= now_ms
+        {
+            self.timers.pop();
+            answers.push(Answer { id, reply: Reply::Json("null".into()) });
+        }
+        answers
+    }
 }
 
-/// The answers of those operations that have one, as soon as one has.
-async fn ready(under_way: &mut Vec<(u32, OperationFuture)>) -> Vec<Answer> {
-    poll_fn(|context| {
-        let mut answers = Vec::new();
-        under_way.retain_mut(|(id, operation)| match operation.as_mut().poll(context) {
-            Poll::Pending => true,
-            Poll::Ready(answer) => {
-                answers.push(Answer { id: *id, reply: answer.into() });
-                false
-            }
-        });
-        if answers.is_empty() { Poll::Pending } else { Poll::Ready(answers) }
-    })
-    .await
+/// The answers of those operations that have one now.
+fn ready(under_way: &mut Vec<(u32, OperationFuture)>, context: &mut Context<'_>) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    under_way.retain_mut(|(id, operation)| match operation.as_mut().poll(context) {
+        Poll::Pending => true,
+        Poll::Ready(answer) => {
+            answers.push(Answer { id: *id, reply: answer.into() });
+            false
+        }
+    });
+    answers
 }
 
 /// Computes a part, when it is the run's turn. The error: the server is being stopped.

@@ -1,8 +1,9 @@
 //! The JS engine: its code, the memory that it starts with, and its imports.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use action_api::{ConsoleLevel, Limits};
+use action_api::ConsoleLevel;
 use wasmtime::component::Component;
 use wasmtime::{AsContextMut, Caller, Engine, Extern, Instance, Linker, Memory, Module, Store, TypedFunc};
 
@@ -10,45 +11,11 @@ use crate::RuntimeError;
 use crate::cache::{CodeCache, sha256_hex};
 use crate::functions::{self, Inputs};
 use crate::host::{Answer, Host, charge};
-use crate::operations::Source;
 use crate::outcome;
+use crate::prelude::{self, Prelude};
 
 static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"));
 static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-memory.wasm"));
-/// One function of one argument, made of the files of `actions/js-engine/prelude/`.
-static PRELUDE: &str = concat!(
-    "(function (host) {\n'use strict';\n",
-    include_str!("../../../actions/js-engine/prelude/primordials.js"),
-    include_str!("../../../actions/js-engine/prelude/parts.js"),
-    include_str!("../../../actions/js-engine/prelude/encoding.js"),
-    include_str!("../../../actions/js-engine/prelude/url.js"),
-    include_str!("../../../actions/js-engine/prelude/events.js"),
-    include_str!("../../../actions/js-engine/prelude/body.js"),
-    include_str!("../../../actions/js-engine/prelude/fetch.js"),
-    include_str!("../../../actions/js-engine/prelude/clone.js"),
-    include_str!("../../../actions/js-engine/prelude/buffer.js"),
-    include_str!("../../../actions/js-engine/prelude/inspect.js"),
-    include_str!("../../../actions/js-engine/prelude/crypto.js"),
-    include_str!("../../../actions/js-engine/prelude/node_crypto.js"),
-    include_str!("../../../actions/js-engine/prelude/node_util.js"),
-    include_str!("../../../actions/js-engine/prelude/node_modules.js"),
-    include_str!("../../../actions/js-engine/prelude/intl.js"),
-    include_str!("../../../actions/js-engine/prelude/console.js"),
-    include_str!("../../../actions/js-engine/prelude/modules.js"),
-    include_str!("../../../actions/js-engine/prelude/operations.js"),
-    include_str!("../../../actions/js-engine/prelude/timers.js"),
-    include_str!("../../../actions/js-engine/prelude/cache.js"),
-    include_str!("../../../actions/js-engine/prelude/api_checks.js"),
-    include_str!("../../../actions/js-engine/prelude/api_metadata.js"),
-    include_str!("../../../actions/js-engine/prelude/api_factors.js"),
-    include_str!("../../../actions/js-engine/prelude/api_redirect.js"),
-    include_str!("../../../actions/js-engine/prelude/api_saml.js"),
-    include_str!("../../../actions/js-engine/prelude/api_lookups.js"),
-    include_str!("../../../actions/js-engine/prelude/api.js"),
-    include_str!("../../../actions/js-engine/prelude/start.js"),
-    "})",
-);
-
 /// Free heap in an image, so that a usual run need not grow its memory.
 const RUN_HEAP_BYTES: u32 = 768 << 10;
 /// How much of the memory's beginning is the shadow stack. It holds nothing while no export runs.
@@ -76,8 +43,7 @@ pub(crate) struct JsEngine {
     linker: Linker<Host>,
     /// The imports in the code's order; `None` is the memory.
     imports: Vec<Option<(String, String)>>,
-    /// The prelude as bytecode. What its parser leaves behind is in no image.
-    prelude: OnceLock<Vec<u8>>,
+    prelude: Arc<Prelude>,
 }
 
 /// The engine on one memory.
@@ -90,8 +56,7 @@ pub(crate) struct Running {
 impl JsEngine {
     pub(crate) fn load(engine: &Engine, cache: &CodeCache) -> Result<Self, RuntimeError> {
         let digest = sha256_hex(
-            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), sha256_hex(PRELUDE.as_bytes()))
-                .as_bytes(),
+            format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), prelude::digest()).as_bytes(),
         );
         let compiled = cache.get(engine, &sha256_hex(CODE), || engine.precompile_module(CODE))?;
         let code = deserialize(engine, &compiled)?;
@@ -102,7 +67,12 @@ impl JsEngine {
                 import.ty().memory().is_none().then(|| (import.module().to_owned(), import.name().to_owned()))
             })
             .collect();
-        Ok(Self { digest, code, start_memory, linker: linker(engine)?, imports, prelude: OnceLock::new() })
+        let none = Arc::new(Prelude { code: Vec::new(), parts: BTreeMap::new() });
+        let linked = linker(engine, &none)?;
+        let mut js = Self { digest, code, start_memory, linker: linked, imports, prelude: none };
+        js.prelude = Prelude::load(engine, cache, &js)?;
+        js.linker = linker(engine, &js.prelude)?;
+        Ok(js)
     }
 
     /// Starts the engine afresh and evaluates the prelude. This is our own code: it runs without the script's limits.
@@ -111,15 +81,8 @@ impl JsEngine {
         store.set_fuel(u64::MAX)?;
         store.set_epoch_deadline(u64::MAX / 2);
         store.data_mut().limits.fuel = u64::MAX;
-        let running = self.instantiate(store, &self.start_memory)?;
-        running.func::<(), ()>(store, "_initialize")?.call(&mut *store, ())?;
-        let prelude = match self.prelude.get() {
-            Some(prelude) => prelude,
-            None => {
-                let compiled = self.compile_prelude(store.engine(), limits)?;
-                self.prelude.get_or_init(|| compiled)
-            }
-        };
+        let running = self.start(store)?;
+        let prelude = &self.prelude.code;
         let at = running.write(store, &[prelude])?;
         let booted = running
             .func::<(u32, u32, u32), i32>(store, "boot")?
@@ -133,20 +96,11 @@ impl JsEngine {
         Ok(running)
     }
 
-    /// Compiles the prelude in an engine that is thrown away.
-    fn compile_prelude(&self, engine: &Engine, limits: Limits) -> wasmtime::Result<Vec<u8>> {
-        let limits = Limits { fuel: u64::MAX, ..limits };
-        let mut store = crate::host::store(engine, Host::new(&limits, 0, &[0; 32], Source::Nothing))?;
-        store.set_epoch_deadline(u64::MAX / 2);
-        let running = self.instantiate(&mut store, &self.start_memory)?;
-        running.func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
-        let at = running.write(&mut store, &[PRELUDE.as_bytes()])?;
-        let place = running
-            .func::<(u32, u32), u64>(&mut store, "compile_prelude")?
-            .call(&mut store, (at, length(PRELUDE.as_bytes())?))?;
-        running.compiled(&store, place).ok_or_else(|| {
-            wasmtime::Error::msg(format!("the prelude does not compile: {:?}", store.data().exception))
-        })
+    /// The engine on a fresh memory. Nothing runs in it yet.
+    pub(crate) fn start(&self, store: &mut Store<Host>) -> wasmtime::Result<Running> {
+        let running = self.instantiate(store, &self.start_memory)?;
+        running.func::<(), ()>(store, "_initialize")?.call(&mut *store, ())?;
+        Ok(running)
     }
 
     /// Puts the engine on the memory of an image.
@@ -232,7 +186,7 @@ pub(crate) fn deserialize_component(engine: &Engine, compiled: &[u8]) -> wasmtim
     unsafe { Component::deserialize(engine, compiled) }
 }
 
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+fn linker(engine: &Engine, prelude: &Arc<Prelude>) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     linker.func_wrap("postern", "command", command)?;
     linker.func_wrap("postern", "console", console)?;
@@ -246,6 +200,19 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     })?;
     linker.func_wrap("postern", "random_bytes", random_bytes)?;
     linker.func_wrap("postern", "call", call)?;
+    let parts = Arc::clone(prelude);
+    linker.func_wrap(
+        "postern",
+        "part",
+        move |mut caller: Caller<'_, Host>, name: u32, name_length: u32| -> wasmtime::Result<u32> {
+            let name = slice(memory_of(&caller)?.data(&caller), name, name_length)?;
+            let part = std::str::from_utf8(name).ok().and_then(|name| parts.parts.get(name));
+            let part = part.ok_or_else(|| wasmtime::Error::msg("the prelude has no such part"))?;
+            charge(&mut caller, part.len())?;
+            caller.data_mut().answer.clone_from(part);
+            length(part)
+        },
+    )?;
     linker.func_wrap(
         "postern",
         "answer",

@@ -17,6 +17,7 @@ mod functions;
 mod host;
 mod operations;
 mod outcome;
+mod prelude;
 mod record;
 mod runtime;
 mod sandbox;

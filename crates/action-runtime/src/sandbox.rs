@@ -145,6 +145,7 @@ impl Sandbox {
     }
 
     /// Takes the sandbox down.
+    #[expect(clippy::boxed_local, reason = "a sandbox is always in its box: it moves between threads")]
     pub(crate) fn finish_with(self: Box<Self>, error: Option<RunError>) -> Finished {
         let Self { store, cpu_us, digest, evaluated_at_login, _held: held, .. } = *self;
         let fuel_left = store.get_fuel().unwrap_or(0);

@@ -11,6 +11,7 @@ use crate::functions::Randomness;
 use crate::host::Host;
 use crate::operations::Source;
 use crate::outcome::{self, State};
+use crate::prelude;
 use crate::record::Reply;
 use crate::runtime::RunInput;
 
@@ -19,9 +20,9 @@ use crate::runtime::RunInput;
 pub struct ScriptPackage<'a> {
     /// The name in positions, as `action.js`.
     pub file: &'a str,
-    /// JavaScript.
+    /// JavaScript, the body of a CommonJS function. Its first line is line 0 in positions: the author's is the second.
     pub code: &'a str,
-    /// Path relative to the script's folder, with `/`, to content: JavaScript, or JSON for names in `.json`.
+    /// Path relative to the script's folder, with `/`, to content: JavaScript as in `code`, or JSON for names in `.json`.
     pub modules: &'a BTreeMap<String, String>,
 }
 
@@ -49,7 +50,11 @@ pub(crate) fn evaluate(
     package: &ScriptPackage<'_>,
     limits: &Limits,
 ) -> Result<Evaluated, RunError> {
-    let json = serde_json::json!({ "file": package.file, "code": package.code, "modules": package.modules });
+    let sources = [package.code].into_iter().chain(package.modules.values().map(String::as_str));
+    let json = serde_json::json!({
+        "file": package.file, "code": package.code, "modules": package.modules,
+        "mentions": prelude::mentions(sources),
+    });
     let json = json.to_string();
     let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
     let (loaded, memory, touched) = load(engine, js, &compiled, false, limits).map_err(host_error)?;

@@ -1,7 +1,8 @@
 //! Pure functions of the host that the prelude calls (`host.call(name, ...inputs)` in `actions/js-engine/prelude/`).
 //!
 //! Each is a function of its inputs alone: no clock, no randomness, nothing of the machine. So a run that calls them needs
-//! no record of what they answered. What they cost is charged as fuel, before ([`price`]) and by what they answer.
+//! no record of what they answered. What they cost is charged as fuel, before ([`price`]) and by what they answer, and that
+//! is their limit: they do not count as host calls.
 
 mod cipher;
 mod date;

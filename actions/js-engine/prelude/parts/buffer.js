@@ -5,8 +5,18 @@ makers.buffer = () => {
   const lengthOf = bind(Object.getOwnPropertyDescriptor(typed, 'byteLength').get);
   const encodings = {
     __proto__: null,
-    utf8: 'utf8', 'utf-8': 'utf8', hex: 'hex', base64: 'base64', base64url: 'base64url', latin1: 'latin1',
-    binary: 'latin1', ascii: 'ascii', ucs2: 'utf16le', 'ucs-2': 'utf16le', utf16le: 'utf16le', 'utf-16le': 'utf16le',
+    utf8: 'utf8',
+    'utf-8': 'utf8',
+    hex: 'hex',
+    base64: 'base64',
+    base64url: 'base64url',
+    latin1: 'latin1',
+    binary: 'latin1',
+    ascii: 'ascii',
+    ucs2: 'utf16le',
+    'ucs-2': 'utf16le',
+    utf16le: 'utf16le',
+    'utf-16le': 'utf16le',
   };
   const encodingOf = (name) => {
     if (name === undefined || name === null || name === '') return 'utf8';
@@ -28,7 +38,11 @@ makers.buffer = () => {
       case 'base64':
       case 'base64url': {
         // Node takes both alphabets, leaves out what is of neither, and stops at padding.
-        let digits = text.replace(/=[^]*$/, '').replace(/-/g, '+').replace(/_/g, '/').replace(/[^A-Za-z0-9+/]/g, '');
+        let digits = text
+          .replace(/=[^]*$/, '')
+          .replace(/-/g, '+')
+          .replace(/_/g, '/')
+          .replace(/[^A-Za-z0-9+/]/g, '');
         if (digits.length % 4 === 1) digits = digits.slice(0, -1);
         return Uint8Array_.fromBase64(digits, { lastChunkHandling: 'loose' });
       }
@@ -74,7 +88,11 @@ makers.buffer = () => {
   const raw = (bytes) => new Uint8Array_(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wrap = (bytes) => Object.setPrototypeOf(bytes, Buffer.prototype);
   const wrong = (what, value) =>
-    nodeError(TypeError_, 'ERR_INVALID_ARG_TYPE', `${what} Received ${value === null ? 'null' : `type ${typeof value}`}`);
+    nodeError(
+      TypeError_,
+      'ERR_INVALID_ARG_TYPE',
+      `${what} Received ${value === null ? 'null' : `type ${typeof value}`}`,
+    );
   const same = (value) => {
     const bytes = bytesOf(value);
     if (bytes === undefined) throw wrong('The argument must be an instance of Buffer or Uint8Array.', value);
@@ -140,7 +158,12 @@ makers.buffer = () => {
 
   const find = (buffer, value, from, encoding, last) => {
     if (typeof from === 'string') [from, encoding] = [undefined, from];
-    const what = typeof value === 'number' ? Uint8Array_.of(value) : typeof value === 'string' ? encode(value, encoding) : same(value);
+    const what =
+      typeof value === 'number'
+        ? Uint8Array_.of(value)
+        : typeof value === 'string'
+          ? encode(value, encoding)
+          : same(value);
     let at = from === undefined ? (last ? buffer.length : 0) : from < 0 ? buffer.length + from : +from;
     at = last ? Math.min(at, buffer.length - what.length) : Math.max(at, 0);
     for (; last ? at >= 0 : at + what.length <= buffer.length; at += last ? -1 : 1) {
@@ -220,7 +243,10 @@ makers.buffer = () => {
       return this;
     },
     [inspected]() {
-      const hex = raw(this).subarray(0, 50).toHex().replace(/..(?=.)/g, '$& ');
+      const hex = raw(this)
+        .subarray(0, 50)
+        .toHex()
+        .replace(/..(?=.)/g, '$& ');
       const more = this.length > 50 ? ` ... ${this.length - 50} more byte${this.length > 51 ? 's' : ''}` : '';
       return [`<Buffer${hex ? ` ${hex}` : ''}${more}>`];
     },
@@ -249,7 +275,10 @@ makers.buffer = () => {
       });
     }
   };
-  for (const [sign, least] of [['U', 0], ['', 1]]) {
+  for (const [sign, least] of [
+    ['U', 0],
+    ['', 1],
+  ]) {
     const names = (bits, end) => (sign === 'U' ? [`UInt${bits}${end}`, `Uint${bits}${end}`] : [`Int${bits}${end}`]);
     const bounds = (bits) => (least === 0 ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]);
     const kind = sign === 'U' ? 'Uint' : 'Int';
@@ -261,13 +290,27 @@ makers.buffer = () => {
     const big = sign === 'U' ? ['BigUInt64', 'BigUint64'] : ['BigInt64'];
     const wide = sign === 'U' ? [0n, 2n ** 64n - 1n] : [-(2n ** 63n), 2n ** 63n - 1n];
     const bigKind = sign === 'U' ? 'BigUint64' : 'BigInt64';
-    access(big.map((name) => `${name}LE`), 8, bigKind, true, ...wide);
-    access(big.map((name) => `${name}BE`), 8, bigKind, false, ...wide);
+    access(
+      big.map((name) => `${name}LE`),
+      8,
+      bigKind,
+      true,
+      ...wide,
+    );
+    access(
+      big.map((name) => `${name}BE`),
+      8,
+      bigKind,
+      false,
+      ...wide,
+    );
   }
-  for (const [end, little] of [['LE', true], ['BE', false]]) {
+  for (const [end, little] of [
+    ['LE', true],
+    ['BE', false],
+  ]) {
     access([`Float${end}`], 4, 'Float32', little);
     access([`Double${end}`], 8, 'Float64', little);
   }
   return { Buffer, encodeText: encode, decodeBytes: decode, asBuffer: wrap };
 };
-offer('buffer', 'Buffer');

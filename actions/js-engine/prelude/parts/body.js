@@ -2,6 +2,7 @@
 // body is whole.
 
 makers.body = () => {
+  const { URLSearchParams } = part('url');
   let bytesOfBlob;
   let wholeBody;
   class Blob {
@@ -12,7 +13,8 @@ makers.body = () => {
         throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "sources" argument must be a sequence');
       }
       const chunks = [];
-      for (const piece of parts) chunks.push(piece instanceof Blob ? piece.#bytes : (bytesOf(piece) ?? utf8(`${piece}`)));
+      for (const piece of parts)
+        chunks.push(piece instanceof Blob ? piece.#bytes : (bytesOf(piece) ?? utf8(`${piece}`)));
       this.#bytes = concatBytes(chunks);
       const type = `${options?.type ?? ''}`;
       this.#type = /^[\x20-\x7e]*$/.test(type) ? type.toLowerCase() : '';
@@ -114,7 +116,9 @@ makers.body = () => {
     const parts = [];
     for (const [name, value] of form) {
       const file = value instanceof Blob;
-      const about = file ? `; filename="${quote(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}` : '';
+      const about = file
+        ? `; filename="${quote(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}`
+        : '';
       parts.push(utf8(`Content-Disposition: form-data; name="${quote(name)}"${about}\r\n\r\n`));
       parts.push(file ? bytesOfBlob(value) : utf8(value.replace(/\r\n|\r|\n/g, '\r\n')));
     }
@@ -199,7 +203,6 @@ makers.body = () => {
 
   // A body's bytes, and the type that it has by itself.
   const bodyOf = (init) => {
-    const { URLSearchParams } = part('url');
     if (init === undefined || init === null) return [null, undefined];
     if (init instanceof URLSearchParams) {
       return [utf8(init.toString()), 'application/x-www-form-urlencoded;charset=UTF-8'];
@@ -257,4 +260,3 @@ makers.body = () => {
   for (const known of [Blob, File, FormData, Headers]) tag(known, known.name);
   return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody };
 };
-offer('body', 'Blob File FormData Headers');

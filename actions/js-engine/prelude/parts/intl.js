@@ -15,11 +15,16 @@ makers.intl = () => {
     if (locales === undefined) return [];
     const tags = typeof locales === 'string' ? [locales] : [...locales];
     return tags.map((tag) => {
-      if (typeof tag !== 'string' && typeof tag !== 'object') throw new TypeError_('Incorrect locale information provided');
+      if (typeof tag !== 'string' && typeof tag !== 'object')
+        throw new TypeError_('Incorrect locale information provided');
       return `${tag}`;
     });
   };
-  const canonical = (tag) => tag.split('-').map((piece, at) => (at === 0 ? piece.toLowerCase() : piece.length === 2 && at < 3 ? piece.toUpperCase() : piece)).join('-');
+  const canonical = (tag) =>
+    tag
+      .split('-')
+      .map((piece, at) => (at === 0 ? piece.toLowerCase() : piece.length === 2 && at < 3 ? piece.toUpperCase() : piece))
+      .join('-');
   // The first locale that there is data for.
   const negotiate = (locales) => canonical(list(locales).find(known) ?? fallback);
   const supported = (locales) => list(locales).filter(known).map(canonical);
@@ -42,7 +47,14 @@ makers.intl = () => {
     minute: { numeric: 'm', '2-digit': 'mm' },
     second: { numeric: 's', '2-digit': 'ss' },
     fractionalSecondDigits: { 1: 'S', 2: 'SS', 3: 'SSS' },
-    timeZoneName: { short: 'z', long: 'zzzz', shortOffset: 'O', longOffset: 'OOOO', shortGeneric: 'v', longGeneric: 'vvvv' },
+    timeZoneName: {
+      short: 'z',
+      long: 'zzzz',
+      shortOffset: 'O',
+      longOffset: 'OOOO',
+      shortGeneric: 'v',
+      longGeneric: 'vvvv',
+    },
   };
   const styles = ['full', 'long', 'medium', 'short'];
   const timeValue = (date) => {
@@ -76,7 +88,8 @@ makers.intl = () => {
       const timeStyle = option(options, 'timeStyle', styles);
       if (dateStyle ?? timeStyle) {
         const [other] = keysOf(this.#chosen);
-        if (other) throw new TypeError_(`Can't set option ${other} when ${dateStyle ? 'dateStyle' : 'timeStyle'} is used`);
+        if (other)
+          throw new TypeError_(`Can't set option ${other} when ${dateStyle ? 'dateStyle' : 'timeStyle'} is used`);
         this.#chosen = { dateStyle, timeStyle };
         return;
       }
@@ -87,7 +100,8 @@ makers.intl = () => {
       const enough = fields === 'only date' ? has(date) : fields === 'only time' ? has(time) : has(`${date} ${time}`);
       if (enough) return;
       if (needed) Object.assign(this.#chosen, { year: 'numeric', month: 'numeric', day: 'numeric' });
-      if (fields === 'all' || fields === 'only time') Object.assign(this.#chosen, { hour: 'numeric', minute: '2-digit', second: '2-digit' });
+      if (fields === 'all' || fields === 'only time')
+        Object.assign(this.#chosen, { hour: 'numeric', minute: '2-digit', second: '2-digit' });
     }
     static supportedLocalesOf(locales) {
       return supported(locales);
@@ -97,18 +111,25 @@ makers.intl = () => {
       const styled = dateStyle ?? timeStyle;
       let skeleton;
       if (styled === undefined) {
-        skeleton = keysOf(components).map((name) => components[name][this.#chosen[name]] ?? '').join('');
+        skeleton = keysOf(components)
+          .map((name) => components[name][this.#chosen[name]] ?? '')
+          .join('');
         const hour = this.#cycle === undefined ? 'j' : this.#cycle === 'h12' || this.#cycle === 'h11' ? 'h' : 'H';
         skeleton = skeleton.replace(/j/g, hour);
       }
       try {
-        return parseJson(native('format_date', timeValue(date), this.#locale, this.#zone, skeleton, dateStyle, timeStyle, this.#cycle));
+        return parseJson(
+          native('format_date', timeValue(date), this.#locale, this.#zone, skeleton, dateStyle, timeStyle, this.#cycle),
+        );
       } catch (error) {
         throw new RangeError(error.message);
       }
     }
     get format() {
-      return (date) => this.#parts(date).map((piece) => piece[1]).join('');
+      return (date) =>
+        this.#parts(date)
+          .map((piece) => piece[1])
+          .join('');
     }
     formatToParts(date) {
       return this.#parts(date).map(([type, value]) => ({ type, value }));
@@ -118,13 +139,37 @@ makers.intl = () => {
       return left === right ? left : `${left} – ${right}`;
     }
     resolvedOptions() {
-      const options = { locale: this.#locale, calendar: 'gregory', numberingSystem: 'latn', timeZone: this.#zone, ...this.#chosen };
-      if (this.#cycle !== undefined) Object.assign(options, { hourCycle: this.#cycle, hour12: this.#cycle === 'h11' || this.#cycle === 'h12' });
+      const options = {
+        locale: this.#locale,
+        calendar: 'gregory',
+        numberingSystem: 'latn',
+        timeZone: this.#zone,
+        ...this.#chosen,
+      };
+      if (this.#cycle !== undefined)
+        Object.assign(options, { hourCycle: this.#cycle, hour12: this.#cycle === 'h11' || this.#cycle === 'h12' });
       return options;
     }
   }
 
-  const symbols = { USD: '$', EUR: '€', GBP: '£', JPY: '¥', INR: '₹', CNY: 'CN¥', KRW: '₩', BRL: 'R$', CAD: 'CA$', AUD: 'A$', MXN: 'MX$', NZD: 'NZ$', ILS: '₪', VND: '₫', TWD: 'NT$', HKD: 'HK$' };
+  const symbols = {
+    USD: '$',
+    EUR: '€',
+    GBP: '£',
+    JPY: '¥',
+    INR: '₹',
+    CNY: 'CN¥',
+    KRW: '₩',
+    BRL: 'R$',
+    CAD: 'CA$',
+    AUD: 'A$',
+    MXN: 'MX$',
+    NZD: 'NZ$',
+    ILS: '₪',
+    VND: '₫',
+    TWD: 'NT$',
+    HKD: 'HK$',
+  };
   class NumberFormat {
     #locale;
     #options;
@@ -135,7 +180,8 @@ makers.intl = () => {
         throw new RangeError('Intl.NumberFormat: units and notations are not available in Actions');
       }
       const currency = options.currency === undefined ? undefined : `${options.currency}`.toUpperCase();
-      if (style === 'currency' && currency === undefined) throw new TypeError_('Currency code is required with currency style.');
+      if (style === 'currency' && currency === undefined)
+        throw new TypeError_('Currency code is required with currency style.');
       // How other languages write a percentage or a sum of money is not known here.
       this.#locale = style === 'decimal' ? negotiate(locales) : fallback;
       const digits = (name, least, most, otherwise) => {
@@ -144,10 +190,18 @@ makers.intl = () => {
         if (!(value >= least && value <= most)) throw new RangeError(`${name} value is out of range.`);
         return value;
       };
-      const usual = style === 'currency' ? (['JPY', 'KRW', 'VND'].includes(currency) ? [0, 0] : [2, 2]) : style === 'percent' ? [0, 0] : [0, 3];
+      const usual =
+        style === 'currency'
+          ? ['JPY', 'KRW', 'VND'].includes(currency)
+            ? [0, 0]
+            : [2, 2]
+          : style === 'percent'
+            ? [0, 0]
+            : [0, 3];
       const least = digits('minimumFractionDigits', 0, 100);
       const most = digits('maximumFractionDigits', 0, 100);
-      if (least !== undefined && most !== undefined && least > most) throw new RangeError('maximumFractionDigits value is out of range.');
+      if (least !== undefined && most !== undefined && least > most)
+        throw new RangeError('maximumFractionDigits value is out of range.');
       const resolved = {
         locale: this.#locale,
         numberingSystem: 'latn',
@@ -155,12 +209,24 @@ makers.intl = () => {
         minimumIntegerDigits: digits('minimumIntegerDigits', 1, 21, 1),
         minimumFractionDigits: least ?? Math.min(usual[0], most ?? usual[0]),
         maximumFractionDigits: most ?? Math.max(usual[1], least ?? 0),
-        useGrouping: options.useGrouping === undefined || options.useGrouping === true || options.useGrouping === 'true' ? 'auto' : `${options.useGrouping || false}`,
+        useGrouping:
+          options.useGrouping === undefined || options.useGrouping === true || options.useGrouping === 'true'
+            ? 'auto'
+            : `${options.useGrouping || false}`,
       };
-      if (style === 'currency') Object.assign(resolved, { currency, currencyDisplay: option(options, 'currencyDisplay', ['symbol', 'narrowSymbol', 'code'], 'symbol') });
+      if (style === 'currency')
+        Object.assign(resolved, {
+          currency,
+          currencyDisplay: option(options, 'currencyDisplay', ['symbol', 'narrowSymbol', 'code'], 'symbol'),
+        });
       if (options.minimumSignificantDigits !== undefined || options.maximumSignificantDigits !== undefined) {
         resolved.minimumSignificantDigits = digits('minimumSignificantDigits', 1, 21, 1);
-        resolved.maximumSignificantDigits = digits('maximumSignificantDigits', resolved.minimumSignificantDigits, 21, 21);
+        resolved.maximumSignificantDigits = digits(
+          'maximumSignificantDigits',
+          resolved.minimumSignificantDigits,
+          21,
+          21,
+        );
       }
       this.#options = resolved;
     }
@@ -184,8 +250,15 @@ makers.intl = () => {
           text = `${mantissa}e${Number(exponent) + 2}`;
         }
         shown = native(
-          'format_number', text, this.#locale, digits.useGrouping, digits.minimumIntegerDigits,
-          digits.minimumFractionDigits, digits.maximumFractionDigits, digits.minimumSignificantDigits, digits.maximumSignificantDigits,
+          'format_number',
+          text,
+          this.#locale,
+          digits.useGrouping,
+          digits.minimumIntegerDigits,
+          digits.minimumFractionDigits,
+          digits.maximumFractionDigits,
+          digits.minimumSignificantDigits,
+          digits.maximumSignificantDigits,
         );
       }
       if (style === 'percent') shown += '%';
@@ -200,7 +273,11 @@ makers.intl = () => {
     }
   }
   // Without `new`, as the language allows for these two.
-  const callable = (Class) => new Proxy(Class, { apply: (target, self, values) => new target(values[0], values[1]), construct: (target, values, newTarget) => Reflect.construct(target, values.slice(0, 2), newTarget) });
+  const callable = (Class) =>
+    new Proxy(Class, {
+      apply: (target, self, values) => new target(values[0], values[1]),
+      construct: (target, values, newTarget) => Reflect.construct(target, values.slice(0, 2), newTarget),
+    });
   tag(DateTimeFormat, 'Intl.DateTimeFormat');
   tag(NumberFormat, 'Intl.NumberFormat');
   const Intl = {
@@ -218,14 +295,3 @@ makers.intl = () => {
   }
   return { Intl, dates, formatNumber: (value, locales, options) => new NumberFormat(locales, options).format(value) };
 };
-offer('intl', 'Intl');
-for (const [name, fields] of [['toLocaleString', 'all'], ['toLocaleDateString', 'only date'], ['toLocaleTimeString', 'only time']]) {
-  define(Date.prototype, name, { [name](locales, options) {
-    return part('intl').dates[fields](this.getTime(), locales, options);
-  } }[name]);
-}
-for (const prototype of [Number.prototype, BigInt.prototype]) {
-  define(prototype, 'toLocaleString', { toLocaleString(locales, options) {
-    return part('intl').formatNumber(this.valueOf(), locales, options);
-  } }.toLocaleString);
-}

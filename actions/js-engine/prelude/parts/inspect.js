@@ -3,9 +3,17 @@
 makers.inspect = () => {
   const identifier = /^[A-Za-z_$][\w$]*$/;
   const quote = (text) => {
-    const mark = !text.includes("'") ? "'" : !text.includes('"') ? '"' : !text.includes('`') && !text.includes('${') ? '`' : "'";
+    const mark = !text.includes("'")
+      ? "'"
+      : !text.includes('"')
+        ? '"'
+        : !text.includes('`') && !text.includes('${')
+          ? '`'
+          : "'";
     const escaped = text.replace(/[\\\n\r\t\b\f\v\0-\x1f\x7f]/g, (character) => {
-      const short = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\f': '\\f', '\v': '\\v' }[character];
+      const short = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\f': '\\f', '\v': '\\v' }[
+        character
+      ];
       return short ?? '\\x' + character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0');
     });
     return mark + (mark === "'" ? escaped.replace(/'/g, "\\'") : escaped) + mark;
@@ -69,10 +77,20 @@ makers.inspect = () => {
     };
     const show = (value, indent) => {
       if (typeof value === 'function') {
-        const kind = /^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : classOf(value) ?? 'Function';
+        const kind = /^class\b/.test(Function.prototype.toString.call(value))
+          ? 'class'
+          : (classOf(value) ?? 'Function');
         const label = `[${kind}${kind === 'class' ? ' ' : value.name ? ': ' : ' '}${value.name || '(anonymous)'}]`;
         const keys = keysOf(value);
-        return keys.length === 0 ? label : group(label, '{', keys.map((key) => property(value, key, indent)), '}', indent);
+        return keys.length === 0
+          ? label
+          : group(
+              label,
+              '{',
+              keys.map((key) => property(value, key, indent)),
+              '}',
+              indent,
+            );
       }
       if (typeof value !== 'object' || value === null) return primitive(value);
       if (above.includes(value)) {
@@ -95,10 +113,19 @@ makers.inspect = () => {
       const own = value[inspected]?.();
       if (own !== undefined) {
         if (own.length === 1) return own[0];
-        return group(own[0], '{', keysOf(own[1]).map((key) => property(own[1], key, indent)), '}', indent);
+        return group(
+          own[0],
+          '{',
+          keysOf(own[1]).map((key) => property(own[1], key, indent)),
+          '}',
+          indent,
+        );
       }
-      const symbols = Object.getOwnPropertySymbols(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
-      const rest = (skip) => [...keysOf(value).filter((key) => !skip?.(key)), ...symbols].map((key) => property(value, key, indent));
+      const symbols = Object.getOwnPropertySymbols(value).filter((key) =>
+        Object.prototype.propertyIsEnumerable.call(value, key),
+      );
+      const rest = (skip) =>
+        [...keysOf(value).filter((key) => !skip?.(key)), ...symbols].map((key) => property(value, key, indent));
       if (isArray(value)) {
         const items = [];
         let holes = 0;
@@ -115,7 +142,8 @@ makers.inspect = () => {
           }
         }
         hole();
-        if (value.length > most) items.push(`... ${value.length - most} more item${value.length - most > 1 ? 's' : ''}`);
+        if (value.length > most)
+          items.push(`... ${value.length - most} more item${value.length - most > 1 ? 's' : ''}`);
         items.push(...rest((key) => /^\d+$/.test(key)));
         return group(name === 'Array' ? '' : `${label}(${value.length})`, '[', items, ']', indent);
       }
@@ -132,7 +160,8 @@ makers.inspect = () => {
         const keys = rest((key) => key === 'stack' || key === 'message');
         if (hasOwn(value, 'cause')) keys.push(`[cause]: ${show(value.cause, indent + 2)}`);
         if (isArray(value.errors)) keys.push(`[errors]: ${show(value.errors, indent + 2)}`);
-        if (keys.length > 0) text += ` {\n${' '.repeat(indent + 2)}${keys.join(`,\n${' '.repeat(indent + 2)}`)}\n${' '.repeat(indent)}}`;
+        if (keys.length > 0)
+          text += ` {\n${' '.repeat(indent + 2)}${keys.join(`,\n${' '.repeat(indent + 2)}`)}\n${' '.repeat(indent)}}`;
         return text;
       }
       if (value instanceof Date) return isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
@@ -151,7 +180,10 @@ makers.inspect = () => {
         return group(`${label}(${value.length})`, '[', items, ']', indent);
       }
       if (isBuffer(value)) {
-        const hex = new Uint8Array_(value).subarray(0, 50).toHex().replace(/..(?=.)/g, '$& ');
+        const hex = new Uint8Array_(value)
+          .subarray(0, 50)
+          .toHex()
+          .replace(/..(?=.)/g, '$& ');
         return `${label} { [Uint8Contents]: <${hex}>, byteLength: ${value.byteLength} }`;
       }
       if (value instanceof Promise) return 'Promise { }';
@@ -166,7 +198,10 @@ makers.inspect = () => {
         }
       }
       const prefix = name === 'Object' ? '' : label;
-      const tagged = typeof value[Symbol.toStringTag] === 'string' && value[Symbol.toStringTag] !== name ? value[Symbol.toStringTag] : '';
+      const tagged =
+        typeof value[Symbol.toStringTag] === 'string' && value[Symbol.toStringTag] !== name
+          ? value[Symbol.toStringTag]
+          : '';
       return group(tagged ? `${name ?? 'Object'} [${tagged}]` : prefix, '{', rest(), '}', indent);
     };
     return show(root, 0);
@@ -185,7 +220,8 @@ makers.inspect = () => {
         switch (mark) {
           case '%s':
             if (typeof value === 'bigint') return `${value}n`;
-            if (typeof value === 'object' && value !== null && (isError(value) || !hasOwnText(value))) return inspect(value, { depth: 0 });
+            if (typeof value === 'object' && value !== null && (isError(value) || !hasOwnText(value)))
+              return inspect(value, { depth: 0 });
             return Object.is(value, -0) ? '-0' : String_(value);
           case '%d':
             return typeof value === 'bigint' ? `${value}n` : typeof value === 'object' ? 'NaN' : String_(Number(value));
@@ -212,6 +248,7 @@ makers.inspect = () => {
     }
     return text;
   };
-  const hasOwnText = (value) => typeof value.toString === 'function' && value.toString !== Object.prototype.toString && !isArray(value);
+  const hasOwnText = (value) =>
+    typeof value.toString === 'function' && value.toString !== Object.prototype.toString && !isArray(value);
   return { inspect, format };
 };

@@ -92,7 +92,7 @@ makers.events = () => {
     static timeout(milliseconds) {
       const signal = new AbortSignal(inside);
       const late = () => abort(signal, new DOMException_('The operation was aborted due to timeout', 'TimeoutError'));
-      globals.setTimeout(late, Number(milliseconds));
+      timerFunctions.setTimeout(late, Number(milliseconds));
       return signal;
     }
     static any(signals) {
@@ -128,4 +128,3 @@ makers.events = () => {
   for (const known of [Event, CustomEvent, EventTarget, AbortSignal, AbortController]) tag(known, known.name);
   return { Event, CustomEvent, EventTarget, AbortSignal, AbortController };
 };
-offer('events', 'Event CustomEvent EventTarget AbortSignal AbortController');

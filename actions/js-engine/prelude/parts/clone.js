@@ -65,4 +65,3 @@ makers.clone = () => {
   }
   return { structuredClone };
 };
-offer('clone', 'structuredClone');

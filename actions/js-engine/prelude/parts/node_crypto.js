@@ -17,7 +17,9 @@ makers.node_crypto = () => {
     );
   };
   const output = (bytes, encoding) =>
-    encoding === undefined || encoding === null || encoding === 'buffer' ? asBuffer(bytes) : asBuffer(bytes).toString(encoding);
+    encoding === undefined || encoding === null || encoding === 'buffer'
+      ? asBuffer(bytes)
+      : asBuffer(bytes).toString(encoding);
   const hashes = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'];
   const hashId = (name) => {
     const id = `${name}`.toLowerCase().replace(/^rsa-/, '').replace(/^sha-/, 'sha');
@@ -72,7 +74,8 @@ makers.node_crypto = () => {
     return new Hash((data) => native('hmac', id, secret, data));
   };
 
-  const pem = (label, der) => `-----BEGIN ${label}-----\n${toBase64(der).replace(/.{64}(?=.)/g, '$&\n')}\n-----END ${label}-----\n`;
+  const pem = (label, der) =>
+    `-----BEGIN ${label}-----\n${toBase64(der).replace(/.{64}(?=.)/g, '$&\n')}\n-----END ${label}-----\n`;
   class KeyObject {
     #key;
     constructor(key) {
@@ -81,7 +84,11 @@ makers.node_crypto = () => {
     }
     static from(key) {
       const inside = web.keyInside(key);
-      return new KeyObject(inside.bytes === undefined ? { ...readKey(inside.type === 'public' ? 'spki' : 'pkcs8', inside.der) } : { type: 'secret', der: inside.bytes });
+      return new KeyObject(
+        inside.bytes === undefined
+          ? { ...readKey(inside.type === 'public' ? 'spki' : 'pkcs8', inside.der) }
+          : { type: 'secret', der: inside.bytes },
+      );
     }
     get type() {
       return this.#key.type;
@@ -99,7 +106,12 @@ makers.node_crypto = () => {
       return this.#key.jwk === undefined ? this.#key.der.length : undefined;
     }
     bytes() {
-      if (this.#key.jwk !== undefined) throw nodeError(TypeError_, 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE', `Invalid key object type ${this.type}, expected secret.`);
+      if (this.#key.jwk !== undefined)
+        throw nodeError(
+          TypeError_,
+          'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE',
+          `Invalid key object type ${this.type}, expected secret.`,
+        );
       return this.#key.der;
     }
     static {
@@ -114,20 +126,33 @@ makers.node_crypto = () => {
       if (type === 'secret') return asBuffer(der.slice());
       const form = options?.type ?? (type === 'public' ? 'spki' : 'pkcs8');
       if (form !== (type === 'public' ? 'spki' : 'pkcs8') || options?.cipher !== undefined) {
-        throw nodeError(Error_, 'ERR_CRYPTO_INCOMPATIBLE_KEY_OPTIONS', `exporting a ${type} key as ${form} is not available in Actions`);
+        throw nodeError(
+          Error_,
+          'ERR_CRYPTO_INCOMPATIBLE_KEY_OPTIONS',
+          `exporting a ${type} key as ${form} is not available in Actions`,
+        );
       }
-      return options?.format === 'der' ? asBuffer(der.slice()) : pem(type === 'public' ? 'PUBLIC KEY' : 'PRIVATE KEY', der);
+      return options?.format === 'der'
+        ? asBuffer(der.slice())
+        : pem(type === 'public' ? 'PUBLIC KEY' : 'PRIVATE KEY', der);
     }
   }
   tag(KeyObject, 'KeyObject');
   // Reads what Node takes as a key: a text or bytes in PEM, an object with options, or a KeyObject.
   const keyOf = (value, want) => {
-    const options = typeof value === 'object' && value !== null && value.key !== undefined && !(value instanceof KeyObject) ? value : {};
+    const options =
+      typeof value === 'object' && value !== null && value.key !== undefined && !(value instanceof KeyObject)
+        ? value
+        : {};
     const source = options.key ?? value;
     if (source instanceof KeyObject) {
       if (source.type === want) return inside(source);
       if (source.type === 'private' && want === 'public') return readKey('pkcs8', inside(source).der, true);
-      throw nodeError(TypeError_, 'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE', `Invalid key object type ${source.type}, expected ${want}.`);
+      throw nodeError(
+        TypeError_,
+        'ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE',
+        `Invalid key object type ${source.type}, expected ${want}.`,
+      );
     }
     if (source instanceof web.CryptoKey) return keyOf(KeyObject.from(source), want);
     const half = want === 'public';
@@ -145,7 +170,8 @@ makers.node_crypto = () => {
   };
   const createPrivateKey = (key) => new KeyObject(keyOf(key, 'private'));
   const createPublicKey = (key) => new KeyObject(keyOf(key, 'public'));
-  const createSecretKey = (key, encoding) => new KeyObject({ type: 'secret', der: given(key, encoding, 'key').slice() });
+  const createSecretKey = (key, encoding) =>
+    new KeyObject({ type: 'secret', der: given(key, encoding, 'key').slice() });
 
   // Between the `r` and `s` of JWS and the DER of everything else.
   const toDer = (raw) => {
@@ -170,8 +196,17 @@ makers.node_crypto = () => {
     }
     return at === der.length ? raw : undefined;
   };
-  const constants = { RSA_PKCS1_PADDING: 1, RSA_NO_PADDING: 3, RSA_PKCS1_OAEP_PADDING: 4, RSA_PKCS1_PSS_PADDING: 6, RSA_PSS_SALTLEN_DIGEST: -1, RSA_PSS_SALTLEN_MAX_SIGN: -2, RSA_PSS_SALTLEN_AUTO: -2 };
-  const schemeOf = (key, options) => (key.jwk.kty === 'EC' ? 'ecdsa' : options?.padding === constants.RSA_PKCS1_PSS_PADDING ? 'pss' : 'pkcs1');
+  const constants = {
+    RSA_PKCS1_PADDING: 1,
+    RSA_NO_PADDING: 3,
+    RSA_PKCS1_OAEP_PADDING: 4,
+    RSA_PKCS1_PSS_PADDING: 6,
+    RSA_PSS_SALTLEN_DIGEST: -1,
+    RSA_PSS_SALTLEN_MAX_SIGN: -2,
+    RSA_PSS_SALTLEN_AUTO: -2,
+  };
+  const schemeOf = (key, options) =>
+    key.jwk.kty === 'EC' ? 'ecdsa' : options?.padding === constants.RSA_PKCS1_PSS_PADDING ? 'pss' : 'pkcs1';
   const signed = (hash, data, source) => {
     const key = keyOf(source, 'private');
     const scheme = schemeOf(key, source);
@@ -233,15 +268,24 @@ makers.node_crypto = () => {
     #tag;
     constructor(direction, name, key, iv, options) {
       const [, bits, mode] = /^aes-?(128|192|256)-(cbc|gcm)$/i.exec(name) ?? [];
-      if (mode === undefined) throw nodeError(Error_, 'ERR_CRYPTO_UNKNOWN_CIPHER', `Unknown cipher, or one that is not available in Actions: ${name}`);
-      if ((options?.authTagLength ?? 16) !== 16) missing(`createCipheriv with a tag of ${options.authTagLength} bytes`)();
+      if (mode === undefined)
+        throw nodeError(
+          Error_,
+          'ERR_CRYPTO_UNKNOWN_CIPHER',
+          `Unknown cipher, or one that is not available in Actions: ${name}`,
+        );
+      if ((options?.authTagLength ?? 16) !== 16)
+        missing(`createCipheriv with a tag of ${options.authTagLength} bytes`)();
       this.#mode = mode.toLowerCase();
       this.#direction = direction;
       this.#key = given(key, undefined, 'key').slice();
       this.#iv = given(iv, undefined, 'iv').slice();
-      if (this.#key.length * 8 !== Number(bits)) throw nodeError(RangeError, 'ERR_CRYPTO_INVALID_KEYLEN', 'Invalid key length');
-      if (this.#mode === 'cbc' && this.#iv.length !== 16) throw nodeError(TypeError_, 'ERR_CRYPTO_INVALID_IV', 'Invalid initialization vector');
-      if (this.#mode === 'gcm' && this.#iv.length !== 12) missing('createCipheriv with GCM and an initialization vector of other than 12 bytes')();
+      if (this.#key.length * 8 !== Number(bits))
+        throw nodeError(RangeError, 'ERR_CRYPTO_INVALID_KEYLEN', 'Invalid key length');
+      if (this.#mode === 'cbc' && this.#iv.length !== 16)
+        throw nodeError(TypeError_, 'ERR_CRYPTO_INVALID_IV', 'Invalid initialization vector');
+      if (this.#mode === 'gcm' && this.#iv.length !== 12)
+        missing('createCipheriv with GCM and an initialization vector of other than 12 bytes')();
     }
     // All of it comes from `final`.
     update(data, encoding, outputEncoding) {
@@ -260,7 +304,9 @@ makers.node_crypto = () => {
         const additional = gcm ? concatBytes(this.#additional) : undefined;
         result = native('cipher', this.#mode, this.#direction, this.#key, this.#iv, data, additional);
       } catch (error) {
-        throw gcm ? new Error_('Unsupported state or unable to authenticate data') : nodeError(Error_, 'ERR_OSSL_BAD_DECRYPT', error.message);
+        throw gcm
+          ? new Error_('Unsupported state or unable to authenticate data')
+          : nodeError(Error_, 'ERR_OSSL_BAD_DECRYPT', error.message);
       }
       if (gcm && this.#direction === 'encrypt') {
         this.#tag = result.slice(-16);
@@ -273,7 +319,8 @@ makers.node_crypto = () => {
       return this;
     }
     getAuthTag() {
-      if (this.#tag === undefined) throw nodeError(Error_, 'ERR_CRYPTO_INVALID_STATE', 'Invalid state for operation getAuthTag');
+      if (this.#tag === undefined)
+        throw nodeError(Error_, 'ERR_CRYPTO_INVALID_STATE', 'Invalid state for operation getAuthTag');
       return asBuffer(this.#tag.slice());
     }
     setAuthTag(tag, encoding) {
@@ -319,15 +366,22 @@ makers.node_crypto = () => {
     timingSafeEqual(a, b) {
       const [left, right] = [given(a), given(b)];
       if (left.length !== right.length) {
-        throw nodeError(RangeError, 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH', 'Input buffers must have the same byte length');
+        throw nodeError(
+          RangeError,
+          'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH',
+          'Input buffers must have the same byte length',
+        );
       }
       return same(left, right);
     },
     pbkdf2Sync: (password, salt, rounds, length, hash) =>
       asBuffer(native('pbkdf2', hashId(hash), given(password), given(salt), rounds, length)),
-    pbkdf2: (password, salt, rounds, length, hash, callback) => late(() => module.pbkdf2Sync(password, salt, rounds, length, hash), callback),
-    hkdfSync: (hash, key, salt, info, length) => native('hkdf', hashId(hash), given(key), given(salt), given(info), length).buffer,
-    hkdf: (hash, key, salt, info, length, callback) => late(() => module.hkdfSync(hash, key, salt, info, length), callback),
+    pbkdf2: (password, salt, rounds, length, hash, callback) =>
+      late(() => module.pbkdf2Sync(password, salt, rounds, length, hash), callback),
+    hkdfSync: (hash, key, salt, info, length) =>
+      native('hkdf', hashId(hash), given(key), given(salt), given(info), length).buffer,
+    hkdf: (hash, key, salt, info, length, callback) =>
+      late(() => module.hkdfSync(hash, key, salt, info, length), callback),
     createPrivateKey,
     createPublicKey,
     createSecretKey,
@@ -353,7 +407,9 @@ makers.node_crypto = () => {
     Sign,
     Verify,
   };
-  for (const name of 'scrypt scryptSync generateKeyPair generateKeyPairSync publicEncrypt privateDecrypt privateEncrypt publicDecrypt createDiffieHellman createECDH'.split(' ')) {
+  for (const name of 'scrypt scryptSync generateKeyPair generateKeyPairSync publicEncrypt privateDecrypt privateEncrypt publicDecrypt createDiffieHellman createECDH'.split(
+    ' ',
+  )) {
     module[name] = missing(name);
   }
   return module;

@@ -39,8 +39,18 @@ makers.crypto = () => {
   };
   const data = (value) => bytesOf(value) ?? fail('TypeMismatchError', 'an ArrayBuffer or a view on one is needed');
   const names = [
-    'HMAC', 'AES-GCM', 'AES-CBC', 'RSASSA-PKCS1-v1_5', 'RSA-PSS', 'ECDSA', 'PBKDF2', 'HKDF',
-    'SHA-1', 'SHA-256', 'SHA-384', 'SHA-512',
+    'HMAC',
+    'AES-GCM',
+    'AES-CBC',
+    'RSASSA-PKCS1-v1_5',
+    'RSA-PSS',
+    'ECDSA',
+    'PBKDF2',
+    'HKDF',
+    'SHA-1',
+    'SHA-256',
+    'SHA-384',
+    'SHA-512',
   ];
   const normal = (algorithm) => {
     const given = typeof algorithm === 'string' ? { name: algorithm } : algorithm;
@@ -83,8 +93,18 @@ makers.crypto = () => {
     const wanted = [...usages];
     const known = allowed(algorithm.name, type);
     if (wanted.some((usage) => !known.includes(usage))) fail('SyntaxError', 'Unsupported key usage for this algorithm');
-    if (wanted.length === 0 && type !== 'public') fail('SyntaxError', 'Usages cannot be empty when importing a secret or private key.');
-    return new CryptoKey({ ...content, type, algorithm, extractable: Boolean(extractable), usages: known.filter((usage) => wanted.includes(usage)) }, secret);
+    if (wanted.length === 0 && type !== 'public')
+      fail('SyntaxError', 'Usages cannot be empty when importing a secret or private key.');
+    return new CryptoKey(
+      {
+        ...content,
+        type,
+        algorithm,
+        extractable: Boolean(extractable),
+        usages: known.filter((usage) => wanted.includes(usage)),
+      },
+      secret,
+    );
   };
 
   const importSecret = (format, given, algorithm) => {
@@ -116,7 +136,12 @@ makers.crypto = () => {
     } else if (format === 'raw' && algorithm.name === 'ECDSA') {
       const point = data(given);
       const size = (point.length - 1) / 2;
-      const jwk = { kty: 'EC', crv: algorithm.namedCurve, x: toUrl(point.slice(1, 1 + size)), y: toUrl(point.slice(1 + size)) };
+      const jwk = {
+        kty: 'EC',
+        crv: algorithm.namedCurve,
+        x: toUrl(point.slice(1, 1 + size)),
+        y: toUrl(point.slice(1 + size)),
+      };
       key = as('DataError', () => readKey('jwk', stringify(jwk)));
     } else {
       return unavailable(`importing ${algorithm.name} keys as ${format}`);
@@ -126,7 +151,11 @@ makers.crypto = () => {
       if (algorithm.namedCurve !== key.curve) fail('DataError', 'Named curve mismatch');
       return [{ name: algorithm.name, namedCurve: key.curve }, key];
     }
-    const about = { modulusLength: key.bits, publicExponent: fromUrl(key.jwk.e), hash: { name: hashOf(algorithm.hash).name } };
+    const about = {
+      modulusLength: key.bits,
+      publicExponent: fromUrl(key.jwk.e),
+      hash: { name: hashOf(algorithm.hash).name },
+    };
     return [{ name: algorithm.name, ...about }, key];
   };
   const scheme = (algorithm, key) => {
@@ -197,12 +226,24 @@ makers.crypto = () => {
       const wanted = normal(algorithm);
       if (wanted.name.startsWith('AES')) {
         if (![128, 192, 256].includes(wanted.length)) fail('OperationError', 'Invalid key length');
-        return make({ name: wanted.name, length: wanted.length }, 'secret', { bytes: randomBytes(wanted.length / 8) }, extractable, usages);
+        return make(
+          { name: wanted.name, length: wanted.length },
+          'secret',
+          { bytes: randomBytes(wanted.length / 8) },
+          extractable,
+          usages,
+        );
       }
       if (wanted.name === 'HMAC') {
         const hash = hashOf(wanted.hash);
         const length = wanted.length ?? blockBits(hash);
-        return make({ name: 'HMAC', hash: { name: hash.name }, length }, 'secret', { bytes: randomBytes(length / 8) }, extractable, usages);
+        return make(
+          { name: 'HMAC', hash: { name: hash.name }, length },
+          'secret',
+          { bytes: randomBytes(length / 8) },
+          extractable,
+          usages,
+        );
       }
       return unavailable(`generating ${wanted.name} keys`);
     }
@@ -219,7 +260,8 @@ makers.crypto = () => {
       if (bytes !== undefined) {
         return same(native('hmac', hashOf(key.algorithm.hash).id, bytes, data(input)), data(signature));
       }
-      const call = () => native('verify', ...scheme(algorithm, key), der, data(input), data(signature), algorithm.saltLength);
+      const call = () =>
+        native('verify', ...scheme(algorithm, key), der, data(input), data(signature), algorithm.saltLength);
       return as('OperationError', call) === 'true';
     }
     async encrypt(algorithm, key, input) {
@@ -269,4 +311,3 @@ makers.crypto = () => {
   const subtle = new SubtleCrypto();
   return { crypto: new Crypto(), Crypto, CryptoKey, SubtleCrypto, keyInside: (key) => key[secret] };
 };
-offer('crypto', 'crypto Crypto CryptoKey SubtleCrypto');

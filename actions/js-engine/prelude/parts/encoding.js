@@ -80,7 +80,11 @@ makers.encoding = () => {
       const stream = Boolean(options?.stream);
       let bytes = input === undefined ? new Uint8Array_(0) : bytesOf(input);
       if (bytes === undefined) {
-        throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "list" argument must be an ArrayBuffer or a view on one');
+        throw nodeError(
+          TypeError,
+          'ERR_INVALID_ARG_TYPE',
+          'The "list" argument must be an ArrayBuffer or a view on one',
+        );
       }
       if (this.#rest.length > 0) bytes = concatBytes([this.#rest, bytes]);
       const open = stream ? this.#open(bytes) : 0;
@@ -107,4 +111,3 @@ makers.encoding = () => {
   tag(TextDecoder, 'TextDecoder');
   return { TextEncoder, TextDecoder };
 };
-offer('encoding', 'TextEncoder TextDecoder');

@@ -19,7 +19,11 @@ makers.url = () => {
           for (const pair of init) {
             const values = [...pair];
             if (values.length !== 2) {
-              throw nodeError(TypeError, 'ERR_INVALID_TUPLE', 'Each query pair must be an iterable [name, value] tuple');
+              throw nodeError(
+                TypeError,
+                'ERR_INVALID_TUPLE',
+                'Each query pair must be an iterable [name, value] tuple',
+              );
             }
             this.#pairs.push([`${values[0]}`, `${values[1]}`]);
           }
@@ -53,7 +57,9 @@ makers.url = () => {
       this.#changed();
     }
     delete(name, value) {
-      this.#pairs = this.#pairs.filter((pair) => pair[0] !== `${name}` || (value !== undefined && pair[1] !== `${value}`));
+      this.#pairs = this.#pairs.filter(
+        (pair) => pair[0] !== `${name}` || (value !== undefined && pair[1] !== `${value}`),
+      );
       this.#changed();
     }
     get(name) {
@@ -101,7 +107,8 @@ makers.url = () => {
   define(URLSearchParams.prototype, Symbol.iterator, URLSearchParams.prototype.entries);
   tag(URLSearchParams, 'URLSearchParams');
 
-  const parse = (url, base) => parseJson(native('parse_url', `${url}`.toWellFormed(), base === undefined ? base : `${base}`.toWellFormed()));
+  const parse = (url, base) =>
+    parseJson(native('parse_url', `${url}`.toWellFormed(), base === undefined ? base : `${base}`.toWellFormed()));
   class URL {
     #parts;
     #params;
@@ -127,7 +134,17 @@ makers.url = () => {
     }
     static {
       changedBy = (url, search) => (url.#parts = parseJson(native('set_url', url.#parts.href, 'search', search)));
-      for (const name of ['protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'search', 'hash']) {
+      for (const name of [
+        'protocol',
+        'username',
+        'password',
+        'host',
+        'hostname',
+        'port',
+        'pathname',
+        'search',
+        'hash',
+      ]) {
         Object.defineProperty(URL.prototype, name, {
           get() {
             return this.#parts[name];
@@ -174,4 +191,3 @@ makers.url = () => {
   tag(URL, 'URL');
   return { URL, URLSearchParams };
 };
-offer('url', 'URL URLSearchParams');

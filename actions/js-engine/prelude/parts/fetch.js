@@ -3,6 +3,7 @@
 makers.fetch = () => {
   const { Headers, Body, bodyOf, wholeBody } = part('body');
   const { AbortController } = part('events');
+  const { URL } = part('url');
 
   // The headers that a caller gave, with the type that the body has by itself.
   const headersFor = (init, type) => {
@@ -20,7 +21,6 @@ makers.fetch = () => {
     #signal;
     constructor(input, init = {}) {
       const from = input instanceof Request ? input : undefined;
-      const { URL } = part('url');
       let url;
       try {
         url = from ? new URL(from.url) : new URL(input);
@@ -32,16 +32,20 @@ makers.fetch = () => {
       }
       const given = init ?? {};
       let method = `${given.method ?? from?.method ?? 'GET'}`;
-      if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError_(`'${method}' is not a valid HTTP method.`);
+      if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method))
+        throw new TypeError_(`'${method}' is not a valid HTTP method.`);
       if (known.includes(method.toUpperCase())) method = method.toUpperCase();
       if (/^(CONNECT|TRACE|TRACK)$/i.test(method)) throw new TypeError_(`'${method}' HTTP method is unsupported.`);
       const redirect = given.redirect ?? from?.redirect ?? 'follow';
       if (!['follow', 'error', 'manual'].includes(redirect)) {
-        throw new TypeError_(`Request constructor: ${redirect} is not an accepted type. Expected one of follow, error, manual.`);
+        throw new TypeError_(
+          `Request constructor: ${redirect} is not an accepted type. Expected one of follow, error, manual.`,
+        );
       }
       let [bytes, type] = bodyOf(given.body);
       if (bytes === null && from !== undefined && given.body === undefined) {
-        if (from.bodyUsed) throw new TypeError_('Cannot construct a Request with a Request object that has already been used.');
+        if (from.bodyUsed)
+          throw new TypeError_('Cannot construct a Request with a Request object that has already been used.');
         bytes = wholeBody(from);
       }
       if (bytes !== null && (method === 'GET' || method === 'HEAD')) {
@@ -131,7 +135,7 @@ makers.fetch = () => {
     }
     static redirect(url, status = 302) {
       if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`Invalid status code ${status}`);
-      return new Response(null, { status, headers: { location: new (part('url').URL)(url).href } });
+      return new Response(null, { status, headers: { location: new URL(url).href } });
     }
     get status() {
       return this.#status;
@@ -165,7 +169,10 @@ makers.fetch = () => {
       return copy;
     }
     [inspected]() {
-      return ['Response', { status: this.#status, statusText: this.#statusText, headers: this.#headers, url: this.#url }];
+      return [
+        'Response',
+        { status: this.#status, statusText: this.#statusText, headers: this.#headers, url: this.#url },
+      ];
     }
   }
 
@@ -206,4 +213,3 @@ makers.fetch = () => {
   for (const constructor of [Request, Response]) tag(constructor, constructor.name);
   return { fetch, Request, Response };
 };
-offer('fetch', 'fetch Request Response');
