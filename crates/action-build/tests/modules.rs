@@ -54,7 +54,7 @@ export default class { name() { return 'default' } }
         (
             "import { constant, destructured, renamed, others } from './lib.js';",
             "console.log(constant, destructured, renamed, others)",
-            "1 2 3 [4,5]",
+            "1 2 3 [ 4, 5 ]",
         ),
         (
             "import { counter, increment } from './lib.js';",
@@ -119,7 +119,7 @@ fn default_exports_of_every_kind() {
         ("export default async () => 1", "console.log(await x())", "1"),
         ("export default function named() { return named.name }", "console.log(x())", "named"),
         ("export\n  default\n  { a: 1 };", "console.log(x.a)", "1"),
-        ("export default [1, 2].map((n) => n * 2)", "console.log(x)", "[2,4]"),
+        ("export default [1, 2].map((n) => n * 2)", "console.log(x)", "[ 2, 4 ]"),
         ("export default class Named { static n = 1 }", "console.log(x.n)", "1"),
         ("export default class extends Array {}", "console.log(new x(3).length)", "3"),
         ("let y = 1; export { y as default }; y = 2", "console.log(x)", "2"),
@@ -231,7 +231,7 @@ fn import_as_a_function_answers_a_promise() {
         "",
         "const { default: y } = await import(`./y.json`, { with: { type: 'json' } }); console.log(y)",
     );
-    assert_eq!(shown(&[("action.js", &json), ("y.json", "[1]")]), "[1]");
+    assert_eq!(shown(&[("action.js", &json), ("y.json", "[ 1 ]")]), "[1]");
 }
 
 #[test]
