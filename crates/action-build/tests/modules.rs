@@ -231,7 +231,7 @@ fn import_as_a_function_answers_a_promise() {
         "",
         "const { default: y } = await import(`./y.json`, { with: { type: 'json' } }); console.log(y)",
     );
-    assert_eq!(shown(&[("action.js", &json), ("y.json", "[ 1 ]")]), "[1]");
+    assert_eq!(shown(&[("action.js", &json), ("y.json", "[1]")]), "[ 1 ]");
 }
 
 #[test]
