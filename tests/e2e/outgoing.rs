@@ -157,7 +157,7 @@ async fn what_is_not_allowed_is_refused_with_an_error_that_an_action_can_catch()
         assert!(line.starts_with("refused: "), "{url}: {line}");
         assert!(!line.contains("os error"), "nothing internal: {line}");
     }
-    assert_eq!(other.requests(), [String::new(); 0]);
+    assert!(other.requests().is_empty());
 }
 
 // AC1
@@ -191,7 +191,7 @@ async fn each_redirect_is_checked_and_takes_no_credentials_to_another_origin() {
     assert!(lines[4].starts_with("refused: "), "{lines:?}");
     assert_eq!(lines[5], "303");
     assert!(lines[6].contains("redirects"), "{lines:?}");
-    assert_eq!(private.requests(), [String::new(); 0]);
+    assert!(private.requests().is_empty());
     let redirected = second.requests().remove(0).to_ascii_lowercase();
     assert!(!redirected.contains("authorization") && !redirected.contains("cookie"), "{redirected}");
     let to_same =
