@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use action_api::RunError;
+use end_to_end::process::run;
 use end_to_end::{Login, TestServer, seed};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -284,4 +285,30 @@ async fn a_cached_value_is_seen_by_the_next_login_and_bad_input_never_throws() {
     assert_eq!(first, ["undefined", "success x 60000", codes, "undefined undefined"]);
     let second = printed(&server, body).await;
     assert_eq!(second[..2], ["x", "success xx 60000"]);
+}
+
+#[tokio::test]
+async fn the_runner_fetches_and_caches_as_the_server_does() {
+    let service = Service::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, file) = (folder.path().join("postern.toml"), folder.path().join("fetches.js"));
+    std::fs::write(&config, "[outgoing]\nallowed_networks = [\"127.0.0.1\"]\n").unwrap();
+    let script = format!(
+        "exports.onExecutePostLogin = async (event, api) => {{
+             api.cache.set('k', await (await fetch('{}')).text());
+             console.log(api.cache.get('k').value);
+             await fetch('http://127.0.0.2/').catch((error) => console.log(error.cause.message));
+         }};",
+        service.url("/echo")
+    );
+    std::fs::write(&file, script).unwrap();
+    let event = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../samples/actions/limit-transferred-session/events/native-to-web.json"
+    );
+    let (config, file) = (config.to_str().unwrap(), file.to_str().unwrap());
+    let ended = run(["--config", config, "action", "run", file, "--event", event, "--json"]).await;
+    let report = ended.expect(0).json();
+    assert_eq!(report["console"][0]["text"], "GET ", "{report}");
+    assert!(report["console"][1]["text"].as_str().unwrap().contains("not an address"), "{report}");
 }
