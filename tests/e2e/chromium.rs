@@ -162,3 +162,35 @@ async fn a_user_without_javascript_connects_a_device() {
     assert_eq!(browser.text("h1").await, "Your device is not connected");
     browser.assert_fits_a_phone().await;
 }
+
+// BR4
+#[tokio::test]
+async fn an_action_takes_a_browser_without_javascript_to_another_site_and_back() {
+    let server = TestServer::start().await;
+    let home = relying_party().await;
+    moved_client(&server, seed::NATIVE, &home).await;
+    let asks = format!(
+        "exports.onExecutePostLogin = async (event, api) => {{ api.redirect.sendUserTo('{home}/profile'); }};
+         exports.onContinuePostLogin = async (event, api) => {{ console.log(JSON.stringify(event.request.query.answer)); }};"
+    );
+    server.deploy_action("asks", &asks).await;
+    let browser = Chromium::start_without_javascript().await;
+    browser.open(&authorize(&server, seed::NATIVE, &home)).await;
+    browser.type_where_the_focus_is(seed::ADA).await;
+    browser.type_into("#password", seed::PASSWORD).await;
+    browser.click("button").await;
+    // The login page's policy names the client alone: a redirect of its form would end here.
+    let url = Url::parse(&browser.arrives_at(&format!("{home}/profile?")).await).expect("an address");
+    let state = url.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
+    assert_eq!(browser.cookie("auth0").await, None);
+    let back = with_query(
+        &format!("{}continue", server.issuer(seed::ACME)),
+        &[("state", &state), ("answer", "yes")],
+    );
+    browser.open(&back).await;
+    arrived_with_a_code(&browser, &home).await;
+    assert_eq!(server.printed().await, [json!("yes")]);
+    browser.open(&back).await;
+    assert_eq!(browser.text("h1").await, "This did not work");
+    browser.assert_fits_a_phone().await;
+}

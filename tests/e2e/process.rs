@@ -76,11 +76,25 @@ async fn a_new_version_of_an_action_is_used_at_the_next_login() {
         let claims = app.id_token_of_login(WEB).await.unwrap();
         assert_eq!(claims[CLAIM], format!("{version}-{version}"), "{claims}");
     }
+    // The next one is TypeScript, with a module beside it.
+    let typed = folder.path().join("versions.ts");
+    let module = format!("export type Version = number;\nexport const CLAIM: string = '{CLAIM}';\n");
+    std::fs::write(folder.path().join("claim.ts"), module).unwrap();
+    let code = "import { CLAIM, type Version } from './claim';
+        interface Api { idToken: { setCustomClaim(name: string, value: unknown): Api } }
+        export const onExecutePostLogin = async (event: object, api: Api): Promise<void> => {
+          const version = 4 as Version;
+          api.idToken.setCustomClaim(CLAIM, `${version!}`);
+        };\n";
+    std::fs::write(&typed, code).unwrap();
+    let deploy = ["action", "deploy", typed.to_str().unwrap(), "--tenant", "demo", "--name"];
+    server.command(&[&deploy[..], &["limit-transferred-session"]].concat()).await.expect(0);
+    assert_eq!(app.id_token_of_login(WEB).await.unwrap()[CLAIM], "4");
     // One that does not build changes nothing.
     std::fs::write(&file, "exports.onExecutePostLogin = async (event, api) => {\n").unwrap();
     let deploy = ["action", "deploy", file.to_str().unwrap(), "--tenant", "demo", "--name"];
     server.command(&[&deploy[..], &["limit-transferred-session"]].concat()).await.expect(5);
-    assert_eq!(app.id_token_of_login(WEB).await.unwrap()[CLAIM], "3-3");
+    assert_eq!(app.id_token_of_login(WEB).await.unwrap()[CLAIM], "4");
 }
 
 fn sample_event() -> PathBuf {
