@@ -264,7 +264,7 @@ async fn each_mistake_has_its_error() {
     for (form, status, error) in [
         (vec![("client_id", seed::SPA)], 400, "invalid_request"),
         (vec![("grant_type", "dance"), ("client_id", seed::SPA)], 400, "unsupported_grant_type"),
-        (vec![("grant_type", "password"), ("client_id", seed::SPA)], 400, "unsupported_grant_type"),
+        (vec![("grant_type", "password"), ("client_id", seed::SPA)], 403, "unauthorized_client"),
         (vec![("grant_type", "authorization_code")], 400, "invalid_request"),
         (vec![("grant_type", "authorization_code"), ("client_id", "nobody")], 401, "invalid_client"),
         (vec![("grant_type", "authorization_code"), ("client_id", seed::WEB)], 401, "invalid_client"),

@@ -59,7 +59,7 @@ export default class { name() { return 'default' } }
         (
             "import { counter, increment } from './lib.js';",
             "increment(); console.log(counter, { counter })",
-            "1 {\"counter\":1}",
+            "1 { counter: 1 }",
         ),
         (
             "import { increment } from './lib.js';",

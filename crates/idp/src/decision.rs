@@ -57,6 +57,9 @@ pub(crate) struct Decision {
 
 /// Challenges and enrolments of one flow.
 const MAX_FACTOR_COMMANDS: usize = 4;
+/// Scopes that the Actions of one login may add, and calls that add or remove one in one run.
+const MAX_ADDED_SCOPES: usize = 1_000;
+const MAX_SCOPE_CHANGES: usize = 2_000;
 /// Bytes of `event.transaction.metadata` as JSON.
 const MAX_TRANSACTION_METADATA_BYTES: usize = 16 << 10;
 /// Bytes of the changes to `user_metadata`, and of those to `app_metadata`, as JSON.
@@ -240,6 +243,14 @@ impl Decision {
         for method in saml {
             self.warnings
                 .push(format!("Action {action}: api.{method} had no effect: this login is no SAML login"));
+        }
+        let of_scope = |command: &&Command| {
+            matches!(command, Command::AccessTokenAddScope { .. } | Command::AccessTokenRemoveScope { .. })
+        };
+        if commands.iter().filter(of_scope).count() > MAX_SCOPE_CHANGES
+            || self.scopes.values().filter(|added| **added).count() > MAX_ADDED_SCOPES
+        {
+            return Err("An Action may add 1,000 scopes, and change scopes 2,000 times.");
         }
         self.factor_commands += asked.factors.len();
         if self.factor_commands > MAX_FACTOR_COMMANDS {

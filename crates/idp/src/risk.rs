@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn at(latitude: f64, longitude: f64, hours: i64) -> LoginPlace {
-        LoginPlace { latitude, longitude, at: Timestamp::from_ms(hours * 3_600_000) }
+        LoginPlace { latitude, longitude, at: Timestamp::from_ms((hours + 100) * 3_600_000) }
     }
 
     #[test]

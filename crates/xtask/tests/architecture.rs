@@ -41,7 +41,7 @@ const MUST_NOT_NAME: [(&str, &[&str]); 4] = [
     ("idp", &["sqlx", "axum", "hyper", "reqwest"]),
     ("web", &["sqlx", "argon2", "jsonwebtoken", "reqwest"]),
     ("storage", &["oauth", "jsonwebtoken", "reqwest"]),
-    ("action-runtime", &["tokio", "reqwest"]),
+    ("action-runtime", &["reqwest", "hyper"]),
 ];
 
 fn metadata() -> Metadata {

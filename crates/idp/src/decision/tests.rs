@@ -177,6 +177,18 @@ fn the_last_change_of_a_scope_counts() {
 }
 
 #[test]
+fn a_login_may_add_1000_scopes_and_a_run_change_2000() {
+    let add = |number: usize| Command::AccessTokenAddScope { scope: format!("s{number}") };
+    let remove = |number: usize| Command::AccessTokenRemoveScope { scope: format!("s{number}") };
+    let mut decision = Decision::default();
+    let all: Vec<Command> = (0..1000).map(add).chain((1000..2000).map(remove)).collect();
+    assert_eq!(decision.fold("a", &all, now()), Ok(None));
+    assert!(decision.fold("b", &[add(1000)], now()).is_err(), "the 1,001st");
+    let many: Vec<Command> = (0..2001).map(remove).collect();
+    assert!(Decision::default().fold("a", &many, now()).is_err());
+}
+
+#[test]
 fn transaction_metadata_are_bounded_over_all_actions() {
     let mut decision = Decision::default();
     let set = |key: &str, length| Command::TransactionSetMetadata {
