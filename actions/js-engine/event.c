@@ -1,0 +1,89 @@
+// The event, parsed as far as a run reads it. A part of shim.c.
+
+static char *skip_space(char *at) {
+    while (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')
+        at++;
+    return at;
+}
+
+// Behind a string, whose first quote is at `at`; NULL when it has no end.
+static char *skip_string(char *at) {
+    for (at++; *at != '"'; at++) {
+        if (*at == '\\')
+            at++;
+        if (!*at)
+            return NULL;
+    }
+    return at + 1;
+}
+
+// Behind an object or array; NULL when it has no end. What is between the brackets is not looked at: it is parsed when
+// it is read.
+static char *skip_container(char *at) {
+    int depth = 0;
+    do {
+        if (*at == '"') {
+            at = skip_string(at);
+            if (!at)
+                return NULL;
+            continue;
+        }
+        if (!*at)
+            return NULL;
+        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+        at++;
+    } while (depth);
+    return at;
+}
+
+// The event as an object whose objects and arrays are parsed when they are read: most Actions read a few. Answers
+// `undefined` for what is no object with each name once and without escapes, and then `json` is as it was.
+static JSValue unread_event(char *json) {
+    char *at = skip_space(json);
+    if (*at != '{')
+        return JS_UNDEFINED;
+    JSValue event = JS_NewObject(context);
+    do {
+        char *name = skip_space(at + 1);
+        char *name_end = *name == '"' ? skip_string(name) : NULL;
+        if (!name_end || memchr(name, '\\', name_end - name))
+            break;
+        at = skip_space(name_end);
+        if (*at != ':')
+            break;
+        char *value = at = skip_space(at + 1);
+        JSAtom atom = JS_NewAtomLen(context, name + 1, name_end - name - 2);
+        JSProperty *known;
+        bool fresh = atom != JS_ATOM_NULL && !find_own_property(&known, JS_VALUE_GET_OBJ(event), atom);
+        if (fresh && (*at == '{' || *at == '[')) {
+            struct unread *unread = js_malloc(context, sizeof *unread);
+            at = skip_container(at);
+            fresh = unread && at;
+            if (fresh) {
+                *unread = (struct unread){.json = value, .length = at - value};
+                fresh = JS_DefineAutoInitProperty(context, event, atom, JS_AUTOINIT_ID_BYTECODE, unread,
+                                                  JS_PROP_C_W_E) > 0;
+            }
+        } else if (fresh) {
+            at = *at == '"' ? skip_string(at) : at + strcspn(at, ",}");
+            fresh = at;
+            if (fresh) {
+                char next = *at;
+                *at = 0;
+                JSValue scalar = JS_ParseJSON(context, value, at - value, "postern:event");
+                *at = next;
+                fresh = !JS_IsException(scalar) &&
+                        JS_DefinePropertyValue(context, event, atom, scalar, JS_PROP_C_W_E) > 0;
+            }
+        }
+        JS_FreeAtom(context, atom);
+        if (!fresh)
+            break;
+        at = skip_space(at);
+        if (*at == '}' && !*skip_space(at + 1))
+            return event;
+    } while (*at == ',');
+    JS_FreeValue(context, JS_GetException(context));
+    JS_FreeValue(context, event);
+    return JS_UNDEFINED;
+}
