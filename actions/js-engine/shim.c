@@ -578,6 +578,29 @@ EXPORT("load") int32_t load(uint8_t *compiled, uint32_t length, int32_t deferred
     return JS_VALUE_GET_INT(answer);
 }
 
+// Makes that a run writes to few pages of the image. What is there from now on stays to the end of the run: nobody counts
+// its references. (The collector takes from a count what it gives back, and never meets a zero.) And the run's own small
+// pieces do not go to the gaps of the arenas that are there, but to smaller ones in one place.
+static void seal(void) {
+    struct list_head *at;
+    for (int size = 0; size < JS_ARENA_BLOCK_SIZE_COUNT; size++) {
+        struct list_head *arenas = &runtime->arena_state.arena_list[size];
+        list_for_each(at, arenas) {
+            JSArena *arena = list_entry(at, JSArena, link);
+            for (int i = 0; i < arena->n_blocks; i++)
+                ((JSMallocBlockHeader *)arena_get_block(arena, i, arena_block_sizes[size]))->ref_count = JS_IMMORTAL;
+            // As if it were full and more: it is in no list, and never empty.
+            arena->n_used_blocks = arena->n_blocks + 1;
+        }
+        init_list_head(arenas);
+        init_list_head(&runtime->arena_state.free_arena_list[size]);
+    }
+    // Those that are too large for an arena.
+    list_for_each(at, &runtime->gc_obj_list)
+        JS_REF_COUNT(list_entry(at, JSGCObjectHeader, link)) = JS_IMMORTAL;
+    js_arena_size = 1024;
+}
+
 // Makes the memory ready to be saved: no garbage, and free heap at hand so that a usual run neither collects nor grows.
 EXPORT("settle") void settle(void) {
     JS_RunGC(runtime);
@@ -585,6 +608,7 @@ EXPORT("settle") void settle(void) {
     JS_SetGCThreshold(runtime, runtime->malloc_state.malloc_size + (8u << 20));
     free(run_heap);
     fill_holes();
+    seal();
 }
 
 #include "event.c"

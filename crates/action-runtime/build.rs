@@ -60,13 +60,37 @@ fn quickjs_sources(manifest: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(Path::new(path).with_file_name("quickjs"))
 }
 
-/// Changes QuickJS in four places. So that the fuel limit names the line of an endless loop, a loop has a position of
-/// its own (`set_eval_ret_undefined` is called at each), and a jump that is interrupted is at its target; unchanged, the
-/// statement before the loop is named. And a property that is made when it is first read may be one of the shim's;
+/// Changes QuickJS. So that the fuel limit names the line of an endless loop, a loop has a position of its own
+/// (`set_eval_ret_undefined` is called at each), and a jump that is interrupted is at its target; unchanged, the
+/// statement before the loop is named. A property that is made when it is first read may be one of the shim's;
 /// what makes it may be a function in JavaScript, which may change the object that has the property.
+///
+/// And a run writes to as few pages of its image as can be, for each is copied: what the image holds counts no
+/// references any more, and what the run makes lies in small arenas of its own (`seal` in `shim.c`).
 fn changed(source: &str) -> Result<String, String> {
     let mut changed = source.to_owned();
     for (old, new) in [
+        (
+            "#define JS_GC_TYPE(p) ",
+            "#define JS_IMMORTAL (1 << 30)\n\
+             static inline int js_add_ref(const void *p) {\n    int *count = &JS_REF_COUNT(p);\n    \
+             return *count >= JS_IMMORTAL ? *count : ++*count;\n}\n\
+             static inline int js_drop_ref(const void *p) {\n    int *count = &JS_REF_COUNT(p);\n    \
+             return *count >= JS_IMMORTAL ? *count : --*count;\n}\n#define JS_GC_TYPE(p) ",
+        ),
+        (
+            "#define JS_ARENA_SIZE              4096",
+            "static size_t js_arena_size = 4096;\n#define JS_ARENA_SIZE js_arena_size",
+        ),
+        ("--JS_REF_COUNT(", "js_drop_ref("),
+        ("JS_REF_COUNT(str)--;", "js_drop_ref(str);"),
+        ("JS_REF_COUNT(p)++;", "js_add_ref(p);"),
+        ("JS_REF_COUNT(s)++;", "js_add_ref(s);"),
+        ("JS_REF_COUNT(b)++;", "js_add_ref(b);"),
+        ("JS_REF_COUNT(sh)++;", "js_add_ref(sh);"),
+        ("JS_REF_COUNT(ctx)++;", "js_add_ref(ctx);"),
+        ("JS_REF_COUNT(var_ref)++;", "js_add_ref(var_ref);"),
+        ("JS_REF_COUNT(sf->cur_gc_obj)++;", "js_add_ref(sf->cur_gc_obj);"),
         (
             "static void set_eval_ret_undefined(JSParseState *s)\n{\n",
             "static void set_eval_ret_undefined(JSParseState *s)\n{\n    emit_source_loc(s);\n",

@@ -104,11 +104,17 @@ fn main() {
     for _ in 0..20 {
         alone.extend(all(1).0);
     }
-    let processor_before = process_cpu();
-    let started = Instant::now();
-    let (cpu_us, fuel) = all(RUNS);
-    let elapsed = started.elapsed();
-    let process_us = (process_cpu() - processor_before).as_secs_f64() * 1e6 / RUNS as f64;
+    // The first wave writes to places of the pool that no run has used.
+    let wave = || {
+        let before = process_cpu();
+        let started = Instant::now();
+        let (cpu_us, fuel) = all(RUNS);
+        let elapsed = started.elapsed();
+        let process_us = (process_cpu() - before).as_secs_f64() * 1e6 / RUNS as f64;
+        (fuel, measure::quantile(&cpu_us, 0.5), process_us, elapsed.saturating_sub(WAIT).as_secs_f64() * 1e3)
+    };
+    let (fuel, _, first_process_us, first_beyond_ms) = wave();
+    let (_, guest_us, process_us, beyond_ms) = wave();
     let memory = tasks.block_on(async {
         let runs: Vec<_> = (0..RUNS).map(|_| start(LONG_WAIT)).collect();
         tokio::time::sleep(LONG_WAIT / 2).await;
@@ -121,12 +127,13 @@ fn main() {
         json!({
             "runs": RUNS,
             "fuel": fuel,
+            "first_wave_process_cpu_us_per_run": first_process_us,
+            "first_wave_beyond_the_wait_ms": first_beyond_ms,
             "guest_cpu_us_alone": measure::quantile(&alone, 0.5),
-            "guest_cpu_us_median": measure::quantile(&cpu_us, 0.5),
+            "guest_cpu_us_median": guest_us,
             "process_cpu_us_per_run": process_us,
+            "beyond_the_wait_ms": beyond_ms,
             "memory_bytes": memory,
-            "elapsed_ms": elapsed.as_secs_f64() * 1e3,
-            "beyond_the_wait_ms": (elapsed.saturating_sub(WAIT)).as_secs_f64() * 1e3,
         })
     );
 }

@@ -299,3 +299,34 @@ fn an_event_of_any_shape_is_what_its_json_says() {
         );
     }
 }
+
+/// What an image holds is not counted any more, and a collection in a run must leave it, and what hangs on it, alone.
+#[test]
+fn what_the_image_holds_works_in_a_run_as_what_the_run_made() {
+    let make = "() => {
+        const made = { list: [1, 2], map: new Map([['a', { n: 1 }]]), text: 'x', shaped: { a: 1, b: 2 }, weak: undefined };
+        made.self = made; made.map.set('self', made); made.twin = Object.create(made.shaped); made.symbol = Symbol('s');
+        made.then = Promise.resolve(made.list); made.count = (() => { let n = 0; return () => (made.n = ++n); })();
+        return made;
+    }";
+    let work = "async (made) => {
+        let cycle = { a: {} }; cycle.a.b = cycle; made.weak = new WeakRef(cycle); cycle = undefined;
+        for (let i = 0; i < 200000; i++) {
+            const loop = { i, made }; loop.loop = loop;
+            if (i % 1000 === 0) { made.list.push(loop); made.text += i; made.shaped['p' + i] = made.self; delete made.shaped['p' + (i - 2000)]; made.map.delete(i - 3000); made.map.set(i, loop); made.count(); }
+        }
+        made.old = made.self; made.self = undefined;
+        console.log(made.weak.deref() === undefined, made.list.length, made.text.length, made.map.size, Object.keys(made.shaped).join(), made.twin.a, made.n,
+            (await made.then) === made.list, made.list[7].made.old === made, made.list[7].loop.i, made.map.get('self').symbol.toString());
+    }";
+    let limits = action_api::Limits { fuel: 4_000_000_000, memory_bytes: 64 << 20, ..LIMITS };
+    for how in ["const made = make();", "let made;"] {
+        let code = format!(
+            "const make = {make}; const work = {work}; {how}
+             exports.onExecutePostLogin = async () => {{ made ??= make(); await work(made) }};",
+            how = how.replace("const", "let")
+        );
+        let text = printed(&run_with(&script(&code).expect("it builds"), "{}", 1, &limits));
+        assert_eq!(text, "true 202 1088 5 a,b,p198000,p199000 1 200 true true 5000 Symbol(s)", "{how}");
+    }
+}

@@ -131,22 +131,37 @@ makers.body = () => {
     return [concatBytes(chunks), `multipart/form-data; boundary=${boundary}`];
   };
 
-  const isToken = (text) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+  const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+  const notInValues = /[\0\r\n]|[^\0-\xff]/;
   const nameOf = (name) => {
-    if (!isToken(`${name}`)) throw new TypeError_(`Headers: ${name} is an invalid header name.`);
-    return `${name}`.toLowerCase();
+    const text = `${name}`;
+    if (!token.test(text)) throw new TypeError_(`Headers: ${text} is an invalid header name.`);
+    return text.toLowerCase();
   };
+  // The names that are given most are not looked at again.
+  const names = new Map();
+  for (const name of ['Accept', 'Authorization', 'Content-Type', 'User-Agent', 'X-API-Key']) {
+    names.set(name, name.toLowerCase()).set(name.toLowerCase(), name.toLowerCase());
+  }
+  const keyOf = (name) => names.get(name) ?? nameOf(name);
   const valueOf = (value) => {
-    const text = `${value}`.replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
-    if (/[\0\r\n]|[^\0-\xff]/.test(text)) throw new TypeError_(`Headers: ${text} is an invalid header value.`);
+    let text = `${value}`;
+    if (text.charCodeAt(0) <= 32 || text.charCodeAt(text.length - 1) <= 32) {
+      text = text.replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
+    }
+    if (notInValues.test(text)) throw new TypeError_(`Headers: ${text} is an invalid header value.`);
     return text;
   };
+  let headersOfHost;
+  let listOf;
   class Headers {
     #list = [];
     constructor(init) {
       if (init === undefined) return;
       if (init === null || typeof init !== 'object') throw new TypeError_('Headers: the init must be an object');
-      if (typeof init[Symbol.iterator] === 'function') {
+      if (init instanceof Headers) {
+        for (const [name, value] of init.#list) this.#list.push([name, value]);
+      } else if (typeof init[Symbol.iterator] === 'function') {
         for (const pair of init) {
           const values = [...pair];
           if (values.length !== 2) throw new TypeError_('Headers: each pair must have a name and a value');
@@ -156,29 +171,47 @@ makers.body = () => {
         for (const name of Object.keys(init)) this.append(name, init[name]);
       }
     }
+    static {
+      // The host has looked at what it gives.
+      headersOfHost = (list) => {
+        const headers = new Headers();
+        headers.#list = list;
+        return headers;
+      };
+      listOf = (headers) => headers.#list;
+    }
     append(name, value) {
-      this.#list.push([nameOf(name), valueOf(value)]);
+      const entry = [keyOf(name), valueOf(value)];
+      const known = entry[0] === 'set-cookie' ? undefined : this.#entry(entry[0]);
+      if (known === undefined) this.#list.push(entry);
+      else known[1] = `${known[1]}, ${entry[1]}`;
     }
     set(name, value) {
-      const entry = [nameOf(name), valueOf(value)];
-      this.delete(name);
+      const entry = [keyOf(name), valueOf(value)];
+      if (this.#entry(entry[0]) !== undefined) this.#list = this.#list.filter((known) => known[0] !== entry[0]);
       this.#list.push(entry);
     }
     delete(name) {
-      const key = nameOf(name);
+      const key = keyOf(name);
       this.#list = this.#list.filter((entry) => entry[0] !== key);
     }
     get(name) {
-      const key = nameOf(name);
-      const values = this.#list.filter((entry) => entry[0] === key).map((entry) => entry[1]);
-      return values.length > 0 ? values.join(', ') : null;
+      const key = keyOf(name);
+      let found = null;
+      for (let at = 0; at < this.#list.length; at++) {
+        const entry = this.#list[at];
+        if (entry[0] === key) found = found === null ? entry[1] : `${found}, ${entry[1]}`;
+      }
+      return found;
     }
     getSetCookie() {
       return this.#list.filter((entry) => entry[0] === 'set-cookie').map((entry) => entry[1]);
     }
+    #entry(key) {
+      for (let at = 0; at < this.#list.length; at++) if (this.#list[at][0] === key) return this.#list[at];
+    }
     has(name) {
-      const key = nameOf(name);
-      return this.#list.some((entry) => entry[0] === key);
+      return this.#entry(keyOf(name)) !== undefined;
     }
     forEach(callback, self) {
       for (const [name, value] of this) callback.call(self, value, name, this);
@@ -204,6 +237,8 @@ makers.body = () => {
   // A body's bytes, and the type that it has by itself.
   const bodyOf = (init) => {
     if (init === undefined || init === null) return [null, undefined];
+    if (typeof init === 'string') return [utf8(init), 'text/plain;charset=UTF-8'];
+    if (isView(init)) return [bytesOf(init).slice(), undefined];
     if (init instanceof URLSearchParams) {
       return [utf8(init.toString()), 'application/x-www-form-urlencoded;charset=UTF-8'];
     }
@@ -230,33 +265,39 @@ makers.body = () => {
     get bodyUsed() {
       return this.#used;
     }
-    async bytes() {
+    #take() {
       if (this.#used) throw new TypeError_('Body is unusable: Body has already been read');
       this.#used = this.#bytes !== null;
-      return this.#bytes === null ? new Uint8Array_(0) : this.#bytes.slice();
+      return this.#bytes ?? new Uint8Array_(0);
     }
-    async arrayBuffer() {
-      return (await this.bytes()).buffer;
-    }
-    async text() {
-      const text = utf8Text(await this.bytes());
+    #text() {
+      const text = utf8Text(this.#take());
       return text[0] === '\ufeff' ? text.slice(1) : text;
     }
+    async bytes() {
+      return this.#take().slice();
+    }
+    async arrayBuffer() {
+      return this.#take().slice().buffer;
+    }
+    async text() {
+      return this.#text();
+    }
     async json() {
-      return parseJson(await this.text());
+      return parseJson(this.#text());
     }
     async blob() {
-      return new Blob([await this.bytes()], { type: this.headers.get('content-type') ?? '' });
+      return new Blob([this.#take()], { type: this.headers.get('content-type') ?? '' });
     }
     async formData() {
       if (!/^application\/x-www-form-urlencoded/i.test(this.headers.get('content-type') ?? '')) {
         throw new TypeError_('formData() is available for application/x-www-form-urlencoded only');
       }
       const form = new FormData();
-      for (const [name, value] of parseJson(native('parse_form', await this.bytes()))) form.append(name, value);
+      for (const [name, value] of parseJson(native('parse_form', this.#take()))) form.append(name, value);
       return form;
     }
   }
   for (const known of [Blob, File, FormData, Headers]) tag(known, known.name);
-  return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody };
+  return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody, headersOfHost, listOf, token };
 };

@@ -1,18 +1,30 @@
 // fetch, Request and Response (WHATWG Fetch). A request is an operation of the host, which says what may be reached.
 
 makers.fetch = () => {
-  const { Headers, Body, bodyOf, wholeBody } = part('body');
+  const { Headers, Body, bodyOf, wholeBody, headersOfHost, listOf, token } = part('body');
   const { AbortController } = part('events');
   const { URL } = part('url');
 
   // The headers that a caller gave, with the type that the body has by itself.
   const headersFor = (init, type) => {
     const headers = new Headers(init);
-    if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
+    if (type !== undefined && !headers.has('content-type')) listOf(headers).push(['content-type', type]);
     return headers;
   };
   const known = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
+  const methodOf = (given) => {
+    const method = `${given}`;
+    if (known.includes(method)) return method;
+    if (!token.test(method)) throw new TypeError_(`'${method}' is not a valid HTTP method.`);
+    const upper = method.toUpperCase();
+    if (upper === 'CONNECT' || upper === 'TRACE' || upper === 'TRACK') {
+      throw new TypeError_(`'${method}' HTTP method is unsupported.`);
+    }
+    return known.includes(upper) ? upper : method;
+  };
 
+  // Without making one for a request that was given none.
+  let signalOf;
   class Request extends Body {
     #url;
     #method;
@@ -27,15 +39,12 @@ makers.fetch = () => {
       } catch (error) {
         throw new TypeError_(`Failed to parse URL from ${input}`, { cause: error });
       }
-      if (url.username !== '' || url.password !== '') {
+      const { href } = url;
+      if (href.includes('@') && (url.username !== '' || url.password !== '')) {
         throw new TypeError_(`Request cannot be constructed from a URL that includes credentials: ${input}`);
       }
       const given = init ?? {};
-      let method = `${given.method ?? from?.method ?? 'GET'}`;
-      if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method))
-        throw new TypeError_(`'${method}' is not a valid HTTP method.`);
-      if (known.includes(method.toUpperCase())) method = method.toUpperCase();
-      if (/^(CONNECT|TRACE|TRACK)$/i.test(method)) throw new TypeError_(`'${method}' HTTP method is unsupported.`);
+      const method = methodOf(given.method ?? from?.method ?? 'GET');
       const redirect = given.redirect ?? from?.redirect ?? 'follow';
       if (!['follow', 'error', 'manual'].includes(redirect)) {
         throw new TypeError_(
@@ -51,16 +60,19 @@ makers.fetch = () => {
       if (bytes !== null && (method === 'GET' || method === 'HEAD')) {
         throw new TypeError_('Request with GET/HEAD method cannot have body.');
       }
-      const signal = given.signal === undefined ? from?.signal : given.signal;
+      const signal = given.signal === undefined && from !== undefined ? from.#signal : given.signal;
       if (signal !== undefined && signal !== null && typeof signal.aborted !== 'boolean') {
         throw new TypeError_('Request constructor: the signal must be an AbortSignal');
       }
       super(bytes);
-      this.#url = url.href;
+      this.#url = href;
       this.#method = method;
       this.#redirect = redirect;
       this.#headers = headersFor(given.headers ?? from?.headers, type);
-      this.#signal = signal ?? new AbortController().signal;
+      this.#signal = signal ?? undefined;
+    }
+    static {
+      signalOf = (request) => request.#signal;
     }
     get url() {
       return this.#url;
@@ -75,7 +87,7 @@ makers.fetch = () => {
       return this.#redirect;
     }
     get signal() {
-      return this.#signal;
+      return (this.#signal ??= new AbortController().signal);
     }
     clone() {
       return new Request(this);
@@ -85,7 +97,8 @@ makers.fetch = () => {
     }
   }
 
-  let received;
+  // For a response that the host answered.
+  const inside = Symbol('inside');
   const noBody = [101, 103, 204, 205, 304];
   class Response extends Body {
     #status;
@@ -95,6 +108,16 @@ makers.fetch = () => {
     #url = '';
     #redirected = false;
     constructor(body, init) {
+      if (body === inside) {
+        super(noBody.includes(init.status) ? null : fromBase64(init.body ?? ''));
+        this.#status = init.status;
+        this.#statusText = init.status_text ?? '';
+        this.#headers = headersOfHost(init.headers);
+        this.#type = 'basic';
+        this.#url = init.url;
+        this.#redirected = init.redirected === true;
+        return;
+      }
       const status = init?.status === undefined ? 200 : Number(init.status);
       if (!(status >= 200 && status <= 599)) {
         throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
@@ -107,18 +130,6 @@ makers.fetch = () => {
       this.#status = status;
       this.#statusText = `${init?.statusText ?? ''}`;
       this.#headers = headersFor(init?.headers, type);
-    }
-    static {
-      received = (answer) => {
-        const body = noBody.includes(answer.status) ? null : fromBase64(answer.body ?? '');
-        const response = new Response(body, { headers: answer.headers });
-        response.#status = answer.status;
-        response.#statusText = answer.status_text ?? '';
-        response.#type = 'basic';
-        response.#url = answer.url;
-        response.#redirected = answer.redirected === true;
-        return response;
-      };
     }
     static json(data, init) {
       const text = stringify(data);
@@ -179,36 +190,38 @@ makers.fetch = () => {
   const failed = (error) => new TypeError_('fetch failed', { cause: error });
   async function fetch(input, init) {
     const request = new Request(input, init);
-    const { signal } = request;
-    signal.throwIfAborted();
-    if (!/^https?:/.test(request.url)) {
-      throw failed(new Error_(`the scheme of ${request.url} is not available; http and https are`));
+    const signal = signalOf(request);
+    signal?.throwIfAborted();
+    const { url } = request;
+    if (!url.startsWith('https:') && !url.startsWith('http:')) {
+      throw failed(new Error_(`the scheme of ${url} is not available; http and https are`));
     }
     const body = wholeBody(request);
     const { promise, cancel } = operation('http.fetch', {
       method: request.method,
-      url: request.url,
-      headers: [...request.headers],
+      url,
+      headers: listOf(request.headers),
       body: body === null ? null : toBase64(body),
       redirect: request.redirect,
     });
-    return new Promise((resolve, reject) => {
-      const aborted = () => {
-        cancel();
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', aborted);
-      promise.then(
-        (answer) => {
-          signal.removeEventListener('abort', aborted);
-          resolve(received(answer));
-        },
-        (error) => {
-          signal.removeEventListener('abort', aborted);
-          reject(failed(error));
-        },
-      );
-    });
+    let aborted;
+    const stopped =
+      signal &&
+      new Promise((_, reject) => {
+        aborted = () => {
+          cancel();
+          reject(signal.reason);
+        };
+        signal.addEventListener('abort', aborted);
+      });
+    try {
+      return new Response(inside, await (stopped ? Promise.race([promise, stopped]) : promise));
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw failed(error);
+    } finally {
+      signal?.removeEventListener('abort', aborted);
+    }
   }
   for (const constructor of [Request, Response]) tag(constructor, constructor.name);
   return { fetch, Request, Response };

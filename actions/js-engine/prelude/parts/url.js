@@ -108,13 +108,16 @@ makers.url = () => {
   tag(URLSearchParams, 'URLSearchParams');
 
   const parse = (url, base) =>
-    parseJson(native('parse_url', `${url}`.toWellFormed(), base === undefined ? base : `${base}`.toWellFormed()));
+    native('parse_url', `${url}`.toWellFormed(), base === undefined ? base : `${base}`.toWellFormed());
+  let partOf;
   class URL {
+    #href;
+    // Made when one of them is read.
     #parts;
     #params;
     constructor(url, base) {
       try {
-        this.#parts = parse(url, base);
+        this.#href = parse(url, base);
       } catch {
         const error = nodeError(TypeError, 'ERR_INVALID_URL', 'Invalid URL');
         error.input = `${url}`;
@@ -132,8 +135,13 @@ makers.url = () => {
         return null;
       }
     }
+    #set(name, value) {
+      this.#href = native('set_url', this.#href, name, value);
+      this.#parts = undefined;
+    }
     static {
-      changedBy = (url, search) => (url.#parts = parseJson(native('set_url', url.#parts.href, 'search', search)));
+      changedBy = (url, search) => url.#set('search', search);
+      partOf = (url, name) => (url.#parts ??= parseJson(native('url_parts', url.#href)))[name];
       for (const name of [
         'protocol',
         'username',
@@ -147,10 +155,10 @@ makers.url = () => {
       ]) {
         Object.defineProperty(URL.prototype, name, {
           get() {
-            return this.#parts[name];
+            return partOf(this, name);
           },
           set(value) {
-            this.#parts = parseJson(native('set_url', this.#parts.href, name, `${value}`.toWellFormed()));
+            this.#set(name, `${value}`.toWellFormed());
             if (name === 'search') this.#refresh();
           },
           enumerable: true,
@@ -159,33 +167,35 @@ makers.url = () => {
       }
     }
     #refresh() {
-      if (this.#params !== undefined) refresh(this.#params, this.#parts.search);
+      if (this.#params !== undefined) refresh(this.#params, partOf(this, 'search'));
     }
     get href() {
-      return this.#parts.href;
+      return this.#href;
     }
     set href(value) {
-      this.#parts = new URL(value).#parts;
+      this.#href = new URL(value).#href;
+      this.#parts = undefined;
       this.#refresh();
     }
     get origin() {
-      return this.#parts.origin;
+      return partOf(this, 'origin');
     }
     get searchParams() {
       if (this.#params === undefined) {
-        this.#params = new URLSearchParams(this.#parts.search);
+        this.#params = new URLSearchParams(partOf(this, 'search'));
         attach(this.#params, this);
       }
       return this.#params;
     }
     toString() {
-      return this.#parts.href;
+      return this.#href;
     }
     toJSON() {
-      return this.#parts.href;
+      return this.#href;
     }
     [inspected]() {
-      return ['URL', { ...this.#parts, searchParams: this.searchParams }];
+      partOf(this, 'href');
+      return ['URL', { href: this.#href, ...this.#parts, searchParams: this.searchParams }];
     }
   }
   tag(URL, 'URL');

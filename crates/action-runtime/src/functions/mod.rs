@@ -58,7 +58,7 @@ pub(crate) fn price(name: &str, inputs: &Inputs<'_>) -> u64 {
         "verify" => 200_000,
         "key" => 500_000,
         "format_date" | "format_number" => 50_000,
-        "parse_url" | "set_url" => 2_000,
+        "parse_url" | "set_url" | "url_parts" => 2_000,
         _ => 0,
     };
     BASE_PRICE.saturating_add(work).saturating_add(bytes as u64)
@@ -83,6 +83,7 @@ fn dispatch(name: &str, inputs: &Inputs<'_>) -> Result<Output> {
         "decode" => text::decode(inputs).map(Output::Text),
         "parse_url" => url::parse(inputs).map(Output::Text),
         "set_url" => url::set(inputs).map(Output::Text),
+        "url_parts" => url::parts(inputs).map(Output::Text),
         "parse_form" => url::parse_form(inputs).map(Output::Text),
         "digest" => digest::digest(inputs).map(Output::Bytes),
         "hmac" => digest::hmac(inputs).map(Output::Bytes),
@@ -145,6 +146,7 @@ mod tests {
             "decode",
             "parse_url",
             "set_url",
+            "url_parts",
             "parse_form",
             "digest",
             "hmac",

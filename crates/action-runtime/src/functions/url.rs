@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Inputs, Result};
 
-/// `parse_url(text, base)`: the parts of a URL as JSON, or an error.
+/// `parse_url(text, base)`: the URL as it is written (its `href`), or an error.
 pub(super) fn parse(inputs: &Inputs<'_>) -> Result<String> {
     let text = inputs.lossy(0);
     let parsed = if inputs.given(1) {
@@ -13,11 +13,11 @@ pub(super) fn parse(inputs: &Inputs<'_>) -> Result<String> {
     } else {
         Url::parse(&text)
     };
-    parsed.map(|url| parts(&url)).map_err(|_| "Invalid URL".into())
+    parsed.map(String::from).map_err(|_| "Invalid URL".into())
 }
 
-/// `set_url(href, part, value)`: the parts after one of them was set, as the setters of `URL` do: what cannot be set
-/// stays as it was.
+/// `set_url(href, part, value)`: the URL after a part of it was set, as the setters of `URL` do: what cannot be set stays
+/// as it was.
 pub(super) fn set(inputs: &Inputs<'_>) -> Result<String> {
     let mut url = Url::parse(inputs.text(0)?).map_err(|_| "Invalid URL")?;
     let (part, value) = (inputs.text(1)?, inputs.lossy(2));
@@ -44,18 +44,20 @@ pub(super) fn set(inputs: &Inputs<'_>) -> Result<String> {
         }
         _ => return Err(format!("no part {part}")),
     };
-    Ok(parts(&url))
+    Ok(url.into())
 }
 
-fn parts(url: &Url) -> String {
+/// `url_parts(href)`: the parts as JSON.
+pub(super) fn parts(inputs: &Inputs<'_>) -> Result<String> {
     use ::url::quirks;
-    json!({
-        "href": url.as_str(), "origin": quirks::origin(url), "protocol": quirks::protocol(url),
+    let url = &Url::parse(inputs.text(0)?).map_err(|_| "Invalid URL")?;
+    let parts = json!({
+        "origin": quirks::origin(url), "protocol": quirks::protocol(url),
         "username": quirks::username(url), "password": quirks::password(url), "host": quirks::host(url),
         "hostname": quirks::hostname(url), "port": quirks::port(url), "pathname": quirks::pathname(url),
         "search": quirks::search(url), "hash": quirks::hash(url),
-    })
-    .to_string()
+    });
+    Ok(parts.to_string())
 }
 
 /// `parse_form(text)`: names and values of `application/x-www-form-urlencoded`, as JSON.
