@@ -13,6 +13,8 @@ use ipnet::IpNet;
 use postern::housekeeping;
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::KeySource;
+
 /// The defaults, as an operator would write them.
 const DEFAULTS: &str = include_str!("default.toml");
 /// Read when no `--config` is given and it is there.
@@ -102,11 +104,20 @@ impl Database {
     }
 }
 
-/// `[encryption]`
-#[derive(Debug, Clone, Deserialize)]
+/// `[encryption]`: where the key is, in one way.
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encryption {
     pub key_file: Option<PathBuf>,
+    pub key: Option<String>,
+    pub key_command: Option<Vec<String>>,
+}
+
+/// Without the key.
+impl std::fmt::Debug for Encryption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encryption").field("key_file", &self.key_file).finish_non_exhaustive()
+    }
 }
 
 /// `[actions]`. The limits stand here by themselves, so that an unknown key among them is noticed.
@@ -261,17 +272,28 @@ impl Config {
         Some(Path::new(path.split('?').next().unwrap_or(path)))
     }
 
-    /// The file of the encryption key: the configured one, or `<database>.key` beside the SQLite file.
-    pub fn key_file(&self) -> Result<PathBuf, ConfigError> {
-        if let Some(file) = &self.encryption.key_file {
-            return Ok(file.clone());
+    /// Where the encryption key is: as configured, or in the file `<database>.key` beside the SQLite database.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for more than one place, an empty command, or none with PostgreSQL.
+    pub fn key_source(&self) -> Result<KeySource, ConfigError> {
+        let wrong = |text: &str| Err(ConfigError::Contradiction(text.to_owned()));
+        let Encryption { key_file, key, key_command } = &self.encryption;
+        match (key_file, key, key_command) {
+            (Some(file), None, None) => Ok(KeySource::File(file.clone())),
+            (None, Some(key), None) => Ok(KeySource::Given(key.clone())),
+            (None, None, Some(words)) if words.is_empty() => wrong("encryption.key_command names no program"),
+            (None, None, Some(words)) => Ok(KeySource::Command(words.clone())),
+            (None, None, None) => {
+                let Some(database) = self.sqlite_path() else {
+                    return wrong("encryption.key_file, key or key_command is needed with this database.url");
+                };
+                let mut name = database.as_os_str().to_owned();
+                name.push(".key");
+                Ok(KeySource::File(PathBuf::from(name)))
+            }
+            _ => wrong("of encryption.key_file, key and key_command only one may be given"),
         }
-        let database = self.sqlite_path().ok_or_else(|| {
-            ConfigError::Contradiction("encryption.key_file is needed with this database.url".to_owned())
-        })?;
-        let mut name = database.as_os_str().to_owned();
-        name.push(".key");
-        Ok(PathBuf::from(name))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -344,7 +366,24 @@ mod tests {
     fn the_defaults_are_complete() {
         let config = Config::from_toml("").expect("the defaults");
         assert!(config.server.listen.ip().is_loopback());
-        assert_eq!(config.key_file().expect("SQLite"), Path::new("postern.db.key"));
+        assert_eq!(config.key_source().expect("SQLite"), KeySource::File("postern.db.key".into()));
+    }
+
+    #[test]
+    fn the_encryption_key_is_in_one_place_and_in_no_debug_output() {
+        let source =
+            |text: &str| Config::from_toml(&format!("[encryption]\n{text}")).expect("it reads").key_source();
+        assert_eq!(source("key = 's3cret'").expect("given"), KeySource::Given("s3cret".to_owned()));
+        let words = ["vault", "read", "key"].map(str::to_owned).to_vec();
+        assert_eq!(
+            source("key_command = ['vault', 'read', 'key']").expect("told"),
+            KeySource::Command(words)
+        );
+        for text in ["key = 'a'\nkey_file = 'b'", "key_command = []", "key_file = 'b'\nkey_command = ['a']"] {
+            assert!(source(text).is_err(), "{text}");
+        }
+        let config = Config::from_toml("[encryption]\nkey = 's3cret'").expect("it reads");
+        assert!(!format!("{config:?} {:?}", config.key_source()).contains("s3cret"));
     }
 
     #[test]

@@ -121,11 +121,18 @@ pub fn network_data(config: &Config) -> Result<Arc<dyn NetworkData>, Failure> {
 /// The use cases on this database, with everything they need.
 pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<Runtime>), Failure> {
     let network = network_data(config)?;
-    let key_file = config.key_file().or_exit(ExitCode::Configuration, "encryption.key_file")?;
+    let key_source = config.key_source().or_exit(ExitCode::Configuration, "the encryption key")?;
     let storage = open_storage(config, schema).await?;
     let random = Arc::new(SystemRandom);
-    let key = encryption::read_or_create(&key_file, anything_sealed(&storage).await?, random.as_ref())
-        .or_exit(ExitCode::Configuration, "the encryption key")?;
+    let sealed = anything_sealed(&storage).await?;
+    let key = {
+        let random = Arc::clone(&random);
+        // A command may take its time.
+        tokio::task::spawn_blocking(move || encryption::read_or_create(&key_source, sealed, random.as_ref()))
+            .await
+            .or_exit(ExitCode::Configuration, "the encryption key")?
+            .or_exit(ExitCode::Configuration, "the encryption key")?
+    };
     let runtime = start_runtime(config).await?;
     let places = Places {
         runs: config.actions.concurrent_runs,

@@ -334,12 +334,12 @@ async fn signing_keys(storage: &Storage, tenants: &[model::Tenant]) -> Check {
 
 fn key(config: &Config, sealed: bool) -> Check {
     let what = "encryption key";
-    let path = match config.key_file() {
-        Ok(path) => path,
+    let source = match config.key_source() {
+        Ok(source) => source,
         Err(error) => return wrong(what, ExitCode::Configuration, error),
     };
-    match encryption::read(&path) {
-        Ok(_) => good(what, format!("{}, mode 0600", path.display())),
+    match encryption::read(&source) {
+        Ok(_) => good(what, source.to_string()),
         Err(KeyError::Missing(path)) if sealed => wrong(what, ExitCode::Configuration, KeyError::Lost(path)),
         Err(error @ KeyError::Missing(_)) => note(what, error.to_string()),
         Err(error) => wrong(what, ExitCode::Configuration, error),
