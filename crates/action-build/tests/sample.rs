@@ -5,9 +5,16 @@
 mod c_component;
 mod common;
 
-use action_api::{Artifact, ArtifactKind, Command, RunError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use action_api::{
+    Artifact, ArtifactKind, Command, Handler, OperationAnswer, OperationFuture, Operations, RunError,
+};
 use action_build::{Source, build};
-use common::{LIMITS, RUNTIME, good_run, run, run_with, sample};
+use action_runtime::{Environment, RunInput};
+use common::{LIMITS, RUNTIME, TASKS, good_run, run, run_with, sample};
+use serde_json::{Value, json};
 
 fn both() -> [(&'static str, Artifact); 2] {
     let script = Source::read(&sample("action.js")).expect("the script");
@@ -33,6 +40,84 @@ fn script_and_component_give_the_expected_commands() {
             assert_eq!(report.fuel, run(&artifact, &event).fuel, "{kind} {case}");
         }
     }
+}
+
+/// A service that answers each request with this status.
+struct Service(u16);
+
+impl Operations for Service {
+    fn start(&self, kind: &str, input: Value) -> OperationFuture {
+        assert!(["http.fetch", "timer"].contains(&kind), "{kind}");
+        let answer = json!({
+            "status": self.0, "status_text": "", "url": input["url"], "redirected": false, "headers": [], "body": "",
+        });
+        Box::pin(async move { Ok(answer) })
+    }
+
+    fn call(&self, kind: &str, _input: Value, _now_ms: i64) -> OperationAnswer {
+        Err(action_api::unknown_operation(kind))
+    }
+}
+
+#[test]
+fn every_sample_runs_twice_from_its_record_to_the_same_commands_logs_and_fuel() {
+    let folder = sample("..");
+    let mut samples: Vec<_> =
+        std::fs::read_dir(&folder).expect("samples").map(|s| s.expect("a sample").path()).collect();
+    samples.sort();
+    assert!(samples.len() >= 2, "{samples:?}");
+    let mut all: Vec<(_, Artifact)> = samples
+        .iter()
+        .map(|sample| {
+            let source = Source::read(&sample.join("action.js")).expect("the script");
+            (sample.clone(), build(&RUNTIME, &source, &LIMITS).expect("it builds"))
+        })
+        .collect();
+    let [_, (_, component)] = both();
+    all.push((sample(""), component));
+    for (sample, artifact) in all {
+        let artifact = Arc::new(artifact);
+        for file in std::fs::read_dir(sample.join("events")).expect("events") {
+            let path = file.expect("an event").path();
+            let name = path.display();
+            let secrets = BTreeMap::from([("SHARED".to_owned(), "s3cret".to_owned())]);
+            let event = std::fs::read_to_string(&path).expect("the event");
+            let mut event: Value = serde_json::from_str(&event).expect("JSON");
+            event["secrets"] = json!(secrets);
+            let input = RunInput { handler: Handler::Execute, event: event.to_string(), secrets };
+            for status in [404, 200] {
+                let environment = Environment {
+                    now_ms: common::NOW_MS,
+                    seed: [5; 32],
+                    operations: Arc::new(Service(status)),
+                    turns: Vec::new(),
+                    held: Box::new(()),
+                };
+                let run = TASKS.block_on(RUNTIME.run(&artifact, input.clone(), environment, &LIMITS));
+                assert_eq!(run.report.error, None, "{name}");
+                for _ in 0..2 {
+                    let again = RUNTIME.replay(&artifact, &input, &run.record, &LIMITS);
+                    assert_eq!(again.commands, run.report.commands, "{name}");
+                    assert_eq!(again.console, run.report.console, "{name}");
+                    assert_eq!((again.fuel, again.error), (run.report.fuel, None), "{name}");
+                }
+                let expected = sample.join("expected").join(path.file_name().expect("a file"));
+                if status == 404 {
+                    let expected = std::fs::read_to_string(expected).expect("what is expected");
+                    let expected: Value = serde_json::from_str(&expected).expect("JSON");
+                    assert_eq!(json!(run.report.commands), expected["commands"], "{name}");
+                }
+            }
+        }
+    }
+}
+
+/// The README shows what runs.
+#[test]
+fn the_readme_shows_the_sample_as_it_is() {
+    let readme = std::fs::read_to_string(sample("../../../README.md")).expect("the README");
+    let terms = std::fs::read_to_string(sample("../ask-for-terms/action.js")).expect("the sample");
+    assert!(readme.contains(&format!("```js\n{terms}```")));
 }
 
 #[test]
