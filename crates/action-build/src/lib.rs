@@ -42,7 +42,8 @@ pub enum BuildError {
         /// What is wrong with it.
         message: String,
     },
-    /// The script has a syntax error, or its top level failed: something thrown, no handler, or a limit.
+    /// The script has a syntax error, or its top level failed: something thrown, no handler, or a limit. Or the server
+    /// itself failed ([`RunError::Host`]).
     #[error("{0}")]
     Script(RunError),
 }
@@ -81,9 +82,16 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
             Ok(Artifact { kind, digest: sha256_hex(&bytes), bytes })
         }
         Program::Component(bytes) => {
-            component::check(bytes)
-                .map_err(|message| BuildError::Unsuitable { file: source.file_name.clone(), message })?;
-            Ok(Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() })
+            let unsuitable =
+                |message| BuildError::Unsuitable { file: source.file_name.clone(), message };
+            component::check(bytes).map_err(unsuitable)?;
+            let artifact =
+                Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() };
+            match runtime.check_component(&artifact) {
+                Ok(()) => Ok(artifact),
+                Err(RunError::Refused { message }) => Err(unsuitable(message)),
+                Err(error) => Err(BuildError::Script(error)),
+            }
         }
     }
 }
