@@ -36,7 +36,7 @@ pub const LIMITS: Limits = Limits {
 pub fn runtime() -> &'static Arc<Runtime> {
     static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        let config = RuntimeConfig::new(Some(scratch_folder().join("compiled-actions")));
+        let config = RuntimeConfig::new(Some(compiled_folder()));
         Arc::new(Runtime::new(config).expect("a sandbox engine"))
     })
 }
@@ -63,6 +63,11 @@ pub fn executor_in(runtime: Arc<Runtime>, storage: Storage, places: Places) -> A
 pub fn build(javascript: &str) -> Artifact {
     action_build::build(runtime(), &Source::script("action.js", javascript), &LIMITS)
         .expect("a script that builds")
+}
+
+/// Where compiled code is kept.
+pub fn compiled_folder() -> PathBuf {
+    scratch_folder().join("compiled-actions")
 }
 
 /// `tmp` in cargo's target folder.

@@ -64,12 +64,20 @@ impl TestServer {
         Self::start_with(database, Setup::default()).await
     }
 
+    /// On this database, with this executor and these limits for Actions.
+    pub async fn start_on_with(
+        database: Database,
+        executor: Arc<dyn ActionExecutor>,
+        limits: Limits,
+    ) -> Self {
+        Self::start_with(database, Setup { executor: Some(executor), limits, ..Setup::default() }).await
+    }
+
     /// With these limits for Actions, and so many places.
     pub async fn start_with_limits(limits: Limits, places: Places) -> Self {
         let database = Database::fresh().await;
         let executor = actions::executor_with(database.open().await, places);
-        let setup = Setup { executor: Some(executor), limits, ..Setup::default() };
-        Self::start_with(database, setup).await
+        Self::start_on_with(database, executor, limits).await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.

@@ -117,8 +117,9 @@ impl Runtime {
         guarded(|| {
             let refused = |message| RunError::Refused { message };
             match self.load(artifact) {
-                Ok(Program::Component(action)) => component::check(&self.components, &action)
-                    .map_err(|error| refused(format!("{error:#}"))),
+                Ok(Program::Component(action)) => {
+                    component::check(&self.components, &action).map_err(|error| refused(format!("{error:#}")))
+                }
                 Ok(Program::Image(_)) => Err(refused("not a component".into())),
                 Err(RuntimeError::Wasm(message)) => Err(refused(message)),
                 Err(error) => Err(RunError::Host { message: error.to_string() }),
