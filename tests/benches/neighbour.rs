@@ -56,7 +56,7 @@ fn main() -> ExitCode {
             ("slow_http", format!("await fetch('{}')", gate.url), BROWSERS),
             (
                 "parallel_logins",
-                "await new Promise((done) => setTimeout(done, 100))".to_owned(),
+                "await new Promise((done) => setTimeout(done, 1500))".to_owned(),
                 MANY_BROWSERS,
             ),
         ] {
