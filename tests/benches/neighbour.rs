@@ -1,7 +1,7 @@
 //! What a tenant's logins take while another tenant of the same server runs hostile Actions: the median of logins by a
 //! session, each with an Action, at a modest rate; alone, and beside each family of guests. Fails when a login fails, or
 //! when a median is more than twice of what it is alone.
-#![allow(missing_docs, reason = "a benchmark")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark")]
 
 use std::process::ExitCode;
 use std::sync::Arc;

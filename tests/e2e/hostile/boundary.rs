@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use end_to_end::flow::code_of;
 use end_to_end::operator::Operator;
+use end_to_end::process::program;
 use end_to_end::{actions, seed};
 use idp::manage;
 
@@ -222,6 +223,8 @@ async fn a_decision_that_is_too_large_is_refused_whole() {
 // HC7
 #[tokio::test]
 async fn what_a_guest_prints_is_cut_counted_and_escaped_for_who_reads_it() {
+    // It may have to be built first, which would stop this test's server.
+    program();
     let scene = Scene::start().await;
     let report = scene
         .harmless(&handler(

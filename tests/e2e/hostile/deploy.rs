@@ -54,6 +54,8 @@ fn compiled(folder: &Path) -> Vec<std::path::PathBuf> {
 // HD1
 #[tokio::test]
 async fn what_is_no_action_is_refused_at_deploy_and_nothing_is_stored() {
+    // It may have to be built first, which would stop this test's server.
+    end_to_end::process::program();
     let scene = Scene::start().await;
     scene.a_good_login().await;
     let whole = program(&Guest::GOOD.source());

@@ -83,7 +83,7 @@ impl Scene {
                 let started = Instant::now();
                 code_of(&Login::web().begin_at(&browser, seed::OTHER).await);
                 times.push(started.elapsed());
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             times
         });
