@@ -138,3 +138,23 @@ async fn what_a_request_brings_is_escaped_on_the_page() {
     let again = log_in(&browser, begun.location(), attack, "wrong").await;
     assert!(!again.body.contains("<script") && !again.body.contains("<img"), "{}", again.body);
 }
+
+#[tokio::test]
+async fn a_null_character_is_the_clients_mistake_and_no_fault_of_the_server() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    for name in ["client_id", "scope", "state", "nonce", "login_hint", "audience", "organization", "ext-x"] {
+        let answer = Login::web().with(name, "a\0b").begin(&browser).await;
+        assert!(answer.status < 500, "{name}: {answer:?}");
+    }
+    let begun = Login::web().with("state", "a\0b").with("nonce", "a\0b").begin(&browser).await;
+    log_in(&browser, begun.location(), "a\0b", "wrong").await.expect(400);
+    log_in(&browser, begun.location(), "a\0b@example.com", "wr\0ng").await.expect(400);
+    for name in ["client_id", "code", "code_verifier", "refresh_token"] {
+        let form = [("grant_type", "authorization_code"), ("client_id", seed::NATIVE), ("code", "x")];
+        let form: Vec<_> =
+            form.into_iter().filter(|(known, _)| *known != name).chain([(name, "a\0b")]).collect();
+        let answer = browser.post_form("/oauth/token", &form).await;
+        assert!((400..500).contains(&answer.status), "{name}: {answer:?}");
+    }
+}

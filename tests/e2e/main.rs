@@ -18,6 +18,7 @@ mod double_spend;
 mod dpop;
 mod event;
 mod groups;
+mod hostile;
 mod housekeeping;
 mod introspection;
 mod kill;

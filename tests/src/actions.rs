@@ -36,24 +36,38 @@ pub const LIMITS: Limits = Limits {
 pub fn runtime() -> &'static Arc<Runtime> {
     static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        let config = RuntimeConfig::new(Some(scratch_folder().join("compiled-actions")));
+        let config = RuntimeConfig::new(Some(compiled_folder()));
         Arc::new(Runtime::new(config).expect("a sandbox engine"))
     })
 }
 
 /// The executor of a server on this database, whose Actions may send requests to two of this machine's addresses.
 pub fn executor(storage: Storage) -> Arc<dyn ActionExecutor> {
+    executor_with(storage, Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) })
+}
+
+/// The same with so many places.
+pub fn executor_with(storage: Storage, places: Places) -> Arc<dyn ActionExecutor> {
+    executor_in(Arc::clone(runtime()), storage, places)
+}
+
+/// The same with a sandbox engine of its own.
+pub fn executor_in(runtime: Arc<Runtime>, storage: Storage, places: Places) -> Arc<dyn ActionExecutor> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let fetcher = Fetcher::new(loopback.map(IpNet::from)).expect("root certificates");
-    let places = Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) };
     let outside = Arc::new(Outside::new(fetcher));
-    Arc::new(SandboxExecutor::new(Arc::clone(runtime()), storage, outside, places))
+    Arc::new(SandboxExecutor::new(runtime, storage, outside, places))
 }
 
 /// The artifact of a script.
 pub fn build(javascript: &str) -> Artifact {
     action_build::build(runtime(), &Source::script("action.js", javascript), &LIMITS)
         .expect("a script that builds")
+}
+
+/// Where compiled code is kept.
+pub fn compiled_folder() -> PathBuf {
+    scratch_folder().join("compiled-actions")
 }
 
 /// `tmp` in cargo's target folder.

@@ -24,6 +24,7 @@ pub mod double_spend;
 pub mod dpop;
 pub mod flow;
 pub mod forms;
+pub mod gate;
 pub mod invariants;
 pub mod jwt;
 pub mod key;

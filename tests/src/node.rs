@@ -126,6 +126,13 @@ impl Node {
         seed::change_client(&self.idp, id, change).await;
     }
 
+    /// Builds the script as `postern action deploy` does, and binds it in `acme`.
+    pub async fn deploy_action(&self, name: &str, javascript: &str) {
+        let (artifact, none) = (actions::build(javascript), Default::default());
+        let tenant = TenantId::new(seed::ACME);
+        manage::deploy_action(&self.idp, &tenant, name, javascript, &artifact, &none).await.unwrap();
+    }
+
     /// The host name of `acme`, with the port where one is visible.
     pub fn host(&self) -> String {
         format!("{}.{}", seed::ACME, self.base_domain)

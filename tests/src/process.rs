@@ -137,9 +137,14 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// The processor time that it has used.
     pub fn processor_time(&self) -> Duration {
-        processor_time(&self.child.id().expect("it runs").to_string())
+        processor_time(&self.id().to_string())
     }
 
     /// SIGKILL.

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
-use action_api::RunReport;
+use action_api::{Limits, RunReport};
 use idp::backchannel_logout::{Deliveries, OutgoingHttp};
 use idp::{ActionExecutor, Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId, UserId};
+use postern::executor::Places;
 use postern::outgoing::Outgoing;
 use serde_json::Value;
 use storage::{Storage, StoredLog};
@@ -30,6 +31,28 @@ pub struct TestServer {
     _shutdown: oneshot::Sender<()>,
 }
 
+/// What differs from a developer's server.
+struct Setup {
+    scheme: Scheme,
+    trusted_proxies: Vec<IpNet>,
+    /// Instead of the one of all tests.
+    executor: Option<Arc<dyn ActionExecutor>>,
+    network: Arc<dyn NetworkData>,
+    limits: Limits,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            scheme: Scheme::Http,
+            trusted_proxies: Vec::new(),
+            executor: None,
+            network: no_network(),
+            limits: actions::LIMITS,
+        }
+    }
+}
+
 impl TestServer {
     /// With the two seeded tenants and no Action, as a developer runs it: plain HTTP on loopback.
     pub async fn start() -> Self {
@@ -38,38 +61,50 @@ impl TestServer {
 
     /// The same on this database, which is fresh.
     pub async fn start_on(database: Database) -> Self {
-        Self::start_with(database, Scheme::Http, Vec::new(), None, no_network()).await
+        Self::start_with(database, Setup::default()).await
+    }
+
+    /// On this database, with this executor and these limits for Actions.
+    pub async fn start_on_with(
+        database: Database,
+        executor: Arc<dyn ActionExecutor>,
+        limits: Limits,
+    ) -> Self {
+        Self::start_with(database, Setup { executor: Some(executor), limits, ..Setup::default() }).await
+    }
+
+    /// With these limits for Actions, and so many places.
+    pub async fn start_with_limits(limits: Limits, places: Places) -> Self {
+        let database = Database::fresh().await;
+        let executor = actions::executor_with(database.open().await, places);
+        Self::start_on_with(database, executor, limits).await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.
     pub async fn start_behind_proxy() -> Self {
-        let proxy = IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Self::start_with(Database::fresh().await, Scheme::Https, vec![proxy], None, no_network()).await
+        let trusted_proxies = vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        let setup = Setup { scheme: Scheme::Https, trusted_proxies, ..Setup::default() };
+        Self::start_with(Database::fresh().await, setup).await
     }
 
     /// With an executor that does what no Action can do.
     pub async fn start_with_executor(executor: Arc<dyn ActionExecutor>) -> Self {
-        let database = Database::fresh().await;
-        Self::start_with(database, Scheme::Http, Vec::new(), Some(executor), no_network()).await
+        let setup = Setup { executor: Some(executor), ..Setup::default() };
+        Self::start_with(Database::fresh().await, setup).await
     }
 
     /// With an operator's data files.
     pub async fn start_with_network(network: Arc<dyn NetworkData>) -> Self {
-        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), None, network).await
+        Self::start_with(Database::fresh().await, Setup { network, ..Setup::default() }).await
     }
 
-    async fn start_with(
-        database: Database,
-        scheme: Scheme,
-        trusted_proxies: Vec<IpNet>,
-        executor: Option<Arc<dyn ActionExecutor>>,
-        network: Arc<dyn NetworkData>,
-    ) -> Self {
+    async fn start_with(database: Database, setup: Setup) -> Self {
+        let Setup { scheme, trusted_proxies, executor, network, limits } = setup;
         // What the server logs as an error is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
         let storage = database.open().await;
         let clock = Arc::new(FakeClock::default());
-        let idp = Arc::new(idp_on(storage, clock.clone(), executor, network));
+        let idp = Arc::new(idp_on(storage, clock.clone(), executor, network, limits));
         seed::seed(&idp).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
@@ -128,7 +163,7 @@ impl TestServer {
     /// The use cases of another node on the same database, with the same clock.
     pub async fn other_node(&self) -> Arc<Idp> {
         let storage = self.database.open().await;
-        Arc::new(idp_on(storage, self.clock.clone(), None, no_network()))
+        Arc::new(idp_on(storage, self.clock.clone(), None, no_network(), actions::LIMITS))
     }
 
     /// The nonce that proofs at `acme` must have now, as the header `DPoP-Nonce` gives it.
@@ -179,6 +214,7 @@ fn idp_on(
     clock: Arc<FakeClock>,
     executor: Option<Arc<dyn ActionExecutor>>,
     network: Arc<dyn NetworkData>,
+    limits: Limits,
 ) -> Idp {
     Idp {
         actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
@@ -189,7 +225,7 @@ fn idp_on(
         vault: Vault::new([7; 32]),
         passwords: PasswordQueue::new(8, PASSWORD_PLACES),
         network,
-        limits: actions::LIMITS,
+        limits,
     }
 }
 

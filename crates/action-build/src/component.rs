@@ -9,6 +9,9 @@ const MAX_LOCALS: u64 = 2_000;
 const MAX_FUNCTIONS: u64 = 20_000;
 const MAX_MODULES: u32 = 8;
 const MAX_NESTING: u32 = 4;
+/// Instances that a component makes as it is written. Each may be of a component that makes more, so what the compiler
+/// takes in grows with the power of the nesting.
+const MAX_INSTANCES: u32 = 64;
 /// The only things that a component can ask for.
 const IMPORTS: &str = "postern:actions/";
 const HANDLER: &str = "on-execute-post-login";
@@ -39,6 +42,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
 fn sizes(bytes: &[u8]) -> Result<(), String> {
     let invalid = |error: wasmparser::BinaryReaderError| format!("not a valid component: {error}");
     let (mut depth, mut modules, mut functions, mut handler) = (0_u32, 0_u32, 0_u64, false);
+    let mut instances = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -63,6 +67,10 @@ fn sizes(bytes: &[u8]) -> Result<(), String> {
                     handler |= export.name.name == HANDLER && export.kind == ComponentExternalKind::Func;
                 }
             }
+            Payload::InstanceSection(section) => instances = instances.saturating_add(section.count()),
+            Payload::ComponentInstanceSection(section) => {
+                instances = instances.saturating_add(section.count());
+            }
             Payload::MemorySection(memories) if memories.count() > 1 => {
                 return Err("more than one memory".into());
             }
@@ -85,6 +93,9 @@ fn sizes(bytes: &[u8]) -> Result<(), String> {
                 }
             }
             _ => {}
+        }
+        if instances > MAX_INSTANCES {
+            return Err(format!("more than {MAX_INSTANCES} instances"));
         }
     }
     if handler { Ok(()) } else { Err(format!("it does not export `{HANDLER}`")) }

@@ -23,6 +23,9 @@ pub use component::MAX_COMPONENT_BYTES;
 pub use source::{Program, Source};
 use translate::translate;
 
+/// The most bytes that an image may have. It is stored, and kept in memory beside those of other tenants.
+const MAX_IMAGE_BYTES: usize = 32 << 20;
+
 /// Why a source did not become an artifact. The text is for its author.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -42,7 +45,8 @@ pub enum BuildError {
         /// What is wrong with it.
         message: String,
     },
-    /// The script has a syntax error, or its top level failed: something thrown, no handler, or a limit.
+    /// The script has a syntax error, or its top level failed: something thrown, no handler, or a limit. Or the server
+    /// itself failed ([`RunError::Host`]).
     #[error("{0}")]
     Script(RunError),
 }
@@ -74,6 +78,13 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
             let package = ScriptPackage { file: &source.file_name, code: &code, modules: &translated };
             let evaluated = runtime.evaluate(&package, limits).map_err(BuildError::Script)?;
             let bytes = image::encode(&evaluated.memory);
+            if bytes.len() > MAX_IMAGE_BYTES {
+                let message = format!(
+                    "its top level leaves {} bytes of memory; the most is {MAX_IMAGE_BYTES}",
+                    bytes.len()
+                );
+                return Err(BuildError::Unsuitable { file: source.file_name.clone(), message });
+            }
             let kind = ArtifactKind::MemoryImage {
                 engine: runtime.engine_digest().to_owned(),
                 evaluated_at_login: evaluated.evaluated_at_login,
@@ -81,9 +92,15 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
             Ok(Artifact { kind, digest: sha256_hex(&bytes), bytes })
         }
         Program::Component(bytes) => {
-            component::check(bytes)
-                .map_err(|message| BuildError::Unsuitable { file: source.file_name.clone(), message })?;
-            Ok(Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() })
+            let unsuitable = |message| BuildError::Unsuitable { file: source.file_name.clone(), message };
+            component::check(bytes).map_err(unsuitable)?;
+            let artifact =
+                Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() };
+            match runtime.check_component(&artifact) {
+                Ok(()) => Ok(artifact),
+                Err(RunError::Refused { message }) => Err(unsuitable(message)),
+                Err(error) => Err(BuildError::Script(error)),
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use action_api::{Command, ConsoleLevel, GuestException, RunError};
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, Trap};
 
 use crate::host::{Answer, Host};
 use crate::outcome::{self, LimitReached};
@@ -31,6 +31,11 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     Ok(linker)
 }
 
+/// Whether its imports and exports have the types of the world.
+pub(crate) fn check(linker: &Linker<Host>, component: &Component) -> wasmtime::Result<()> {
+    bindings::PostLoginPre::new(linker.instantiate_pre(component)?).map(|_| ())
+}
+
 /// Calls the handler of a component.
 pub(crate) fn run(
     store: &mut Store<Host>,
@@ -40,15 +45,20 @@ pub(crate) fn run(
 ) -> Result<(), RunError> {
     store.set_hostcall_fuel(HOST_COPY_BYTES);
     store.set_max_component_handles(HANDLES);
-    let answer = bindings::PostLogin::instantiate(&mut *store, component, linker)
-        .and_then(|action| action.call_on_execute_post_login(&mut *store, event));
-    match answer {
+    let action = bindings::PostLogin::instantiate(&mut *store, component, linker)
+        .map_err(|error| outcome::of_trap(&error, store.data()))?;
+    match action.call_on_execute_post_login(&mut *store, event) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(message)) => {
             let exception = GuestException { name: "Error".into(), message, ..GuestException::default() };
             Err(RunError::Exception { exception })
         }
-        Err(error) => Err(outcome::of_trap(&error, store.data())),
+        Err(error) if store.data().over.is_some() || error.is::<Trap>() => {
+            Err(outcome::of_trap(&error, store.data()))
+        }
+        // Our functions fail by a limit alone. The rest is what the guest passed: a pointer beyond its memory, text that
+        // is not UTF-8, a value that its type does not have.
+        Err(error) => Err(RunError::Trap { message: error.root_cause().to_string() }),
     }
 }
 

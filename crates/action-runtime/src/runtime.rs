@@ -109,6 +109,24 @@ impl Runtime {
         guarded(|| script::evaluate(&self.engine, &self.js, package, limits))
     }
 
+    /// Compiles a component, and checks that it asks for nothing that a sandbox does not have.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`] is the component's fault, [`RunError::Host`] ours.
+    pub fn check_component(&self, artifact: &Artifact) -> Result<(), RunError> {
+        guarded(|| {
+            let refused = |message| RunError::Refused { message };
+            match self.load(artifact) {
+                Ok(Program::Component(action)) => {
+                    component::check(&self.components, &action).map_err(|error| refused(format!("{error:#}")))
+                }
+                Ok(Program::Image(_)) => Err(refused("not a component".into())),
+                Err(RuntimeError::Wasm(message)) => Err(refused(message)),
+                Err(error) => Err(RunError::Host { message: error.to_string() }),
+            }
+        })
+    }
+
     /// Repeats a run from its record: the same commands, console and fuel, and nothing is asked of the world. It blocks
     /// for as long as the Action computes, and never panics.
     #[must_use]

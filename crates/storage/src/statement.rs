@@ -74,19 +74,20 @@ impl From<Option<i64>> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(Some(value.to_owned()))
+        Self::from(value.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::Text(Some(value))
+        Self::from(Some(value))
     }
 }
 
+/// PostgreSQL's text cannot hold U+0000, which clients and Actions can send. It is U+FFFD in both databases.
 impl From<Option<String>> for Value {
     fn from(value: Option<String>) -> Self {
-        Self::Text(value)
+        Self::Text(value.map(|text| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }))
     }
 }
 
@@ -99,6 +100,11 @@ impl From<Vec<u8>> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_null_character_is_replaced() {
+        assert_eq!(Value::from("a\0b"), Value::Text(Some("a\u{fffd}b".to_owned())));
+    }
 
     #[test]
     fn together_each_keeps_its_values() {
