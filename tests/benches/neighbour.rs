@@ -94,9 +94,16 @@ async fn deploy(server: &TestServer, tenant: &str, body: &str) {
     let artifact =
         actions::build(&format!("exports.onExecutePostLogin = async (event, api) => {{ {body} }};"));
     let none = Default::default();
-    manage::deploy_action(&server.idp, &TenantId::new(tenant), "action", "", &artifact, &none)
-        .await
-        .expect("an Action");
+    manage::deploy_action(
+        &server.idp,
+        &TenantId::new(tenant),
+        "action",
+        &actions::kept(""),
+        &artifact,
+        &none,
+    )
+    .await
+    .expect("an Action");
 }
 
 /// The median of so many logins of the neighbour, of which each works.

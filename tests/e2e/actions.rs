@@ -1,15 +1,18 @@
 //! What an Action decides reaches the client; what fails denies.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use action_api::{RunError, RunReport};
+use action_build::{Program, Source};
 use end_to_end::flow::{
     asks_to_log_in, exchange_native, exchange_web, native_tokens, refresh, text, transfer,
 };
 use end_to_end::{Login, TestServer, actions, jwt, seed};
-use idp::{ActionExecutor, ActionRun};
+use idp::{ActionExecutor, ActionRun, manage};
+use postern::rebuild::Rebuilder;
 use reqwest::Method;
 use serde_json::json;
 
@@ -223,6 +226,59 @@ async fn a_revoked_session_is_gone_at_once() {
     let answer = Login::web().begin(&browser).await;
     assert_eq!(answer.location_parameter("error").as_deref(), Some("access_denied"));
     assert_eq!(browser.cookie("auth0"), None);
+}
+
+/// An image runs only on the JS engine that made it. After an upgrade nobody has to deploy anything again.
+#[tokio::test]
+async fn an_action_of_another_engine_is_built_again_from_its_source_once() {
+    let server = TestServer::start().await;
+    let code = "import { plan } from './plan.ts';
+        export const onExecutePostLogin = async (event: { user: unknown }, api: any): Promise<void> => {
+            api.idToken.setCustomClaim('plan', plan);
+        };";
+    let modules = [("plan.ts".to_owned(), "export const plan: string = 'gold';".to_owned())].into();
+    let source = Source {
+        file_name: "action.ts".to_owned(),
+        program: Program::Script { code: code.to_owned(), modules },
+    };
+    let artifact = action_build::build(actions::runtime(), &source, &actions::LIMITS).expect("it builds");
+    let kept = postern::rebuild::kept(&source);
+    manage::deploy_action(&server.idp, &server.acme(), "plan", &kept, &artifact, &BTreeMap::new())
+        .await
+        .expect("a deploy");
+    let engine = actions::runtime().engine_digest().to_owned();
+    for sql in [
+        format!(
+            "INSERT INTO artifacts (digest, kind, bytes)
+             SELECT 'old', replace(kind, '{engine}', 'another'), bytes FROM artifacts WHERE digest = '{}'",
+            artifact.digest
+        ),
+        "UPDATE action_versions SET digest = 'old'".to_owned(),
+        format!("DELETE FROM artifacts WHERE digest = '{}'", artifact.digest),
+    ] {
+        assert_eq!(server.database.execute(sql).await, 1);
+    }
+    for _ in 0..2 {
+        let browser = server.client();
+        let code = Login::web().code(&browser, seed::ADA).await;
+        let tokens = exchange_web(&browser, &code).await.expect(200).json();
+        assert_eq!(jwt::claims(&text(&tokens, "id_token"))["plan"], "gold");
+    }
+    assert_eq!(server.database.count("SELECT COUNT(*) FROM rebuilt_artifacts").await, 1);
+
+    // Another node has it from the first one, and needs no source.
+    let node = || {
+        let storage = server.idp.storage.clone();
+        Rebuilder::new(Arc::clone(actions::runtime()), storage, actions::LIMITS)
+    };
+    server.database.execute("UPDATE action_versions SET source = 'syntax error'".to_owned()).await;
+    let rebuilt = node().artifact(&server.acme(), "old").await.expect("the first node's");
+    assert_eq!(rebuilt.digest, artifact.digest);
+
+    // What cannot be built says so to the operator.
+    server.database.execute("DELETE FROM rebuilt_artifacts".to_owned()).await;
+    let error = node().artifact(&server.acme(), "old").await.expect_err("no JavaScript");
+    assert!(error.contains("does not build for this one: SyntaxError"), "{error}");
 }
 
 #[test]

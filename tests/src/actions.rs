@@ -10,6 +10,7 @@ use action_build::Source;
 use action_runtime::{Runtime, RuntimeConfig};
 use idp::ActionExecutor;
 use ipnet::IpNet;
+use model::ActionSource;
 use postern::executor::{Places, SandboxExecutor};
 use postern::outgoing::Fetcher;
 use postern::outside::Outside;
@@ -56,7 +57,12 @@ pub fn executor_in(runtime: Arc<Runtime>, storage: Storage, places: Places) -> A
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let fetcher = Fetcher::new(loopback.map(IpNet::from)).expect("root certificates");
     let outside = Arc::new(Outside::new(fetcher));
-    Arc::new(SandboxExecutor::new(runtime, storage, outside, places))
+    Arc::new(SandboxExecutor::new(runtime, storage, outside, places, LIMITS))
+}
+
+/// What is kept of a script.
+pub fn kept(javascript: &str) -> ActionSource {
+    postern::rebuild::kept(&Source::script("action.js", javascript))
 }
 
 /// The artifact of a script.

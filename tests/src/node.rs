@@ -130,7 +130,9 @@ impl Node {
     pub async fn deploy_action(&self, name: &str, javascript: &str) {
         let (artifact, none) = (actions::build(javascript), Default::default());
         let tenant = TenantId::new(seed::ACME);
-        manage::deploy_action(&self.idp, &tenant, name, javascript, &artifact, &none).await.unwrap();
+        manage::deploy_action(&self.idp, &tenant, name, &actions::kept(javascript), &artifact, &none)
+            .await
+            .unwrap();
     }
 
     /// The host name of `acme`, with the port where one is visible.

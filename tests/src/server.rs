@@ -174,9 +174,16 @@ impl TestServer {
     /// Builds the script as `postern action deploy` does, and binds it. The same name again is its next version.
     pub async fn deploy_action(&self, name: &str, javascript: &str) {
         let artifact = actions::build(javascript);
-        manage::deploy_action(&self.idp, &self.acme(), name, javascript, &artifact, &BTreeMap::new())
-            .await
-            .expect("an Action");
+        manage::deploy_action(
+            &self.idp,
+            &self.acme(),
+            name,
+            &actions::kept(javascript),
+            &artifact,
+            &BTreeMap::new(),
+        )
+        .await
+        .expect("an Action");
     }
 
     /// What the Actions' runs printed by `console.log(JSON.stringify(...))`, oldest first.

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use action_api::Artifact;
 use aws_lc_rs::digest::{SHA256, digest};
 use model::{
-    ActionId, ActionVersion, Client, ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId,
-    User, UserId, random_token,
+    ActionId, ActionSource, ActionVersion, Client, ClientGrant, Connection, ConnectionId, ResourceServer,
+    Tenant, TenantId, User, UserId, random_token,
 };
 use serde_json::{Map, Value};
 use storage::StorageError;
@@ -221,7 +221,7 @@ pub async fn deploy_action(
     idp: &Idp,
     tenant: &TenantId,
     name: &str,
-    source: &str,
+    source: &ActionSource,
     artifact: &Artifact,
     secrets: &BTreeMap<String, String>,
 ) -> Result<ActionVersion, ManageError> {

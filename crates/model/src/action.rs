@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{ActionId, Timestamp};
@@ -13,6 +16,18 @@ pub struct Action {
     pub created_at: Timestamp,
 }
 
+/// What an author deployed: for reading again, and for building it again for another version of the JS engine. Of a
+/// component nothing is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionSource {
+    /// The name that positions in errors carry, as `action.ts`. It says which language the script is in.
+    pub file_name: String,
+    /// The script.
+    pub code: String,
+    /// The files that it requires or imports, by their path from the script's folder.
+    pub modules: BTreeMap<String, String>,
+}
+
 /// One immutable version of an Action. Versions count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionVersion {
@@ -22,8 +37,8 @@ pub struct ActionVersion {
     pub number: i64,
     /// The artifact that it runs.
     pub digest: String,
-    /// What the author deployed, for reading again.
-    pub source: String,
+    /// What the author deployed.
+    pub source: ActionSource,
     /// When it was deployed.
     pub created_at: Timestamp,
 }

@@ -7,13 +7,15 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use action_api::{Artifact, RunError, RunReport};
+use action_api::{Artifact, Limits, RunError, RunReport};
 use action_runtime::{Environment, RunInput, Runtime};
 use idp::{ActionExecutor, ActionRun};
+use model::TenantId;
 use storage::Storage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::outside::Outside;
+use crate::rebuild::Rebuilder;
 
 /// Bytes of artifacts kept in memory.
 const CACHE_BYTES: usize = 64 << 20;
@@ -34,7 +36,7 @@ pub struct Places {
 /// The server's executor.
 pub struct SandboxExecutor {
     runtime: Arc<Runtime>,
-    storage: Storage,
+    rebuilder: Rebuilder,
     outside: Arc<Outside>,
     cache: Mutex<ArtifactCache>,
     limits: Places,
@@ -52,12 +54,18 @@ struct Tenant {
 }
 
 impl SandboxExecutor {
-    /// An executor with so many places.
-    pub fn new(runtime: Arc<Runtime>, storage: Storage, outside: Arc<Outside>, limits: Places) -> Self {
+    /// An executor with so many places. What must be built again has the limits `build`.
+    pub fn new(
+        runtime: Arc<Runtime>,
+        storage: Storage,
+        outside: Arc<Outside>,
+        limits: Places,
+        build: Limits,
+    ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
+            rebuilder: Rebuilder::new(Arc::clone(&runtime), storage, build),
             runtime,
-            storage,
             outside,
             cache: Mutex::new(ArtifactCache::new(CACHE_BYTES)),
             limits,
@@ -69,9 +77,9 @@ impl SandboxExecutor {
     }
 
     async fn try_run(&self, run: ActionRun) -> Result<RunReport, String> {
-        let artifact = self.artifact(&run.digest).await?;
         let event = serde_json::to_string(&run.event).map_err(|error| format!("the event: {error}"))?;
         let name = run.event.pointer("/tenant/id").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let artifact = self.artifact(&TenantId::new(name), &run.digest).await?;
         let operations =
             self.outside.for_run(name, &run.limits, run.operations).map_err(|error| error.to_string())?;
         let tenant = self.tenant(name);
@@ -113,18 +121,11 @@ impl SandboxExecutor {
         Ok([own, all])
     }
 
-    async fn artifact(&self, digest: &str) -> Result<Arc<Artifact>, String> {
-        if let Some(artifact) = self.cache().get(digest) {
+    async fn artifact(&self, tenant: &TenantId, digest: &str) -> Result<Arc<Artifact>, String> {
+        if let Some(artifact) = self.cache().get(&self.rebuilder.digest(digest)) {
             return Ok(artifact);
         }
-        let (kind, bytes) = self
-            .storage
-            .artifact(digest)
-            .await
-            .map_err(|error| format!("artifact {digest}: {error}"))?
-            .ok_or_else(|| format!("artifact {digest} is not in the database"))?;
-        let kind = serde_json::from_str(&kind).map_err(|error| format!("artifact {digest}: {error}"))?;
-        let artifact = Arc::new(Artifact { kind, digest: digest.to_owned(), bytes });
+        let artifact = Arc::new(self.rebuilder.artifact(tenant, digest).await?);
         for evicted in self.cache().put(Arc::clone(&artifact)) {
             self.runtime.evict(&evicted);
         }

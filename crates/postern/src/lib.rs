@@ -7,3 +7,4 @@ pub mod housekeeping;
 pub mod network;
 pub mod outgoing;
 pub mod outside;
+pub mod rebuild;

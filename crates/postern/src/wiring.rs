@@ -140,7 +140,13 @@ pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<
         queue: Duration::from_millis(config.actions.queue_ms),
     };
     let outside = Arc::new(outside(config)?);
-    let executor = SandboxExecutor::new(Arc::clone(&runtime), storage.clone(), outside, places);
+    let executor = SandboxExecutor::new(
+        Arc::clone(&runtime),
+        storage.clone(),
+        outside,
+        places,
+        config.actions.build_limits(),
+    );
     let idp = Idp {
         settings: Settings::new(storage.clone()),
         storage,

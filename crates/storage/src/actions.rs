@@ -1,6 +1,8 @@
 //! Actions, their versions and artifacts, what runs at a login, and the records of it.
 
-use model::{Action, ActionBinding, ActionId, ActionVersion, Execution, Timestamp};
+use std::collections::BTreeMap;
+
+use model::{Action, ActionBinding, ActionId, ActionSource, ActionVersion, Execution, Timestamp};
 
 use crate::row::{Record, to_json};
 use crate::statement::Statement;
@@ -19,6 +21,34 @@ impl Storage {
             return Ok(None);
         };
         Ok(Some((row.text("kind")?, row.bytes("bytes")?)))
+    }
+
+    /// The digest of what was built from that artifact's source for this JS engine.
+    pub async fn rebuilt_artifact(&self, digest: &str, engine: &str) -> Result<Option<String>, StorageError> {
+        let sql = "SELECT digest, rebuilt FROM rebuilt_artifacts WHERE digest = $1 AND engine = $2";
+        let rows = self.read(Statement::new(sql).bind(digest).bind(engine)).await?;
+        let row = rows.into_iter().next().map(|row| Record {
+            table: "rebuilt_artifacts",
+            id_column: "digest",
+            row,
+        });
+        row.map(|row| row.text("rebuilt")).transpose()
+    }
+
+    /// What the artifact of that digest was built from. Whoever deployed it, the source is the same.
+    pub async fn artifact_source(&self, digest: &str) -> Result<Option<ActionSource>, StorageError> {
+        let sql = "SELECT digest, source, source_files FROM action_versions WHERE digest = $1 LIMIT 1";
+        let rows = self.read(Statement::new(sql).bind(digest)).await?;
+        let Some(row) =
+            rows.into_iter().next().map(|row| Record { table: "action_versions", id_column: "digest", row })
+        else {
+            return Ok(None);
+        };
+        let (file_name, modules) = match row.opt_text("source_files")? {
+            Some(_) => row.json("source_files")?,
+            None => ("action.js".to_owned(), BTreeMap::new()),
+        };
+        Ok(Some(ActionSource { file_name, code: row.text("source")?, modules }))
     }
 }
 
@@ -39,13 +69,30 @@ impl TenantTx {
         self.run_for_all(query).await
     }
 
+    /// Notes what was built from that artifact's source for this JS engine. Another node may have been first.
+    pub async fn put_rebuilt_artifact(
+        &mut self,
+        digest: &str,
+        engine: &str,
+        rebuilt: &str,
+    ) -> Result<(), StorageError> {
+        let query = Statement::new(
+            "INSERT INTO rebuilt_artifacts (digest, engine, rebuilt) VALUES ($1, $2, $3)
+             ON CONFLICT (digest, engine) DO NOTHING",
+        )
+        .bind(digest)
+        .bind(engine)
+        .bind(rebuilt);
+        self.run_for_all(query).await
+    }
+
     /// Deploys a new version of the Action of that name. A new name makes an Action with `new_id`. The version has the
     /// secrets that are given here and no others. The Action comes last at a login, unless it has its place already.
     pub async fn deploy_action(
         &mut self,
         new_id: &ActionId,
         name: &str,
-        source: &str,
+        source: &ActionSource,
         digest: &str,
         sealed_secrets: Option<&str>,
         now: Timestamp,
@@ -67,19 +114,21 @@ impl TenantTx {
             action_id: ActionId::new(row.text("id")?),
             number: row.int("deployed_version")?,
             digest: digest.to_owned(),
-            source: source.to_owned(),
+            source: source.clone(),
             created_at: now,
         };
 
         let query = self
             .sql(
-                "INSERT INTO action_versions (tenant_id, action_id, number, digest, source, sealed_secrets, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO action_versions (tenant_id, action_id, number, digest, source, source_files, sealed_secrets,
+                     created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(version.action_id.as_str())
             .bind(version.number)
             .bind(digest)
-            .bind(source)
+            .bind(source.code.as_str())
+            .bind(to_json(&(&source.file_name, &source.modules))?)
             .bind(sealed_secrets.map(str::to_owned))
             .bind(now.as_ms());
         self.run(query).await?;

@@ -118,7 +118,7 @@ async fn no_run_sees_what_the_run_before_it_left_in_javascript() {
     );
     let secrets = BTreeMap::from([("KEY".to_owned(), CANARY.to_owned())]);
     let artifact = build(&script(&code), scene.idp.limits).await.expect("it builds");
-    manage::deploy_action(&scene.idp, &scene.acme(), "guest", "", &artifact, &secrets)
+    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets)
         .await
         .expect("a deploy");
     let browser = scene.browser();
@@ -189,7 +189,7 @@ async fn a_secret_is_in_no_image_and_not_in_the_database() {
     let secrets = BTreeMap::from([("KEY".to_owned(), CANARY.to_owned())]);
     let holds = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
     for _ in 0..2 {
-        manage::deploy_action(&scene.idp, &scene.acme(), "guest", code, &artifact, &secrets)
+        manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(code), &artifact, &secrets)
             .await
             .expect("a deploy");
         code_of(&scene.log_in_again().await.0);

@@ -215,7 +215,7 @@ async fn deploy(idp: &Idp, tenant: &str, name: &str, guest: &Source) -> Result<(
 
 async fn bind(idp: &Idp, tenant: &str, name: &str, artifact: &Artifact) {
     let (tenant, none) = (TenantId::new(tenant), BTreeMap::new());
-    manage::deploy_action(idp, &tenant, name, "", artifact, &none).await.expect("a deploy");
+    manage::deploy_action(idp, &tenant, name, &actions::kept(""), artifact, &none).await.expect("a deploy");
 }
 
 async fn build(guest: &Source, limits: Limits) -> Result<Artifact, BuildError> {

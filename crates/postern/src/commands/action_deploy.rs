@@ -6,6 +6,7 @@ use std::sync::Arc;
 use action_api::{Artifact, ArtifactKind};
 use action_build::{BuildError, Source};
 use action_runtime::Runtime;
+use postern::rebuild::kept;
 use serde_json::json;
 
 use super::action_run::build_failure;
@@ -22,12 +23,12 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
     let tenant = existing_tenant(&idp.storage, &args.tenant).await?;
     let source =
         Source::read(&args.file).map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
-    let text = source_text(&args.file)?;
+    let kept = kept(&source);
     let artifact = build(&runtime, source, config)
         .await?
         .map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
     let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
-    let version = idp::manage::deploy_action(&idp, &tenant, &args.name, &text, &artifact, &secrets)
+    let version = idp::manage::deploy_action(&idp, &tenant, &args.name, &kept, &artifact, &secrets)
         .await
         .or_exit(ExitCode::Failed, "the Action was not deployed")?;
     idp.storage.close().await;
@@ -66,12 +67,4 @@ pub async fn build(
     tokio::task::spawn_blocking(move || action_build::build(&runtime, &source, &limits).map_err(Box::new))
         .await
         .or_exit(ExitCode::Failed, "the build did not end")
-}
-
-/// What is kept for reading again: nothing, for a component.
-fn source_text(file: &std::path::Path) -> Result<String, Failure> {
-    if file.extension().is_some_and(|extension| extension == "wasm") {
-        return Ok(String::new());
-    }
-    std::fs::read_to_string(file).or_exit(ExitCode::Failed, format!("cannot read {}", file.display()))
 }

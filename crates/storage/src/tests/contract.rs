@@ -54,7 +54,7 @@ pub async fn fill(tx: &mut TenantTx) {
     tx.insert_access_token("access", &access_token()).await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
-    tx.deploy_action(&ActionId::new("act_1"), "greet", "source", "sha256:1", Some("sealed"), now())
+    tx.deploy_action(&ActionId::new("act_1"), "greet", &source("source"), "sha256:1", Some("sealed"), now())
         .await
         .unwrap();
     tx.insert_execution("transaction", &execution(1)).await.unwrap();
@@ -487,9 +487,10 @@ pub async fn a_deployment_makes_the_next_version_and_keeps_its_place(storage: &S
         tx.put_artifact(digest, "{}", b"x").await.unwrap();
     }
     let id = ActionId::new;
-    let first = tx.deploy_action(&id("act_z"), "z", "s1", "d1", Some("sealed"), now()).await.unwrap();
-    tx.deploy_action(&id("act_a"), "a", "s2", "d2", None, now()).await.unwrap();
-    let second = tx.deploy_action(&id("act_unused"), "z", "s3", "d3", None, at(1)).await.unwrap();
+    let first =
+        tx.deploy_action(&id("act_z"), "z", &source("s1"), "d1", Some("sealed"), now()).await.unwrap();
+    tx.deploy_action(&id("act_a"), "a", &source("s2"), "d2", None, now()).await.unwrap();
+    let second = tx.deploy_action(&id("act_unused"), "z", &source("s3"), "d3", None, at(1)).await.unwrap();
     assert_eq!((first.number, second.number), (1, 2));
     assert_eq!(second.action_id, id("act_z"));
     let bindings: Vec<_> = tx
@@ -509,11 +510,18 @@ pub async fn a_deployment_makes_the_next_version_and_keeps_its_place(storage: &S
     tx.insert_execution("t1", &execution(1)).await.unwrap();
     tx.insert_execution("t2", &execution(2)).await.unwrap();
     assert_eq!(tx.executions(1).await.unwrap(), [("t2".to_owned(), execution(2))]);
+    tx.put_artifact("e1", "{}", &[1]).await.unwrap();
+    tx.put_rebuilt_artifact("d3", "engine", "e1").await.unwrap();
+    tx.put_rebuilt_artifact("d3", "engine", "d1").await.unwrap();
     tx.commit().await.unwrap();
+    assert_eq!(storage.artifact_source("d3").await.unwrap(), Some(source("s3")));
+    assert_eq!(storage.artifact_source("d4").await.unwrap(), None);
+    assert_eq!(storage.rebuilt_artifact("d3", "engine").await.unwrap().as_deref(), Some("e1"));
+    assert_eq!(storage.rebuilt_artifact("d3", "other").await.unwrap(), None);
 
     // An Action without its artifact is never deployed.
     let mut tx = storage.begin(&acme()).await.unwrap();
-    tx.deploy_action(&id("act_x"), "x", "s", "missing", None, now()).await.unwrap();
+    tx.deploy_action(&id("act_x"), "x", &source("s"), "missing", None, now()).await.unwrap();
     assert!(tx.commit().await.is_err());
     let mut tx = storage.begin(&acme()).await.unwrap();
     assert_eq!(tx.actions().await.unwrap().len(), 2);

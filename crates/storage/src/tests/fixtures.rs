@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator, AuthenticatorId, AuthorizationCode,
-    AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators, Client,
+    ActionSource, AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator, AuthenticatorId,
+    AuthorizationCode, AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators, Client,
     ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
     DeviceCode, DeviceDecision, FactorType, GeoIp, Group, GroupId, GroupScope, InitiatorMode,
     JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator, MetadataChange, MfaToken,
@@ -457,4 +457,10 @@ pub fn login_history() -> LoginHistory {
         user_agents: words(&["two"]),
         place: Some(LoginPlace { latitude: 52.5, longitude: 13.25, at: now() }),
     }
+}
+
+/// A script as it is kept.
+pub fn source(code: &str) -> ActionSource {
+    let modules = [("x.ts".to_owned(), "export const x = 1;".to_owned())].into();
+    ActionSource { file_name: "action.ts".to_owned(), code: code.to_owned(), modules }
 }

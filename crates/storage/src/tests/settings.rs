@@ -42,7 +42,7 @@ pub async fn what_a_tenant_sets_up_makes_a_new_version_and_what_its_users_do_doe
         ("Action", |tx| {
             Box::pin(async {
                 let id = ActionId::new("act_1");
-                tx.deploy_action(&id, "greet", "other", "sha256:1", None, at(1)).await.unwrap();
+                tx.deploy_action(&id, "greet", &source("other"), "sha256:1", None, at(1)).await.unwrap();
             })
         }),
     ];
