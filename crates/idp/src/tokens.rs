@@ -28,8 +28,6 @@ use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys};
 
 /// Lifetime of an access token for `/userinfo` only.
 const OPAQUE_LIFETIME_SECS: i64 = 86_400;
-/// What one token may measure, claims of Actions included.
-const MAX_TOKEN_BYTES: usize = 100 * 1024;
 /// The characters of a `jti`: 132 random bits.
 const JTI_LENGTH: usize = 22;
 
@@ -95,7 +93,7 @@ pub(crate) struct Issued {
 /// Makes access token and ID token. Signs, so no transaction may be open.
 ///
 /// # Errors
-/// `access_denied` when the API is gone, or a token is too large for its claims; `invalid_request` when client and API
+/// `access_denied` when the API is gone; `invalid_request` when client and API
 /// do not agree on proof of possession.
 pub(crate) async fn issue(
     idp: &Idp,
@@ -417,9 +415,6 @@ async fn sign(
         .map_err(|_| ServerError::Crypto("signing failed".to_owned()))?;
     token.push('.');
     token.push_str(&URL_SAFE_NO_PAD.encode(signature));
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(IdpError::oauth(ErrorCode::AccessDenied, "The custom claims make a token too large."));
-    }
     Ok(token)
 }
 
