@@ -32,6 +32,9 @@ pub const LIMITS: Limits = Limits {
     http_answer_bytes: 4 << 20,
 };
 
+/// How many may run at once in the tests.
+pub const PLACES: Places = Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) };
+
 /// The sandbox engine. Its compiled code stays in the target folder, so that one run of the tests compiles it once.
 pub fn runtime() -> &'static Arc<Runtime> {
     static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
@@ -42,10 +45,9 @@ pub fn runtime() -> &'static Arc<Runtime> {
 }
 
 /// The executor of a server on this database, whose Actions may send requests to two of this machine's addresses.
-pub fn executor(storage: Storage) -> Arc<dyn ActionExecutor> {
+pub fn executor(storage: Storage, places: Places) -> Arc<dyn ActionExecutor> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let fetcher = Fetcher::new(loopback.map(IpNet::from)).expect("root certificates");
-    let places = Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) };
     let outside = Arc::new(Outside::new(fetcher));
     Arc::new(SandboxExecutor::new(Arc::clone(runtime()), storage, outside, places))
 }

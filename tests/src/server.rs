@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
-use action_api::RunReport;
+use action_api::{Limits, RunReport};
 use idp::backchannel_logout::{Deliveries, OutgoingHttp};
 use idp::{ActionExecutor, Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId, UserId};
+use postern::executor::Places;
 use postern::outgoing::Outgoing;
 use serde_json::Value;
 use storage::{Storage, StoredLog};
@@ -26,7 +27,7 @@ pub struct TestServer {
     pub port: u16,
     pub clock: Arc<FakeClock>,
     pub idp: Arc<Idp>,
-    pub database: Database,
+    pub database: Arc<Database>,
     _shutdown: oneshot::Sender<()>,
 }
 
@@ -38,39 +39,75 @@ impl TestServer {
 
     /// The same on this database, which is fresh.
     pub async fn start_on(database: Database) -> Self {
-        Self::start_with(database, Scheme::Http, Vec::new(), None, no_network()).await
+        Self::start_with(database, Scheme::Http, Vec::new(), Parts::default()).await
+    }
+
+    /// Where an Action may use so much.
+    pub async fn start_with_limits(limits: Limits) -> Self {
+        let parts = Parts { limits, ..Parts::default() };
+        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), parts).await
+    }
+
+    /// Where so many Actions may run at once.
+    pub async fn start_with_places(places: Places) -> Self {
+        let database = Database::fresh().await;
+        let executor = Some(actions::executor(database.open().await, places));
+        let parts = Parts { executor, ..Parts::default() };
+        Self::start_with(database, Scheme::Http, Vec::new(), parts).await
+    }
+
+    /// Another instance on the same database, with the same clock and a port of its own.
+    pub async fn beside(&self) -> Self {
+        Self::serve(
+            Arc::clone(&self.database),
+            self.other_node().await,
+            self.clock.clone(),
+            Scheme::Http,
+            Vec::new(),
+        )
+        .await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.
     pub async fn start_behind_proxy() -> Self {
         let proxy = IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Self::start_with(Database::fresh().await, Scheme::Https, vec![proxy], None, no_network()).await
+        Self::start_with(Database::fresh().await, Scheme::Https, vec![proxy], Parts::default()).await
     }
 
     /// With an executor that does what no Action can do.
     pub async fn start_with_executor(executor: Arc<dyn ActionExecutor>) -> Self {
-        let database = Database::fresh().await;
-        Self::start_with(database, Scheme::Http, Vec::new(), Some(executor), no_network()).await
+        let parts = Parts { executor: Some(executor), ..Parts::default() };
+        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), parts).await
     }
 
     /// With an operator's data files.
     pub async fn start_with_network(network: Arc<dyn NetworkData>) -> Self {
-        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), None, network).await
+        let parts = Parts { network, ..Parts::default() };
+        Self::start_with(Database::fresh().await, Scheme::Http, Vec::new(), parts).await
     }
 
     async fn start_with(
         database: Database,
         scheme: Scheme,
         trusted_proxies: Vec<IpNet>,
-        executor: Option<Arc<dyn ActionExecutor>>,
-        network: Arc<dyn NetworkData>,
+        parts: Parts,
     ) -> Self {
         // What the server logs as an error is shown with a test that fails.
         let _ = tracing_subscriber::fmt().with_max_level(Level::ERROR).with_test_writer().try_init();
         let storage = database.open().await;
         let clock = Arc::new(FakeClock::default());
-        let idp = Arc::new(idp_on(storage, clock.clone(), executor, network));
+        let idp = Arc::new(idp_on(storage, clock.clone(), parts));
         seed::seed(&idp).await;
+        Self::serve(Arc::new(database), idp, clock, scheme, trusted_proxies).await
+    }
+
+    async fn serve(
+        database: Arc<Database>,
+        idp: Arc<Idp>,
+        clock: Arc<FakeClock>,
+        scheme: Scheme,
+        trusted_proxies: Vec<IpNet>,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
         let hosts = Hosts::new(scheme, &format!("localhost:{port}"), []).expect("host names");
@@ -128,7 +165,7 @@ impl TestServer {
     /// The use cases of another node on the same database, with the same clock.
     pub async fn other_node(&self) -> Arc<Idp> {
         let storage = self.database.open().await;
-        Arc::new(idp_on(storage, self.clock.clone(), None, no_network()))
+        Arc::new(idp_on(storage, self.clock.clone(), Parts::default()))
     }
 
     /// The nonce that proofs at `acme` must have now, as the header `DPoP-Nonce` gives it.
@@ -170,18 +207,23 @@ impl TestServer {
     }
 }
 
-fn no_network() -> Arc<dyn NetworkData> {
-    Arc::new(NoNetworkData)
-}
-
-fn idp_on(
-    storage: Storage,
-    clock: Arc<FakeClock>,
+/// What differs between the servers of the tests.
+struct Parts {
     executor: Option<Arc<dyn ActionExecutor>>,
     network: Arc<dyn NetworkData>,
-) -> Idp {
+    limits: Limits,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { executor: None, network: Arc::new(NoNetworkData), limits: actions::LIMITS }
+    }
+}
+
+fn idp_on(storage: Storage, clock: Arc<FakeClock>, parts: Parts) -> Idp {
+    let Parts { executor, network, limits } = parts;
     Idp {
-        actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
+        actions: executor.unwrap_or_else(|| actions::executor(storage.clone(), actions::PLACES)),
         settings: Settings::new(storage.clone()),
         storage,
         clock,
@@ -189,7 +231,7 @@ fn idp_on(
         vault: Vault::new([7; 32]),
         passwords: PasswordQueue::new(8, PASSWORD_PLACES),
         network,
-        limits: actions::LIMITS,
+        limits,
     }
 }
 

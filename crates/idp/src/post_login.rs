@@ -314,14 +314,11 @@ pub(crate) fn log_entry(
 
 /// The error as the tenant's log shows it.
 fn action_error(error: &RunError) -> Value {
-    match error.exception() {
-        Some(exception) => json!({
-            "name": exception.name,
-            "message": error.to_string(),
-            "stack": exception.stack,
-            "cause": error,
-        }),
-        None => json!({ "message": error.to_string(), "cause": error }),
+    match error {
+        RunError::Exception { exception } => {
+            json!({ "name": exception.name, "message": exception.message, "stack": exception.stack })
+        }
+        _ => json!({ "message": error.to_string() }),
     }
 }
 

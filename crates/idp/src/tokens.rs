@@ -107,10 +107,8 @@ pub(crate) async fn issue(
             (random_token(&*idp.random, CREDENTIAL_LENGTH), jkt, OPAQUE_LIFETIME_SECS, true)
         }
         Some(audience) => {
-            let api = match audience == mfa_audience(ctx) {
-                true => Arc::new(mfa_api(ctx)),
-                false => api(idp, ctx, audience).await?,
-            };
+            let is_ours = audience == mfa_audience(ctx);
+            let api = if is_ours { Arc::new(mfa_api(ctx)) } else { api(idp, ctx, audience).await? };
             let jkt = dpop::binding(grant.client, Some(&api.server), grant.jkt)?;
             let holder = Holder {
                 client: grant.client,
@@ -122,7 +120,9 @@ pub(crate) async fn issue(
                 jkt,
                 is_stored: api.is_introspected,
             };
-            let custom = custom_claims(grant.access_token_claims, grant.scope);
+            // A token for an API of ours takes none from Actions (`reference/post-login.md` section 4.1).
+            let custom =
+                if is_ours { Map::new() } else { custom_claims(grant.access_token_claims, grant.scope) };
             let token = jwt_access_token(idp, ctx, &api.server, &holder, custom, now).await?;
             (token, jkt, api.server.token_lifetime_secs, api.is_introspected)
         }

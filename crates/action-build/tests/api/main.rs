@@ -9,6 +9,7 @@ mod decide;
 mod limits;
 mod look_up;
 mod metadata;
+mod moments;
 mod redirect;
 mod saml;
 mod session;
