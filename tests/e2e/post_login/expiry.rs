@@ -1,8 +1,6 @@
 //! Section 3.1: the bounds of `setExpiresAt` and `setIdleExpiresAt`, of sessions and of refresh tokens.
 
-use end_to_end::flow::{
-    asks_to_log_in, code_of, exchange_native, exchange_web, native_tokens, refresh, text,
-};
+use end_to_end::flow::{asks_to_log_in, exchange_native, exchange_web, native_tokens, refresh, text};
 use end_to_end::{Login, RawClient, TestServer, jwt, seed};
 use idp::{hash_credential, manage};
 use model::{RefreshToken, Session, SessionId, Timestamp};
@@ -98,8 +96,9 @@ async fn s3_1_in_the_past_session() {
     for past in ["api.session.setExpiresAt(-1)", "api.session.setIdleExpiresAt(Date.now() - 1)"] {
         server.deploy_action("sets", &handler(past)).await;
         let browser = server.client();
-        // This login completes, and there is no session to use after it.
-        code_of(&Login::web().finish(&browser, seed::ADA).await);
+        // This login completes, with its tokens, and there is no session to use after it.
+        let code = Login::web().code(&browser, seed::ADA).await;
+        exchange_web(&browser, &code).await.expect(200);
         assert!(asks_to_log_in(&Login::web().begin(&browser).await), "{past}");
     }
     // So it is in a session that has been there.

@@ -217,7 +217,8 @@ async fn s1_1_device_flow() {
     let (codes, browser) = (device::ask(&tv).await, server.client());
     let url = left_to(&device::connect_and_log_in(&browser, &codes).await);
     device::poll(&tv, &codes).await.expect_error(403, "authorization_pending");
-    back(&browser, &state_of(&url), "").await.expect(302);
+    let connected = back(&browser, &state_of(&url), "").await;
+    assert_eq!(connected.expect(303).location(), "/activate/connected");
     server.clock.advance_secs(5);
     device::poll(&tv, &codes).await.expect(200);
 }
