@@ -1,9 +1,9 @@
 //! Section 3: what decides about the login, its tokens and its user.
 
 use action_api::Handler;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Operates, answers, call, call_in, call_of, call_on, commands, event, names, refuses};
+use super::{answers, call, call_in, call_on, commands, event, names, refuses};
 
 #[test]
 fn s3_api_access_deny() {
