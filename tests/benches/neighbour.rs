@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let logins = if bench::is_quick() { 50 } else { 400 };
     bench::on_both_databases(async |database| {
         let limits = Limits { wall_clock_ms: 2_000, ..actions::LIMITS };
-        let executor = actions::executor_with(database.open().await, PLACES);
+        let executor = actions::executor(database.open().await, PLACES);
         let server = TestServer::start_on_with(database, executor, limits).await;
         let gate = Gate::closed().await;
         let neighbour = session(&server, seed::OTHER).await;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use action_api::{RunError, RunReport};
 use action_build::{Program, Source};
-use end_to_end::flow::{
-    asks_to_log_in, exchange_native, exchange_web, native_tokens, refresh, text, transfer,
-};
+use end_to_end::flow::{exchange_native, exchange_web, native_tokens, refresh, text};
 use end_to_end::{Login, TestServer, actions, jwt, seed};
 use idp::{ActionExecutor, ActionRun, manage};
 use postern::rebuild::Rebuilder;
 use reqwest::Method;
 use serde_json::json;
+
+use crate::post_login::{handler, refused};
 
 /// Does what no script can do.
 struct Broken(fn() -> RunError);
@@ -23,50 +23,6 @@ impl ActionExecutor for Broken {
     fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
         Box::pin(async move { RunReport::failed(run.digest, (self.0)()) })
     }
-}
-
-/// A handler with this body.
-fn handler(body: &str) -> String {
-    format!("exports.onExecutePostLogin = async (event, api) => {{ {body} }};")
-}
-
-/// Logs in, is refused, and has no session after it. The description that the client gets.
-async fn refused(server: &TestServer, why: &str) -> String {
-    let browser = server.client();
-    let done = Login::web().finish(&browser, seed::ADA).await;
-    let code = done.expect(303).location_parameter("error");
-    assert_eq!(code.as_deref(), Some("access_denied"), "{why}: {done:?}");
-    assert_eq!(done.location_parameter("code"), None, "{why}");
-    assert_eq!(browser.cookie("auth0"), None, "{why}");
-    assert!(asks_to_log_in(&Login::web().begin(&browser).await), "{why}");
-    done.location_parameter("error_description").expect("a description")
-}
-
-#[tokio::test]
-async fn a_failed_action_denies_the_login_and_makes_no_session() {
-    let server = TestServer::start().await;
-    for (body, description) in [
-        ("throw new Error('Come back later')", "Come back later"),
-        ("event.user.nothing.at_all", "cannot read property 'at_all' of undefined"),
-        ("for (;;) {}", "An Action of this login exceeded its limits."),
-        (
-            "const all = []; for (;;) all.push(new Array(10000).fill(1))",
-            "An Action of this login exceeded its limits.",
-        ),
-        ("await new Promise(() => {})", "An Action of this login failed."),
-    ] {
-        // What came before the failure does not count, either.
-        let before = "api.idToken.setCustomClaim('before', 1); api.user.setAppMetadata('before', 1); ";
-        server.deploy_action("fails", &handler(&format!("{before}{body}"))).await;
-        assert_eq!(refused(&server, body).await, description, "{body}");
-    }
-    let reports = server.reports().await;
-    assert_eq!(reports.len(), 5);
-    assert!(reports.iter().all(|report| report.error.is_some() && report.commands.is_empty()), "{reports:?}");
-    // The next login is unaffected, and nothing of the failed ones stayed.
-    server.deploy_action("fails", &handler("console.log(JSON.stringify(event.user.app_metadata))")).await;
-    Login::web().code(&server.client(), seed::ADA).await;
-    assert_eq!(server.printed().await, [json!({})]);
 }
 
 #[tokio::test]
@@ -176,56 +132,6 @@ async fn claims_of_a_refresh_are_in_its_tokens_and_the_event_says_what_it_is() {
     let again = refresh(&app, seed::NATIVE, &text(&refreshed, "refresh_token")).await.expect(200).json();
     assert!(jwt::claims(&text(&again, "id_token"))["plan"].is_null());
     assert_eq!(server.printed().await.last(), Some(&json!({ "refreshed": true })));
-}
-
-#[tokio::test]
-async fn a_denied_or_failed_refresh_gives_nothing_and_costs_nothing() {
-    let server = TestServer::start().await;
-    let app = server.client();
-    let tokens = native_tokens(&app, seed::ADA).await;
-    let token = text(&tokens, "refresh_token");
-    for (body, description) in [
-        ("api.access.deny('Not on Sundays')", "Not on Sundays"),
-        ("throw new TypeError('out of order')", "out of order"),
-        ("for (;;) {}", "An Action of this login exceeded its limits."),
-    ] {
-        server.deploy_action("denies", &handler(body)).await;
-        let answer = refresh(&app, seed::NATIVE, &token).await;
-        answer.expect_error(403, "access_denied");
-        assert_eq!(answer.json()["error_description"], description);
-        let transferred = transfer(&app, &token).await;
-        transferred.expect_error(403, "access_denied");
-        assert!(transferred.json()["access_token"].is_null());
-    }
-    assert_eq!(server.reports().await.len(), 6);
-    server.deploy_action("denies", &handler("")).await;
-    refresh(&app, seed::NATIVE, &token).await.expect(200);
-}
-
-#[tokio::test]
-async fn an_action_that_revokes_the_session_at_a_refresh_ends_the_token_with_it() {
-    let server = TestServer::start().await;
-    let app = server.client();
-    let tokens = native_tokens(&app, seed::ADA).await;
-    let token = text(&tokens, "refresh_token");
-    server.deploy_action("revokes", &handler("api.session.revoke('Out')")).await;
-    let answer = refresh(&app, seed::NATIVE, &token).await;
-    answer.expect_error(403, "access_denied");
-    assert_eq!(answer.json()["error_description"], "Out");
-    server.deploy_action("revokes", &handler("")).await;
-    refresh(&app, seed::NATIVE, &token).await.expect_error(403, "invalid_grant");
-    assert!(asks_to_log_in(&Login::native().begin(&app).await));
-}
-
-#[tokio::test]
-async fn a_revoked_session_is_gone_at_once() {
-    let server = TestServer::start().await;
-    let browser = server.client();
-    Login::web().code(&browser, seed::ADA).await;
-    server.deploy_action("revokes", &handler("api.session.revoke('Out')")).await;
-    let answer = Login::web().begin(&browser).await;
-    assert_eq!(answer.location_parameter("error").as_deref(), Some("access_denied"));
-    assert_eq!(browser.cookie("auth0"), None);
 }
 
 /// An image runs only on the JS engine that made it. After an upgrade nobody has to deploy anything again.

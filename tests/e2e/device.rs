@@ -18,7 +18,7 @@ async fn ask_with(app: &RawClient, client_id: &str, more: &[(&str, &str)]) -> Re
 }
 
 /// What the TV gets.
-async fn ask(app: &RawClient) -> Value {
+pub(crate) async fn ask(app: &RawClient) -> Value {
     ask_with(app, seed::TV, &[("scope", SCOPE), ("audience", seed::API)]).await.expect(200).json()
 }
 
@@ -28,7 +28,7 @@ async fn poll_as(app: &RawClient, client_id: &str, codes: &Value) -> Response {
     app.post_form("/oauth/token", &form).await
 }
 
-async fn poll(app: &RawClient, codes: &Value) -> Response {
+pub(crate) async fn poll(app: &RawClient, codes: &Value) -> Response {
     poll_as(app, seed::TV, codes).await
 }
 
@@ -51,12 +51,12 @@ async fn decide(browser: &RawClient, page: &Response, decision: &str) -> Respons
 }
 
 /// From the code up to the login page.
-async fn connect(browser: &RawClient, codes: &Value) -> Response {
+pub(crate) async fn connect(browser: &RawClient, codes: &Value) -> Response {
     let page = enter(browser, &text(codes, "user_code")).await;
     decide(browser, &page, "connect").await
 }
 
-async fn connect_and_log_in(browser: &RawClient, codes: &Value) -> Response {
+pub(crate) async fn connect_and_log_in(browser: &RawClient, codes: &Value) -> Response {
     let begun = connect(browser, codes).await;
     log_in(browser, begun.expect(303).location(), seed::ADA, seed::PASSWORD).await
 }

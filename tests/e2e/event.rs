@@ -6,12 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use end_to_end::client::with_query;
-use end_to_end::flow::{
-    TRANSFER_COOKIE, VERIFIER, code_of, exchange_native, exchange_web, refresh, text, transfer,
-    transfer_token,
-};
+use end_to_end::flow::{TRANSFER_COOKIE, VERIFIER, code_of, exchange_native, text, transfer, transfer_token};
 use end_to_end::{Login, RawClient, TestServer, mmdb, seed};
-use idp::{NetworkData, device, manage};
+use idp::{NetworkData, manage};
 use model::{DeviceBinding, OrganizationUsage, RefreshTokenPolicy};
 use postern::network::{DataFile, NetworkFiles};
 use reqwest::Method;
@@ -56,79 +53,6 @@ fn berlin() -> Value {
 
 async fn last_event(server: &TestServer) -> Value {
     server.printed().await.pop().expect("a run")
-}
-
-/// Which of these the event has.
-fn present<'a>(event: &Value, of: &[&'a str]) -> Vec<&'a str> {
-    of.iter().copied().filter(|name| event.get(name).is_some_and(|value| !value.is_null())).collect()
-}
-
-const ALWAYS: [&str; 9] =
-    ["authorization", "client", "connection", "request", "secrets", "stats", "tenant", "transaction", "user"];
-const SOMETIMES: [&str; 9] = [
-    "authentication",
-    "session",
-    "refresh_token",
-    "session_transfer_token",
-    "organization",
-    "resource_server",
-    "prompt",
-    "custom_domain",
-    "agent",
-];
-
-#[tokio::test]
-async fn each_flow_has_the_objects_that_it_should_have_and_no_other() {
-    let server = TestServer::start().await;
-    server.deploy_action("prints", PRINTS).await;
-    let has = async |expected: &[&str], protocol: &str, flow: &str| {
-        let event = last_event(&server).await;
-        assert_eq!(present(&event, &ALWAYS), ALWAYS, "{flow}: {event}");
-        assert_eq!(present(&event, &SOMETIMES), expected, "{flow}: {event}");
-        assert_eq!(event["transaction"]["protocol"], protocol, "{flow}");
-    };
-    let browser = server.client();
-    Login::web().code(&browser, seed::ADA).await;
-    has(&["authentication", "session"], "oidc-basic-profile", "login").await;
-    Login::web().with("prompt", "none").code_of_session(&browser).await;
-    has(&["authentication", "session"], "oidc-basic-profile", "silent").await;
-    let native = Login::native().with("audience", seed::API);
-    let app = server.client();
-    let tokens = exchange_native(&app, &native.code(&app, seed::ADA).await).await.expect(200).json();
-    has(&["authentication", "session", "resource_server"], "oidc-basic-profile", "with an API").await;
-    let tokens = refresh(&app, seed::NATIVE, &text(&tokens, "refresh_token")).await.expect(200).json();
-    has(&["refresh_token", "resource_server"], "oauth2-refresh-token", "refresh").await;
-    let (token, _) = transfer_token(&app, &tokens).await;
-    has(&["refresh_token", "resource_server"], "oauth2-refresh-token", "transfer").await;
-    let web = Login::web().with("session_transfer_token", &token);
-    code_of(&web.begin(&server.client()).await);
-    has(&["authentication", "session", "session_transfer_token"], "oidc-basic-profile", "redemption").await;
-    let online = Login::web().with("scope", "openid online_access");
-    let tokens = exchange_web(&browser, &online.code_of_session(&browser).await).await.expect(200).json();
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
-        ("client_id", seed::WEB),
-        ("client_secret", seed::WEB_SECRET),
-    ];
-    browser.post_form("/oauth/token", &form).await.expect(200);
-    has(&["authentication", "session", "refresh_token"], "oauth2-refresh-token", "online refresh").await;
-    connect_device(&browser).await;
-    has(&["authentication", "session"], "oauth2-device-code", "device").await;
-}
-
-/// Connects a device in a browser that has a session.
-async fn connect_device(browser: &RawClient) {
-    let codes = browser.post_form("/oauth/device/code", &[("client_id", seed::TV)]).await.expect(200).json();
-    let csrf = browser.get("/activate").await.expect(200).field("csrf");
-    let user_code = text(&codes, "user_code");
-    let page = browser.post_form("/activate", &[("csrf", &csrf), ("user_code", &user_code)]).await;
-    let csrf = page.expect(200).field("csrf");
-    let form = [("csrf", csrf.as_str()), ("user_code", &user_code), ("decision", "connect")];
-    browser.post_form("/activate/confirm", &form).await.expect(303);
-    let code = text(&codes, "device_code");
-    let form = [("grant_type", device::GRANT_TYPE), ("client_id", seed::TV), ("device_code", &code)];
-    browser.post_form("/oauth/token", &form).await.expect(200);
 }
 
 #[tokio::test]

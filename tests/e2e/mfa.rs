@@ -23,7 +23,7 @@ const AFTER: &str = "exports.onExecutePostLogin = async (event, api) => {
 };";
 const ACR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
 
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     let server = TestServer::start().await;
     let patch = json!({ "factors": { "otp": true, "recovery-code": true } });
     manage::update_tenant(&server.idp, &server.acme(), patch.as_object().unwrap()).await.unwrap();
@@ -31,14 +31,14 @@ async fn server() -> TestServer {
 }
 
 /// Logs in with the password, as far as the page of the second factor: its address.
-async fn at_the_factor(browser: &RawClient, login: &Login) -> String {
+pub(crate) async fn at_the_factor(browser: &RawClient, login: &Login) -> String {
     let sent = login.finish(browser, seed::ADA).await;
     let page = sent.expect(303).location().to_owned();
     assert!(page.starts_with("/u/mfa?state="), "{page}");
     page
 }
 
-async fn send(browser: &RawClient, page: &Response, factor: &str, code: &str) -> Response {
+pub(crate) async fn send(browser: &RawClient, page: &Response, factor: &str, code: &str) -> Response {
     let (csrf, action) = (page.field("csrf"), form_action(page));
     browser.post_form(&action, &[("csrf", &csrf), ("factor", factor), ("code", code)]).await
 }
@@ -57,13 +57,13 @@ fn element(page: &Response, id: &str) -> String {
     page.body[from..].split('<').next().unwrap().replace(' ', "")
 }
 
-async fn id_token(browser: &RawClient, done: &Response) -> Value {
+pub(crate) async fn id_token(browser: &RawClient, done: &Response) -> Value {
     let tokens = exchange_web(browser, &code_of(done)).await.expect(200).json();
     jwt::claims(&text(&tokens, "id_token"))
 }
 
 /// Sets up an authenticator app for Ada: its secret, and the recovery code.
-async fn enrolled(server: &TestServer, browser: &RawClient) -> (String, String) {
+pub(crate) async fn enrolled(server: &TestServer, browser: &RawClient) -> (String, String) {
     let page = browser.get(&at_the_factor(browser, &Login::web()).await).await;
     let secret = element(&page, "secret");
     let kept = send(browser, &page, "otp", &code(&secret, &server.clock)).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const ENABLE: &str = "exports.onExecutePostLogin = async (event, api) => { api.multifactor.enable('any'); };";
 
 /// A server at which the native app may send passwords and codes, of a tenant with both factors.
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     let server = TestServer::start().await;
     server
         .change_client(seed::NATIVE, |client| {
@@ -34,14 +34,14 @@ async fn token_request(app: &RawClient, form: &[(&str, &str)]) -> Response {
     app.post_form("/oauth/token", &form).await
 }
 
-async fn password(app: &RawClient, more: &[(&str, &str)]) -> Response {
+pub(crate) async fn password(app: &RawClient, more: &[(&str, &str)]) -> Response {
     let mut form = vec![("grant_type", "password"), ("username", seed::ADA), ("password", seed::PASSWORD)];
     form.extend(more);
     token_request(app, &form).await
 }
 
 /// Logs in with the password; the `mfa_token` and what is required.
-async fn wanted(app: &RawClient, more: &[(&str, &str)]) -> (String, Value) {
+pub(crate) async fn wanted(app: &RawClient, more: &[(&str, &str)]) -> (String, Value) {
     let answer = password(app, more).await;
     let error = answer.expect_error(403, "mfa_required").json();
     assert_eq!(error["error_description"], "Multifactor authentication required");

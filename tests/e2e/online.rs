@@ -13,7 +13,7 @@ fn online_login() -> Login {
     Login::web().with("scope", "openid online_access read:things").with("audience", seed::API)
 }
 
-async fn online_tokens(browser: &RawClient) -> Value {
+pub(crate) async fn online_tokens(browser: &RawClient) -> Value {
     let code = online_login().code(browser, seed::ADA).await;
     exchange_web(browser, &code).await.expect(200).json()
 }
@@ -24,7 +24,7 @@ async fn post_as_web(app: &RawClient, path: &str, form: &[(&str, &str)]) -> Resp
     app.post_form(path, &form).await
 }
 
-async fn refresh(app: &RawClient, token: &str) -> Response {
+pub(crate) async fn refresh(app: &RawClient, token: &str) -> Response {
     post_as_web(app, "/oauth/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
 }
 

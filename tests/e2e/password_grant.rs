@@ -7,10 +7,10 @@ use idp::token::PASSWORD_REALM_GRANT_TYPE;
 use reqwest::Method;
 use serde_json::json;
 
-const REALM: &str = "Username-Password-Authentication";
+pub(crate) const REALM: &str = "Username-Password-Authentication";
 
 /// A server at which the native app and the web app may send passwords.
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     let server = TestServer::start().await;
     for client in [seed::NATIVE, seed::WEB] {
         let grants = ["password", PASSWORD_REALM_GRANT_TYPE].map(str::to_owned);
@@ -20,7 +20,7 @@ async fn server() -> TestServer {
 }
 
 /// The token request of the native app with Ada's password, and this besides.
-async fn log_in(app: &RawClient, more: &[(&str, &str)]) -> Response {
+pub(crate) async fn log_in(app: &RawClient, more: &[(&str, &str)]) -> Response {
     let mut form = vec![
         ("grant_type", "password"),
         ("client_id", seed::NATIVE),

@@ -33,6 +33,9 @@ pub const LIMITS: Limits = Limits {
     http_answer_bytes: 4 << 20,
 };
 
+/// How many may run at once in the tests.
+pub const PLACES: Places = Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) };
+
 /// The sandbox engine. Its compiled code stays in the target folder, so that one run of the tests compiles it once.
 pub fn runtime() -> &'static Arc<Runtime> {
     static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
@@ -43,12 +46,7 @@ pub fn runtime() -> &'static Arc<Runtime> {
 }
 
 /// The executor of a server on this database, whose Actions may send requests to two of this machine's addresses.
-pub fn executor(storage: Storage) -> Arc<dyn ActionExecutor> {
-    executor_with(storage, Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) })
-}
-
-/// The same with so many places.
-pub fn executor_with(storage: Storage, places: Places) -> Arc<dyn ActionExecutor> {
+pub fn executor(storage: Storage, places: Places) -> Arc<dyn ActionExecutor> {
     executor_in(Arc::clone(runtime()), storage, places)
 }
 

@@ -61,6 +61,12 @@ impl RawClient {
         Self { jar: self.jar, ..Self::spread(ports) }
     }
 
+    /// With the cookies that another one has now.
+    #[must_use]
+    pub fn with_cookies_of(self, other: &Self) -> Self {
+        Self { jar: Mutex::new(other.jar.lock().unwrap().clone()), ..self }
+    }
+
     /// The same, by another name.
     #[must_use]
     pub fn calls_itself(self, user_agent: &'static str) -> Self {

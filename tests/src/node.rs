@@ -72,7 +72,7 @@ impl Node {
         let server = serve(&config, &more, port).await;
         let storage = database.open().await;
         let idp = Arc::new(Idp {
-            actions: actions::executor(storage.clone()),
+            actions: actions::executor(storage.clone(), actions::PLACES),
             settings: Settings::new(storage.clone()),
             storage,
             clock: Arc::new(SystemClock),

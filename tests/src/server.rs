@@ -27,7 +27,7 @@ pub struct TestServer {
     pub port: u16,
     pub clock: Arc<FakeClock>,
     pub idp: Arc<Idp>,
-    pub database: Database,
+    pub database: Arc<Database>,
     _shutdown: oneshot::Sender<()>,
 }
 
@@ -73,11 +73,23 @@ impl TestServer {
         Self::start_with(database, Setup { executor: Some(executor), limits, ..Setup::default() }).await
     }
 
-    /// With these limits for Actions, and so many places.
-    pub async fn start_with_limits(limits: Limits, places: Places) -> Self {
+    /// Where an Action may use so much.
+    pub async fn start_with_limits(limits: Limits) -> Self {
+        Self::start_with(Database::fresh().await, Setup { limits, ..Setup::default() }).await
+    }
+
+    /// Where so many Actions may run at once.
+    pub async fn start_with_places(places: Places) -> Self {
         let database = Database::fresh().await;
-        let executor = actions::executor_with(database.open().await, places);
-        Self::start_on_with(database, executor, limits).await
+        let executor = actions::executor(database.open().await, places);
+        Self::start_on_with(database, executor, actions::LIMITS).await
+    }
+
+    /// Another instance on the same database, with the same clock and a port of its own.
+    pub async fn beside(&self) -> Self {
+        let Setup { scheme, trusted_proxies, .. } = Setup::default();
+        let (database, idp) = (Arc::clone(&self.database), self.other_node().await);
+        Self::serve(database, idp, self.clock.clone(), scheme, trusted_proxies).await
     }
 
     /// Behind a proxy on this machine that terminates TLS: the outside sees https.
@@ -106,6 +118,16 @@ impl TestServer {
         let clock = Arc::new(FakeClock::default());
         let idp = Arc::new(idp_on(storage, clock.clone(), executor, network, limits));
         seed::seed(&idp).await;
+        Self::serve(Arc::new(database), idp, clock, scheme, trusted_proxies).await
+    }
+
+    async fn serve(
+        database: Arc<Database>,
+        idp: Arc<Idp>,
+        clock: Arc<FakeClock>,
+        scheme: Scheme,
+        trusted_proxies: Vec<IpNet>,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
         let port = listener.local_addr().expect("an address").port();
         let hosts = Hosts::new(scheme, &format!("localhost:{port}"), []).expect("host names");
@@ -224,7 +246,7 @@ fn idp_on(
     limits: Limits,
 ) -> Idp {
     Idp {
-        actions: executor.unwrap_or_else(|| actions::executor(storage.clone())),
+        actions: executor.unwrap_or_else(|| actions::executor(storage.clone(), actions::PLACES)),
         settings: Settings::new(storage.clone()),
         storage,
         clock,

@@ -146,6 +146,12 @@ pub enum RunError {
         /// What was asked for, and what the record has.
         message: String,
     },
+    /// No sandbox was free in time: too many runs are under way.
+    #[error("resource_exhausted: {message}")]
+    Exhausted {
+        /// How long it waited.
+        message: String,
+    },
     /// Something of ours failed. The text is for the operator only.
     #[error("the server could not run the Action: {message}")]
     Host {
@@ -159,8 +165,19 @@ impl RunError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Host { .. } | Self::Diverged { .. } => Blame::Host,
+            Self::Host { .. } | Self::Exhausted { .. } | Self::Diverged { .. } => Blame::Host,
             _ => Blame::Guest,
+        }
+    }
+
+    /// The dialect's `error_class` of the log entry of a failed run (`reference/post-login.md` section 1.5).
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Limit { limit, .. } if limit == "wall_clock_ms" => "action_timeout",
+            Self::Exhausted { .. } => "rate_limited",
+            _ if self.blame() == Blame::Host => "platform_error",
+            _ => "action_error",
         }
     }
 

@@ -65,6 +65,9 @@ const MAX_TRANSACTION_METADATA_BYTES: usize = 16 << 10;
 /// Bytes of the changes to `user_metadata`, and of those to `app_metadata`, as JSON.
 const MAX_PROFILE_CHANGE_BYTES: usize = 32 << 10;
 
+/// Bytes of the custom claims of an ID token, and of those of an access token, as JSON.
+const MAX_CLAIM_BYTES: usize = 100 << 10;
+
 /// What comes between two Actions, or between an Action and the end: the browser leaves, and comes back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Suspension {
@@ -255,6 +258,11 @@ impl Decision {
         self.factor_commands += asked.factors.len();
         if self.factor_commands > MAX_FACTOR_COMMANDS {
             return Err("A login may ask for four challenges and enrollments at most.");
+        }
+        for claims in [&self.id_token_claims, &self.access_token_claims] {
+            if json!(claims).to_string().len() > MAX_CLAIM_BYTES {
+                return Err("The custom claims of a token are more than 100 kB.");
+            }
         }
         for changes in [&self.user_metadata, &self.app_metadata] {
             if json!(changes).to_string().len() > MAX_PROFILE_CHANGE_BYTES {

@@ -213,10 +213,14 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
     Ok(user)
 }
 
+/// Actions of a tenant (`reference/post-login.md` section 4): each one that is deployed is bound to the one trigger.
+const MAX_BOUND_ACTIONS: usize = 20;
+
 /// Deploys a new version of the Action of this name, with these secrets and no others.
 ///
 /// # Errors
-/// [`ManageError::Invalid`] for a bad name, too many secrets, or an artifact that is not what its digest says.
+/// [`ManageError::Invalid`] for a bad name, too many secrets, too much code, a 21st Action, or an artifact that is not what
+/// its digest says.
 pub async fn deploy_action(
     idp: &Idp,
     tenant: &TenantId,
@@ -225,7 +229,7 @@ pub async fn deploy_action(
     artifact: &Artifact,
     secrets: &BTreeMap<String, String>,
 ) -> Result<ActionVersion, ManageError> {
-    validate::action(name, secrets)?;
+    validate::action(name, &source.code, secrets)?;
     if hex(digest(&SHA256, &artifact.bytes).as_ref()) != artifact.digest {
         return Err(ManageError::invalid("the artifact does not have its digest"));
     }
@@ -241,6 +245,10 @@ pub async fn deploy_action(
     let new_id = ActionId::new(format!("act_{}", random_token(&*idp.random, 16)));
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
+    let bound = tx.bindings().await?;
+    if bound.len() >= MAX_BOUND_ACTIONS && !bound.iter().any(|binding| binding.name == name) {
+        return Err(ManageError::invalid("at most 20 Actions are bound to a trigger"));
+    }
     tx.put_artifact(&artifact.digest, &kind, &artifact.bytes).await?;
     let version =
         tx.deploy_action(&new_id, name, source, &artifact.digest, sealed.as_deref(), idp.now()).await?;

@@ -17,6 +17,9 @@ use crate::event::{EventSource, Flow, post_login_event};
 use crate::lookups::{Lookups, Subject};
 use crate::{ActionRun, Idp, RequestContext, ServerError, mfa};
 
+/// A profile is advised to stay below this many bytes; a larger one is flagged in the log.
+const LARGE_PROFILE_BYTES: usize = 10 << 10;
+
 /// The decision of a login, and the record of how it came about.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -26,7 +29,14 @@ pub(crate) struct Outcome {
     /// An Action asked for what needs the user's browser, in a flow that has none.
     pub needs_interaction: bool,
     pub executions: Vec<Execution>,
-    failure: Option<(String, RunError)>,
+    failure: Option<Failure>,
+}
+
+/// The run that failed.
+#[derive(Debug)]
+struct Failure {
+    binding: ActionBinding,
+    error: RunError,
 }
 
 /// Where a suspended login goes on.
@@ -125,7 +135,7 @@ pub(crate) async fn run(
             Err(error) => {
                 tracing::warn!(action = %binding.name, version = binding.version, blame = ?error.blame(), %error, "Action failed");
                 outcome.decision = Decision::failed(external_reason(&error));
-                outcome.failure = Some((binding.name.clone(), error));
+                outcome.failure = Some(Failure { binding: binding.clone(), error });
             }
         }
         if outcome.decision.denied.is_some() {
@@ -229,6 +239,13 @@ impl Outcome {
         {
             merge_metadata(&mut user.user_metadata, &self.decision.user_metadata);
             merge_metadata(&mut user.app_metadata, &self.decision.app_metadata);
+            let bytes = json!([user.user_metadata, user.app_metadata]).to_string().len();
+            if bytes > LARGE_PROFILE_BYTES {
+                let description = format!(
+                    "The user's metadata are {bytes} bytes, more than the {LARGE_PROFILE_BYTES} that are advised"
+                );
+                tx.insert_log(&LogEntry { log_type: LogType::Warning, description, ..log.clone() }).await?;
+            }
             tx.set_user_metadata(user_id, &user.user_metadata, &user.app_metadata, now).await?;
         }
         for execution in &self.executions {
@@ -237,11 +254,19 @@ impl Outcome {
         for warning in self.decision.warning_entries(log) {
             tx.insert_log(&warning).await?;
         }
-        if let Some((action, error)) = &self.failure {
+        if let Some(Failure { binding, error }) = &self.failure {
             tx.insert_log(&LogEntry {
                 log_type: LogType::ActionExecutionFailed,
-                description: format!("Action {action} failed: {error}"),
-                details: json!({ "trigger_id": "post-login", "action_name": action, "action_error": error }),
+                description: format!("Action {} failed: {error}", binding.name),
+                details: json!({
+                    "execution_id": transaction_id,
+                    "trigger_id": "post-login",
+                    "action_id": binding.action_id,
+                    "action_name": binding.name,
+                    "version_id": binding.version,
+                    "error_class": error.class(),
+                    "action_error": action_error(error),
+                }),
                 ..log.clone()
             })
             .await?;
@@ -287,6 +312,16 @@ pub(crate) fn log_entry(
     }
 }
 
+/// The error as the tenant's log shows it.
+fn action_error(error: &RunError) -> Value {
+    match error {
+        RunError::Exception { exception } => {
+            json!({ "name": exception.name, "message": exception.message, "stack": exception.stack })
+        }
+        _ => json!({ "message": error.to_string() }),
+    }
+}
+
 /// What the client may read of a failure. The dialect shows an uncaught error's own message; nothing else of ours
 /// leaves the server.
 fn external_reason(error: &RunError) -> String {
@@ -295,6 +330,8 @@ fn external_reason(error: &RunError) -> String {
             exception.message.chars().take(1000).collect()
         }
         RunError::Refused { message } => message.clone(),
+        // The dialect's word for it.
+        RunError::Exhausted { .. } => "resource_exhausted: too many Actions run at once".to_owned(),
         RunError::Limit { .. } => "An Action of this login exceeded its limits.".to_owned(),
         _ if error.blame() == Blame::Host => "An Action of this login could not be run.".to_owned(),
         _ => "An Action of this login failed.".to_owned(),

@@ -100,16 +100,16 @@ pub async fn look_up(
     tenant: &TenantId,
     parameters: &Parameters,
 ) -> Result<(Option<Tenant>, LookedUp), ServerError> {
-    let (storage, now) = (&idp.storage, idp.now());
+    let storage = &idp.storage;
     let grant_type = parameters.get("grant_type");
     let credential =
         |name: &str, of: &str| parameters.get(name).filter(|_| grant_type == Some(of)).map(hash_credential);
     if let Some(hash) = credential("code", "authorization_code") {
-        let (tenant, code) = storage.tenant_and_code_use(tenant, &hash, now).await?;
+        let (tenant, code) = storage.tenant_and_code_use(tenant, &hash).await?;
         return Ok((tenant, LookedUp::Code(Box::new(code))));
     }
     if let Some(hash) = credential("refresh_token", "refresh_token") {
-        let (tenant, token) = storage.tenant_and_refresh_token_use(tenant, &hash, now).await?;
+        let (tenant, token) = storage.tenant_and_refresh_token_use(tenant, &hash, idp.now()).await?;
         return Ok((tenant, LookedUp::RefreshToken(token.map(Box::new))));
     }
     Ok((storage.tenant(tenant).await?, LookedUp::Nothing))

@@ -76,16 +76,22 @@ impl SandboxExecutor {
         }
     }
 
-    async fn try_run(&self, run: ActionRun) -> Result<RunReport, String> {
-        let event = serde_json::to_string(&run.event).map_err(|error| format!("the event: {error}"))?;
+    async fn try_run(&self, run: ActionRun) -> Result<RunReport, RunError> {
+        let host = |message: String| RunError::Host { message };
+        let event = serde_json::to_string(&run.event).map_err(|error| host(format!("the event: {error}")))?;
         let name = run.event.pointer("/tenant/id").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let artifact = self.artifact(&TenantId::new(name), &run.digest).await?;
-        let operations =
-            self.outside.for_run(name, &run.limits, run.operations).map_err(|error| error.to_string())?;
+        let artifact = self.artifact(&TenantId::new(name), &run.digest).await.map_err(host)?;
+        let operations = self
+            .outside
+            .for_run(name, &run.limits, run.operations)
+            .map_err(|error| host(error.to_string()))?;
         let tenant = self.tenant(name);
         let permits = tokio::time::timeout(self.limits.queue, self.places(&tenant))
             .await
-            .map_err(|_| format!("no sandbox was free within {} ms", self.limits.queue.as_millis()))??;
+            .map_err(|_| RunError::Exhausted {
+                message: format!("no sandbox was free within {} ms", self.limits.queue.as_millis()),
+            })?
+            .map_err(host)?;
         let environment = Environment {
             now_ms: run.now.as_ms(),
             seed: run.seed,
@@ -141,9 +147,7 @@ impl ActionExecutor for SandboxExecutor {
     fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>> {
         Box::pin(async move {
             let digest = run.digest.clone();
-            self.try_run(run)
-                .await
-                .unwrap_or_else(|message| RunReport::failed(digest, RunError::Host { message }))
+            self.try_run(run).await.unwrap_or_else(|error| RunReport::failed(digest, error))
         })
     }
 }

@@ -9,6 +9,8 @@ use crate::statement::Statement;
 use crate::{Storage, StorageError, TenantTx};
 
 const POST_LOGIN: &str = "post-login";
+/// Versions that an Action keeps; the oldest one goes then.
+const VERSIONS_PER_ACTION: i64 = 50;
 
 impl Storage {
     /// The artifact of that digest: what kind it is, as JSON, and its bytes.
@@ -131,6 +133,12 @@ impl TenantTx {
             .bind(to_json(&(&source.file_name, &source.modules))?)
             .bind(sealed_secrets.map(str::to_owned))
             .bind(now.as_ms());
+        self.run(query).await?;
+
+        let query = self
+            .sql("DELETE FROM action_versions WHERE tenant_id = $1 AND action_id = $2 AND number <= $3")
+            .bind(version.action_id.as_str())
+            .bind(version.number - VERSIONS_PER_ACTION);
         self.run(query).await?;
 
         let query = self

@@ -19,7 +19,8 @@ pub struct CodeUse {
     pub code: AuthorizationCode,
     /// When it was spent.
     pub used_at: Option<Timestamp>,
-    /// Its session, when that is the user's and alive.
+    /// Its session, when that is the user's and was not revoked. One that ended by itself will do: an Action may end it
+    /// at once, and the login completes all the same.
     pub session: Option<CodeSession>,
     /// Its user.
     pub user: Option<User>,
@@ -43,7 +44,7 @@ pub struct CodeSession {
 pub struct SpentCode {
     /// `true` for one caller: it was not spent before.
     pub is_first: bool,
-    /// Whether its session is still alive.
+    /// Whether its session was not revoked.
     pub session_lives: bool,
     /// How many refresh tokens of its user at its client are stored, alive or not; no more than were to be counted.
     pub stored_refresh_tokens: u64,
@@ -64,7 +65,7 @@ pub(crate) const CODE_USE: &str = concat!(
     user_columns!(),
     " FROM codes c
       LEFT JOIN sessions s ON s.tenant_id = c.tenant_id AND s.id = c.session_id AND s.user_id = c.user_id
-          AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.idle_expires_at > $3
+          AND s.revoked_at IS NULL
           AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
               AND p.id = s.parent_refresh_token AND p.cascaded_at IS NOT NULL)
       LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
@@ -74,13 +75,8 @@ pub(crate) const CODE_USE: &str = concat!(
 impl Storage {
     /// The code with what its exchange rests on, in one statement. Spent codes are found, so that a replay is known as
     /// one.
-    pub async fn code_use(
-        &self,
-        tenant: &TenantId,
-        hash: &str,
-        now: Timestamp,
-    ) -> Result<Option<CodeUse>, StorageError> {
-        first_code_use(self.read(code_use_of(tenant, hash, now)).await?)
+    pub async fn code_use(&self, tenant: &TenantId, hash: &str) -> Result<Option<CodeUse>, StorageError> {
+        first_code_use(self.read(code_use_of(tenant, hash)).await?)
     }
 
     /// The same, with its tenant, in one round trip.
@@ -88,15 +84,14 @@ impl Storage {
         &self,
         tenant: &TenantId,
         hash: &str,
-        now: Timestamp,
     ) -> Result<(Option<Tenant>, Option<CodeUse>), StorageError> {
-        let [tenants, codes] = self.read_all([tenant_of(tenant), code_use_of(tenant, hash, now)]).await?;
+        let [tenants, codes] = self.read_all([tenant_of(tenant), code_use_of(tenant, hash)]).await?;
         Ok((first_tenant(tenants)?, first_code_use(codes)?))
     }
 }
 
-fn code_use_of(tenant: &TenantId, hash: &str, now: Timestamp) -> Statement {
-    Statement::new(CODE_USE).bind(tenant.as_str()).bind(hash).bind(now.as_ms())
+fn code_use_of(tenant: &TenantId, hash: &str) -> Statement {
+    Statement::new(CODE_USE).bind(tenant.as_str()).bind(hash)
 }
 
 fn first_code_use(rows: Vec<Row>) -> Result<Option<CodeUse>, StorageError> {
@@ -175,7 +170,7 @@ impl TenantTx {
             .bind(now.as_ms())
             .bind(refresh_token.map(|id| id.as_str().to_owned()))
             .bind(access_token.map(str::to_owned));
-        let hold = self.holding_session(&code.session_id, now);
+        let hold = self.holding_unrevoked_session(&code.session_id);
         // Alive or not: the index alone tells.
         let count = self
             .sql(

@@ -18,6 +18,16 @@ macro_rules! columns {
     };
 }
 
+/// The session, when neither it nor what it was handed over from was revoked.
+macro_rules! unrevoked_session {
+    () => {
+        "SELECT id FROM sessions
+         WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
+                 AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)"
+    };
+}
+
 impl TenantTx {
     /// Stores a new session. Its clients know it by this issuer.
     pub async fn insert_session(
@@ -120,18 +130,20 @@ impl TenantTx {
 
     /// The statement that finds the session when it is alive, and holds it.
     pub(crate) fn holding_session(&self, id: &SessionId, now: Timestamp) -> Statement {
-        macro_rules! living {
-            () => {
-                "SELECT id FROM sessions
-                 WHERE tenant_id = $1 AND id = $2
-                     AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3
-                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
-                         AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)"
-            };
-        }
-        let sql =
-            if self.is_postgres() { concat!(living!(), " FOR NO KEY UPDATE OF sessions") } else { living!() };
+        const ALIVE: &str = concat!(unrevoked_session!(), " AND expires_at > $3 AND idle_expires_at > $3");
+        const HELD: &str = concat!(
+            unrevoked_session!(),
+            " AND expires_at > $3 AND idle_expires_at > $3 FOR NO KEY UPDATE OF sessions"
+        );
+        let sql = if self.is_postgres() { HELD } else { ALIVE };
         self.sql(sql).bind(id.as_str()).bind(now.as_ms())
+    }
+
+    /// The same for a session that may have ended by itself.
+    pub(crate) fn holding_unrevoked_session(&self, id: &SessionId) -> Statement {
+        const HELD: &str = concat!(unrevoked_session!(), " FOR NO KEY UPDATE OF sessions");
+        let sql = if self.is_postgres() { HELD } else { unrevoked_session!() };
+        self.sql(sql).bind(id.as_str())
     }
 
     /// Notes that a living session was used, which moves its idle end. `false`: it has ended.

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use action_api::{Artifact, Blame, Handler, Limits, NoOperations, RunError, RunReport};
 use action_build::{BuildError, Source};
+use end_to_end::database::Database;
 use end_to_end::flow::{code_of, log_in};
 use end_to_end::{Login, RawClient, Response, TestServer, actions, bench, seed};
 use idp::{ActionRun, Idp, manage};
@@ -64,7 +65,9 @@ impl Scene {
     }
 
     async fn with_limits(limits: Limits) -> Self {
-        Self::on(TestServer::start_with_limits(limits, PLACES).await).await
+        let database = Database::fresh().await;
+        let executor = actions::executor(database.open().await, PLACES);
+        Self::on(TestServer::start_on_with(database, executor, limits).await).await
     }
 
     /// Beside a neighbour on this server.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use action_api::{Artifact, Limits, NoOperations, Operations, RunReport};
+use action_api::{Artifact, Handler, Limits, NoOperations, Operations, RunReport};
 use action_build::{BuildError, Source, build};
 use action_runtime::{Environment, Finished, RunInput, Runtime, RuntimeConfig};
 
@@ -54,10 +54,20 @@ pub fn run_recorded(
     limits: &Limits,
     operations: Arc<dyn Operations>,
 ) -> Finished {
+    run_handler(artifact, Handler::Execute, event, seed, limits, operations)
+}
+
+pub fn run_handler(
+    artifact: &Artifact,
+    handler: Handler,
+    event: &str,
+    seed: u8,
+    limits: &Limits,
+    operations: Arc<dyn Operations>,
+) -> Finished {
     let environment =
         Environment { now_ms: NOW_MS, seed: [seed; 32], operations, turns: Vec::new(), held: Box::new(()) };
-    let input =
-        RunInput { handler: action_api::Handler::Execute, event: event.to_owned(), secrets: BTreeMap::new() };
+    let input = RunInput { handler, event: event.to_owned(), secrets: BTreeMap::new() };
     TASKS.block_on(RUNTIME.run(&Arc::new(artifact.clone()), input, environment, limits))
 }
 

@@ -342,14 +342,28 @@ pub(super) fn name(what: &str, name: &str) -> Result<(), ManageError> {
     )
 }
 
-pub(super) fn action(name: &str, secrets: &BTreeMap<String, String>) -> Result<(), ManageError> {
+/// Bytes of an Action's source; the files that it requires do not count.
+const MAX_CODE_BYTES: usize = 100 << 10;
+
+pub(super) fn action(
+    name: &str,
+    source: &str,
+    secrets: &BTreeMap<String, String>,
+) -> Result<(), ManageError> {
+    rule(
+        source.len() <= MAX_CODE_BYTES,
+        "an Action's code has at most 100 kB, without the files that it requires",
+    )?;
     rule(
         (1..=128).contains(&name.len()) && !name.chars().any(char::is_control),
         "an Action's name has 1 to 128 bytes",
     )?;
     rule(
-        secrets.len() <= 100 && secrets.iter().all(|(key, value)| key.len() <= 128 && value.len() <= 8192),
-        "an Action has at most 100 secrets of 8192 bytes",
+        secrets.len() <= 30
+            && secrets.iter().all(|(name, value)| {
+                (1..=128).contains(&name.chars().count()) && value.chars().count() <= 4096
+            }),
+        "an Action has at most 30 secrets, with names of 128 and values of 4,096 characters",
     )
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn exchange_approved(
     hash: &str,
     jkt: Option<&str>,
 ) -> Result<TokenResponse, IdpError> {
-    let found = idp.storage.code_use(&ctx.tenant.id, hash, idp.now()).await?;
+    let found = idp.storage.code_use(&ctx.tenant.id, hash).await?;
     exchange_found(idp, ctx, client, input, hash, found, jkt).await
 }
 

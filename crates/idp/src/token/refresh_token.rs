@@ -318,7 +318,11 @@ async fn denied(
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_user(user_id).await?;
     if outcome.decision.revoke_refresh_token {
-        revocation::apply(&mut tx, Event::RefreshTokenRevoked(&valid.token.id), now).await?;
+        let event = match &valid.token.session_id {
+            Some(session) if valid.token.online => Event::OnlineTokenRevoked(session),
+            _ => Event::RefreshTokenRevoked(&valid.token.id),
+        };
+        revocation::apply(&mut tx, event, now).await?;
         entry.log_type = LogType::RefreshTokenRevoked;
         entry.details = json!({ "refresh_token_id": valid.token.id });
         tx.insert_log(&entry).await?;

@@ -8,9 +8,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use storage::{StorageError, TenantTx};
 
-use super::{MAX_TOKEN_BYTES, TokenType};
+use super::TokenType;
 use crate::jws::Audience;
 use crate::{Idp, RequestContext, ServerError, keys};
+
+/// No token of ours is larger: claims and scopes that Actions add are bounded.
+const MAX_TOKEN_BYTES: usize = 512 << 10;
 
 /// What an access token in JWT form says, once verified.
 #[derive(Debug)]
