@@ -6,13 +6,30 @@ static char *skip_space(char *at) {
     return at;
 }
 
+// In which of eight bytes a byte is zero: its highest bit. Those above the first may be wrong.
+static uint64_t zero_bytes(uint64_t eight) {
+    return (eight - 0x0101010101010101) & ~eight & 0x8080808080808080;
+}
+
+// The first quote, backslash or end at or behind `at`. It reads eight bytes at a time, so up to seven behind the end.
+static char *find_in_string(char *at) {
+    for (;; at += 8) {
+        uint64_t eight;
+        memcpy(&eight, at, sizeof eight);
+        uint64_t found = zero_bytes(eight) | zero_bytes(eight ^ 0x2222222222222222) | zero_bytes(eight ^ 0x5c5c5c5c5c5c5c5c);
+        if (found)
+            return at + __builtin_ctzll(found) / 8;
+    }
+}
+
 // Behind a string, whose first quote is at `at`; NULL when it has no end.
 static char *skip_string(char *at) {
-    for (at++; *at != '"'; at++) {
+    for (at = find_in_string(at + 1); *at != '"'; at = find_in_string(at)) {
         if (*at == '\\')
             at++;
         if (!*at)
             return NULL;
+        at++;
     }
     return at + 1;
 }

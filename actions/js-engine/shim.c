@@ -388,7 +388,8 @@ static void limit_stack(uint32_t bytes) {
 
 static enum outcome pending_exception(void) { return threw(JS_GetException(context)); }
 
-EXPORT("alloc") void *guest_alloc(uint32_t length) { return malloc((size_t)length + 1); }
+// A zero goes behind it, and event.c reads eight bytes at a time.
+EXPORT("alloc") void *guest_alloc(uint32_t length) { return malloc((size_t)length + 8); }
 
 // Heap that is kept free while the script is loaded, so that a run finds its memory in one place: below the script,
 // beside what the engine itself changes.

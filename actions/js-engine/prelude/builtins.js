@@ -33,6 +33,7 @@ const shared = {
   hasOwn,
   isError,
   timerFunctions,
+  usual,
   operation,
   console,
 };

@@ -55,6 +55,7 @@ fn main() -> Result<()> {
         let large = build(&runtime, &measure::with_module_code(&source, size))?;
         result[name] = summary(&measure::runs(&runtime, &large, EVENT, &LIMITS, count)?);
     }
+    result["api_call_us"] = json!(api_call_us(&runtime, count)?);
     result["memory_per_concurrent_run_bytes"] = json!(memory_per_run(&runtime)?);
     print(&result);
     Ok(())
@@ -75,6 +76,29 @@ fn summary(samples: &[f64]) -> Value {
         "p99_us": measure::quantile(samples, 0.99),
         "runs": samples.len(),
     })
+}
+
+/// What a call of an api method costs in a run, its checks included: the mean of ten methods, each called twenty times.
+fn api_call_us(runtime: &Runtime, count: usize) -> Result<f64> {
+    const CALLS: usize = 200;
+    let median = |body: &str| -> Result<f64> {
+        let script = format!(
+            "exports.onExecutePostLogin = async (event, api) => {{ for (let i = 0; i < 20; i++) {{ {body} }} }};"
+        );
+        let artifact = build(runtime, &Source::script("calls.js", &script))?;
+        Ok(measure::quantile(&measure::runs(runtime, &artifact, EVENT, &LIMITS, count)?, 0.5))
+    };
+    let calls = "api.idToken.setCustomClaim('https://acme.example/plan' + i, 'gold');
+        api.accessToken.setCustomClaim('n' + i, { a: [i] });
+        api.accessToken.addScope('read:' + i);
+        api.accessToken.removeScope('write:' + i);
+        api.session.setExpiresAt(1890000000000 + i);
+        api.session.setIdleExpiresAt(1890000000000 + i);
+        api.refreshToken.setExpiresAt(1890000000000 + i);
+        api.user.setAppMetadata('key' + i, 'value');
+        api.user.setUserMetadata('key' + i, i);
+        api.transaction.setMetadata('key' + i, 'value');";
+    Ok((median(calls)? - median("")?) / CALLS as f64)
 }
 
 /// How much the process grows for each of `CONCURRENT` runs that are alive at once, beyond the first.
