@@ -397,14 +397,15 @@ async fn one_tenants_many_slow_actions_leave_the_others_their_places() {
         super::says_nothing_internal(&answer);
         match answer.location_parameter("error_description").as_deref() {
             None => done += usize::from(!code_of(&answer).is_empty()),
-            Some("An Action of this login could not be run.") => refused += 1,
+            Some("resource_exhausted: too many Actions run at once") => refused += 1,
             Some(other) => panic!("{other}"),
         }
     }
     assert!(done >= 5 && done + refused == 60, "{done} {refused}");
     let reports = scene.reports().await;
-    let hosts = reports.iter().filter(|report| matches!(report.error, Some(RunError::Host { .. }))).count();
-    assert_eq!(hosts, refused, "the operator is told that it was the server's places");
+    let exhausted =
+        reports.iter().filter(|report| matches!(report.error, Some(RunError::Exhausted { .. }))).count();
+    assert_eq!(exhausted, refused, "the operator is told that there was no place");
     scene.a_good_login().await;
     scene.end().await;
 }
