@@ -91,6 +91,8 @@ const bytesOfText = (value) => {
   }
   return bytes;
 };
+// Whether it has more bytes than that. They are counted where it may be: a UTF-16 unit has at most three.
+const isLonger = (value, bytes) => value.length > bytes || (value.length * 3 > bytes && bytesOfText(value) > bytes);
 const setTransactionMetadata = (key, value) => {
   const method = 'transaction.setMetadata';
   const refuse = (rule) => {
@@ -104,14 +106,14 @@ const setTransactionMetadata = (key, value) => {
   if (kind === 'number' && (!isFinite_(value) || (isInteger(value) && !isSafe(value)))) {
     refuse('a number must be finite, and an integer safe');
   }
-  if (kind === 'string' && bytesOfText(value) > MAX_TRANSACTION_VALUE) refuse('a string has at most 8 kB');
+  if (kind === 'string' && isLonger(value, MAX_TRANSACTION_VALUE)) refuse('a string has at most 8 kB');
   if (!isObject(live.transaction)) live.transaction = {};
   const known = metadataOf(live.transaction);
   const had = hasOwn(known, key);
   const before = known[key];
   if (value === null) delete known[key];
   else known[key] = value;
-  if (bytesOfText(stringify(known)) > MAX_TRANSACTION) {
+  if (isLonger(stringify(known), MAX_TRANSACTION)) {
     if (had) known[key] = before;
     else delete known[key];
     refuse('all of them may have at most 16 kB');

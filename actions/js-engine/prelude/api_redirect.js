@@ -110,7 +110,7 @@ const prompt = {
     const options = promptOptions === undefined ? {} : object(method, 'promptOptions', promptOptions);
     const fields = formValues(method, 'fields', options.fields, isFieldKey);
     const vars = formValues(method, 'vars', options.vars, () => true);
-    if (bytesOfText(fields) + bytesOfText(vars) > MAX_FORM_BYTES) throw broken(method, '`promptOptions` may have at most 24 KiB');
+    if (isLonger(fields + vars, MAX_FORM_BYTES)) throw broken(method, '`promptOptions` may have at most 24 KiB');
     const again = renders || redirects;
     renders = true;
     send(`{"command":"${method}","promptId":${id},"fields":${fields},"vars":${vars}}`);
