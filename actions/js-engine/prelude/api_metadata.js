@@ -93,6 +93,8 @@ const bytesOfText = (value) => {
 };
 // Whether it has more bytes than that. They are counted where it may be: a UTF-16 unit has at most three.
 const isLonger = (value, bytes) => value.length > bytes || (value.length * 3 > bytes && bytesOfText(value) > bytes);
+// No fewer than the bytes of all: where it says too many, they are counted.
+let transactionBytes;
 const setTransactionMetadata = (key, value) => {
   const method = 'transaction.setMetadata';
   const refuse = (rule) => {
@@ -111,12 +113,18 @@ const setTransactionMetadata = (key, value) => {
   const known = metadataOf(live.transaction);
   const had = hasOwn(known, key);
   const before = known[key];
+  const name = stringify(key);
+  const json = stringify(value);
+  transactionBytes = (transactionBytes ?? stringify(known).length * 3) + (name.length + json.length) * 3 + 2;
   if (value === null) delete known[key];
   else known[key] = value;
-  if (isLonger(stringify(known), MAX_TRANSACTION)) {
-    if (had) known[key] = before;
-    else delete known[key];
-    refuse('all of them may have at most 16 kB');
+  if (transactionBytes > MAX_TRANSACTION) {
+    transactionBytes = bytesOfText(stringify(known));
+    if (transactionBytes > MAX_TRANSACTION) {
+      if (had) known[key] = before;
+      else delete known[key];
+      refuse('all of them may have at most 16 kB');
+    }
   }
-  send(`{"command":"${method}","key":${stringify(key)},"value":${stringify(value)}}`);
+  send(`{"command":"${method}","key":${name},"value":${json}}`);
 };
