@@ -15,7 +15,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::action_deploy::build;
+use super::action::build;
 use crate::config::Config;
 use crate::encryption::write_private;
 use crate::exit_code::{ExitCode, Failure, OrExit};

@@ -1,7 +1,6 @@
 //! One module for each subcommand.
 
-mod action_deploy;
-mod action_run;
+mod action;
 mod client;
 mod demo_tenant;
 mod dev;
@@ -17,7 +16,7 @@ mod session;
 mod tenant;
 mod user;
 
-use crate::cli::{ActionCommand, Cli, Command};
+use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 
@@ -28,8 +27,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve => serve::run(config()?).await,
         Command::Dev(args) => dev::run(&args).await,
-        Command::Action(ActionCommand::Run(args)) => action_run::run(&config()?, &args).await,
-        Command::Action(ActionCommand::Deploy(args)) => action_deploy::run(&config()?, &args).await,
+        Command::Action(command) => action::run(&config()?, command).await,
         Command::Keys(command) => keys::run(&config()?, &command).await,
         Command::Tenant(command) => tenant::run(&config()?, command).await,
         Command::Client(command) => client::run(&config()?, &command).await,

@@ -11,7 +11,7 @@ use action_runtime::{Environment, RunInput};
 use model::{Clock, RandomSource, SystemClock, SystemRandom, Timestamp};
 use serde_json::{Value, json};
 
-use crate::cli::ActionRunArgs;
+use crate::cli::action::ActionRunArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::{Output, Style, duration_us, escape, thousands};

@@ -9,8 +9,8 @@ use action_runtime::Runtime;
 use postern::rebuild::kept;
 use serde_json::json;
 
-use super::action_run::build_failure;
-use crate::cli::ActionDeployArgs;
+use super::run::build_failure;
+use crate::cli::action::ActionDeployArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::{Output, thousands};

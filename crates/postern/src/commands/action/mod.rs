@@ -1,0 +1,18 @@
+//! `postern action ...`: what an Action's author does.
+
+mod deploy;
+mod run;
+
+pub use deploy::build;
+
+use crate::cli::action::ActionCommand;
+use crate::config::Config;
+use crate::exit_code::Failure;
+
+/// Does what the command line asks for.
+pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure> {
+    match command {
+        ActionCommand::Run(args) => run::run(config, &args).await,
+        ActionCommand::Deploy(args) => deploy::run(config, &args).await,
+    }
+}
