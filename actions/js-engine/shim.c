@@ -216,6 +216,8 @@ struct unread {
     JSAtom name;
 };
 
+static JSValue parse_unread(char *json, size_t length);
+
 // Called by the engine when the property is read for the first time, in whatever way.
 JSValue read_unread(JSContext *ctx, void *opaque) {
     struct unread *unread = opaque;
@@ -226,7 +228,7 @@ JSValue read_unread(JSContext *ctx, void *opaque) {
         return value;
     }
     unread->json[unread->length] = 0;
-    return JS_ParseJSON(ctx, unread->json, unread->length, "postern:event");
+    return parse_unread(unread->json, unread->length);
 }
 
 // lazy(object, name, make): a property whose value is make(name), called when it is first read.
@@ -240,6 +242,20 @@ static JSValue post_lazy(JSContext *ctx, JSValueConst self, int argc, JSValueCon
     int made = JS_DefineAutoInitProperty(ctx, argv[0], name, JS_AUTOINIT_ID_BYTECODE, unread,
                                          JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
     return made < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+}
+
+// isHeaderValue(text): whether it may stand in a header, which is Latin-1 without line ends and zeros.
+static JSValue post_is_header_value(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    size_t length;
+    const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
+    if (!text)
+        return JS_EXCEPTION;
+    bool fits = true;
+    // In UTF-8, what is beyond Latin-1 begins with more than 0xc3.
+    for (size_t at = 0; fits && at < length; at++)
+        fits = text[at] && text[at] != '\r' && text[at] != '\n' && (unsigned char)text[at] <= 0xc3;
+    JS_FreeCString(ctx, text);
+    return JS_NewBool(ctx, fits);
 }
 
 // start(kind, json): the id of the operation.
@@ -472,6 +488,8 @@ EXPORT("boot") int32_t boot(uint8_t *prelude, uint32_t length, uint32_t run_heap
     JS_SetPropertyStr(context, host, "call", JS_NewCFunction(context, post_call, "call", 1));
     JS_SetPropertyStr(context, host, "part", JS_NewCFunction(context, post_part, "part", 1));
     JS_SetPropertyStr(context, host, "random", JS_NewCFunction(context, post_random, "random", 1));
+    JS_SetPropertyStr(context, host, "isHeaderValue",
+                      JS_NewCFunction(context, post_is_header_value, "isHeaderValue", 1));
     JS_SetPropertyStr(context, host, "lazy", JS_NewCFunction(context, post_lazy, "lazy", 3));
 
     JSValue setup = JS_ReadObject(context, prelude, length, JS_READ_OBJ_BYTECODE);
@@ -638,9 +656,7 @@ EXPORT("run") int32_t run(char *input, uint32_t length, int32_t continues, uint3
 
     char *json = input + sizeof random_state;
     json[length] = 0;
-    JSValue event = unread_event(json);
-    if (JS_IsUndefined(event))
-        event = JS_ParseJSON(context, json, length, "postern:event");
+    JSValue event = parse_unread(json, length);
     if (JS_IsException(event))
         return pending_exception();
     JSValue arguments[2] = {event, JS_NewBool(context, continues)};

@@ -108,6 +108,15 @@ fn changed(source: &str) -> Result<String, String> {
              if (!prs || (prs->flags & JS_PROP_TMASK) != JS_PROP_AUTOINIT) {\n        if (JS_IsException(val))\n            \
              return -1;\n        JS_FreeValue(ctx, val);\n        return 0;\n    }\n",
         ),
+        // What needs no escape in JSON is taken over as it is.
+        (
+            "    for(i = 0; i < p->len; ) {\n        c = string_getc(p, &i);\n        switch(c) {\n        case '\\t':",
+            "    for(i = 0; i < p->len; ) {\n        if (!p->is_wide_char) {\n            int from = i;\n            \
+             while (i < p->len && str8(p)[i] >= 32 && str8(p)[i] != '\\\"' && str8(p)[i] != '\\\\')\n                \
+             i++;\n            if (i > from && string_buffer_write8(b, str8(p) + from, i - from))\n                \
+             goto fail;\n            if (i == p->len)\n                break;\n        }\n        \
+             c = string_getc(p, &i);\n        switch(c) {\n        case '\\t':",
+        ),
     ] {
         if !changed.contains(old) {
             return Err(format!("quickjs.c is not as this script expects it: it has no {old:?}"));
