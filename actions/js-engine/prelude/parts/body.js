@@ -4,7 +4,7 @@
 makers.body = () => {
   const { URLSearchParams } = part('url');
   let bytesOfBlob;
-  let wholeBody;
+  let partsOf;
   class Blob {
     #bytes;
     #type;
@@ -246,8 +246,9 @@ makers.body = () => {
   define(Headers.prototype, Symbol.iterator, Headers.prototype.entries);
 
   // A body's bytes, and the type that it has by itself.
+  const none = { bytes: null, type: undefined };
   const bodyOf = (init) => {
-    if (init === undefined || init === null) return { bytes: null, type: undefined };
+    if (init === undefined || init === null) return none;
     if (typeof init === 'string') return { bytes: utf8(init), type: 'text/plain;charset=UTF-8' };
     if (isView(init)) return { bytes: bytesOf(init).slice(), type: undefined };
     if (init instanceof URLSearchParams) {
@@ -260,26 +261,34 @@ makers.body = () => {
     return { bytes: utf8(`${init}`), type: 'text/plain;charset=UTF-8' };
   };
 
+  const used = Symbol('used');
   class Body {
-    #bytes;
-    #used = false;
-    constructor(bytes) {
-      this.#bytes = bytes;
+    // `body`: its bytes, null where there is none, `used` when they were taken. `headers`: pairs, or the object that somebody
+    // asked for. And what requests and responses have besides.
+    #parts;
+    constructor(parts) {
+      this.#parts = parts;
     }
     static {
-      wholeBody = (holder) => holder.#bytes;
+      partsOf = (holder) => holder.#parts;
     }
     // No stream, as `ReadableStream` is not there: null without a body, else undefined.
     get body() {
-      return this.#bytes === null ? null : undefined;
+      return this.#parts.body === null ? null : undefined;
+    }
+    get headers() {
+      const parts = this.#parts;
+      return isArray(parts.headers) ? (parts.headers = headersOf(parts.headers)) : parts.headers;
     }
     get bodyUsed() {
-      return this.#used;
+      return this.#parts.body === used;
     }
     #take() {
-      if (this.#used) throw new TypeError_('Body is unusable: Body has already been read');
-      this.#used = this.#bytes !== null;
-      return this.#bytes ?? new Uint8Array_(0);
+      const { body } = this.#parts;
+      if (body === used) throw new TypeError_('Body is unusable: Body has already been read');
+      if (body === null) return new Uint8Array_(0);
+      this.#parts.body = used;
+      return body;
     }
     #text() {
       const text = utf8Text(this.#take());
@@ -310,5 +319,5 @@ makers.body = () => {
     }
   }
   for (const known of [Blob, File, FormData, Headers]) tag(known, known.name);
-  return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody, headersOf, listFrom, listOf, entryOf, token };
+  return { Blob, File, FormData, Headers, Body, bodyOf, partsOf, used, listFrom, entryOf, token };
 };

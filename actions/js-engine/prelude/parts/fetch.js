@@ -1,7 +1,8 @@
 // fetch, Request and Response (WHATWG Fetch). A request is an operation of the host, which says what may be reached.
 
 makers.fetch = () => {
-  const { Headers, Body, bodyOf, wholeBody, headersOf, listFrom, listOf, entryOf, token } = part('body');
+  const { Headers, Body, bodyOf, partsOf, used, listFrom, entryOf, token } = part('body');
+  const { assign } = Object;
   const { AbortController } = part('events');
   const { URL } = part('url');
 
@@ -11,16 +12,16 @@ makers.fetch = () => {
     if (type !== undefined && entryOf(list, 'content-type') === undefined) list.push(['content-type', type]);
     return list;
   };
-  const known = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
+  const known = { __proto__: null, DELETE: true, GET: true, HEAD: true, OPTIONS: true, POST: true, PUT: true };
   const methodOf = (given) => {
     const method = `${given}`;
-    if (known.includes(method)) return method;
+    if (known[method]) return method;
     if (!token.test(method)) throw new TypeError_(`'${method}' is not a valid HTTP method.`);
     const upper = method.toUpperCase();
     if (upper === 'CONNECT' || upper === 'TRACE' || upper === 'TRACK') {
       throw new TypeError_(`'${method}' HTTP method is unsupported.`);
     }
-    return known.includes(upper) ? upper : method;
+    return known[upper] ? upper : method;
   };
 
   const hrefOf = (input) => {
@@ -38,9 +39,8 @@ makers.fetch = () => {
   };
   const redirects = ['follow', 'error', 'manual'];
 
-  // What a request is, by what `new Request` and `fetch` are given. Its signal is made when somebody asks for it.
-  let partsOf;
-  const read = (input, init) => {
+  // What a request is, by what `new Request` and `fetch` are given; `use` takes it. Its signal is made when somebody asks for it.
+  const read = (input, init, use) => {
     const from = input instanceof Request ? input : undefined;
     const before = from === undefined ? undefined : partsOf(from);
     const url = before?.url ?? hrefOf(input);
@@ -53,7 +53,7 @@ makers.fetch = () => {
     const given = init ?? {};
     const method = methodOf(given.method ?? before?.method ?? 'GET');
     const redirect = given.redirect ?? before?.redirect ?? 'follow';
-    if (!redirects.includes(redirect)) {
+    if (redirect !== 'follow' && !redirects.includes(redirect)) {
       throw new TypeError_(
         `Request constructor: ${redirect} is not an accepted type. Expected one of follow, error, manual.`,
       );
@@ -61,9 +61,9 @@ makers.fetch = () => {
     const body = bodyOf(given.body);
     let { bytes } = body;
     if (bytes === null && from !== undefined && given.body === undefined) {
-      if (from.bodyUsed)
+      if (before.body === used)
         throw new TypeError_('Cannot construct a Request with a Request object that has already been used.');
-      bytes = wholeBody(from);
+      bytes = before.body;
     }
     if (bytes !== null && (method === 'GET' || method === 'HEAD')) {
       throw new TypeError_('Request with GET/HEAD method cannot have body.');
@@ -73,55 +73,45 @@ makers.fetch = () => {
       throw new TypeError_('Request constructor: the signal must be an AbortSignal');
     }
     const headers = headersFor(given.headers ?? from?.headers, body.type);
-    return { url, method, redirect, headers, bytes, signal: signal ?? undefined };
+    return use(url, method, redirect, headers, bytes, signal ?? undefined);
   };
 
+  const requestParts = (url, method, redirect, headers, body, signal) => {
+    return { body, headers, url, method, redirect, signal };
+  };
   class Request extends Body {
-    #parts;
-    #headers;
     constructor(input, init) {
-      const parts = read(input, init);
-      super(parts.bytes);
-      this.#parts = parts;
-      this.#headers = headersOf(parts.headers);
-    }
-    static {
-      partsOf = (request) => request.#parts;
+      super(read(input, init, requestParts));
     }
     get url() {
-      return this.#parts.url;
+      return partsOf(this).url;
     }
     get method() {
-      return this.#parts.method;
-    }
-    get headers() {
-      return this.#headers;
+      return partsOf(this).method;
     }
     get redirect() {
-      return this.#parts.redirect;
+      return partsOf(this).redirect;
     }
     get signal() {
-      return (this.#parts.signal ??= new AbortController().signal);
+      return (partsOf(this).signal ??= new AbortController().signal);
     }
     clone() {
       return new Request(this);
     }
     [inspected]() {
-      return ['Request', { method: this.method, url: this.url, headers: this.#headers }];
+      return ['Request', { method: this.method, url: this.url, headers: this.headers }];
     }
   }
 
   // For a response that the host answered.
   const inside = Symbol('inside');
-  const noBody = [101, 103, 204, 205, 304];
+  const hasNoBody = (status) => status < 200 || status === 204 || status === 205 || status === 304;
   class Response extends Body {
-    // As the host gives it: status, status_text, url, redirected, headers; and the type.
-    #parts;
-    #headers;
     constructor(body, init) {
       if (body === inside) {
-        super(noBody.includes(init.status) ? null : fromBase64(init.body ?? ''));
-        this.#parts = init;
+        // As the host gives it: status, status_text, url, redirected, headers, body.
+        init.body = hasNoBody(init.status) ? null : fromBase64(init.body ?? '');
+        super(init);
         return;
       }
       const status = init?.status === undefined ? 200 : Number(init.status);
@@ -129,12 +119,11 @@ makers.fetch = () => {
         throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
       }
       const { bytes, type } = bodyOf(body);
-      if (bytes !== null && noBody.includes(status)) {
+      if (bytes !== null && hasNoBody(status)) {
         throw new TypeError_(`Response constructor: Invalid response status code ${status}`);
       }
-      super(bytes);
       const headers = headersFor(init?.headers, type);
-      this.#parts = { status, status_text: `${init?.statusText ?? ''}`, url: '', headers, type: 'default' };
+      super({ body: bytes, status, status_text: `${init?.statusText ?? ''}`, url: '', headers, type: 'default' });
     }
     static json(data, init) {
       const text = stringify(data);
@@ -145,8 +134,9 @@ makers.fetch = () => {
     }
     static error() {
       const response = new Response();
-      response.#parts.type = 'error';
-      response.#parts.status = 0;
+      const parts = partsOf(response);
+      parts.type = 'error';
+      parts.status = 0;
       return response;
     }
     static redirect(url, status = 302) {
@@ -154,30 +144,29 @@ makers.fetch = () => {
       return new Response(null, { status, headers: { location: new URL(url).href } });
     }
     get status() {
-      return this.#parts.status;
+      return partsOf(this).status;
     }
     get statusText() {
-      return this.#parts.status_text ?? '';
+      return partsOf(this).status_text ?? '';
     }
     get ok() {
-      return this.status >= 200 && this.status <= 299;
-    }
-    get headers() {
-      return (this.#headers ??= headersOf(this.#parts.headers));
+      const { status } = partsOf(this);
+      return status >= 200 && status <= 299;
     }
     get type() {
-      return this.#parts.type ?? 'basic';
+      return partsOf(this).type ?? 'basic';
     }
     get url() {
-      return this.#parts.url;
+      return partsOf(this).url;
     }
     get redirected() {
-      return this.#parts.redirected === true;
+      return partsOf(this).redirected === true;
     }
     clone() {
       if (this.bodyUsed) throw new TypeError_('Response.clone: Body has already been consumed.');
-      const copy = new Response(noBody.includes(this.status) ? null : wholeBody(this));
-      copy.#parts = { ...this.#parts, headers: listFrom(this.headers) };
+      const copy = new Response();
+      const { headers } = this;
+      assign(partsOf(copy), partsOf(this), { headers: listFrom(headers) });
       return copy;
     }
     [inspected]() {
@@ -187,14 +176,22 @@ makers.fetch = () => {
 
   const failed = (error) => new TypeError_('fetch failed', { cause: error });
   // One promise, and no request that nobody sees: most Actions wait for one answer, and that is most of what they do.
-  const send = ({ url, method, redirect, headers, bytes, signal }, resolve, reject) => {
+  const send = (resolve, reject) => (url, method, redirect, headers, bytes, signal) => {
     signal?.throwIfAborted();
     if (!url.startsWith('https:') && !url.startsWith('http:')) {
       throw failed(new Error_(`the scheme of ${url} is not available; http and https are`));
     }
-    const body = bytes === null ? null : toBase64(bytes);
+    const pieces = ['{"url":', url, ',"method":', method, ',"redirect":', redirect];
+    let next = ',"headers":[[';
+    for (let at = 0; at < headers.length; at++) {
+      pieces.push(next, headers[at][0], ',', headers[at][1]);
+      next = '],[';
+    }
+    next = headers.length === 0 ? ',"headers":[]' : ']]';
+    if (bytes === null) pieces.push(`${next},"body":null}`);
+    else pieces.push(`${next},"body":`, toBase64(bytes), '}');
     let aborted;
-    const id = startOperation('http.fetch', stringify({ method, url, headers, body, redirect }), (ok, answer) => {
+    const id = startOperation('http.fetch', host.json(pieces), (ok, answer) => {
       if (aborted !== undefined) signal.removeEventListener('abort', aborted);
       if (!ok) return reject(failed(new Error_(answer)));
       try {
@@ -212,7 +209,7 @@ makers.fetch = () => {
     signal.addEventListener('abort', aborted);
   };
   function fetch(input, init) {
-    return new Promise((resolve, reject) => send(read(input, init), resolve, reject));
+    return new Promise((resolve, reject) => read(input, init, send(resolve, reject)));
   }
   for (const constructor of [Request, Response]) tag(constructor, constructor.name);
   // The shapes of objects are made with the first of a kind: a run finds those of the image.
