@@ -1,10 +1,15 @@
 //! What an Action's author has besides the server: a folder with settings, events, and cases, and the server's own engine to run
 //! them.
 
+pub mod case;
+pub mod diff;
 pub mod event;
 pub mod project;
+pub mod runner;
+pub mod show;
 pub mod stand_ins;
 pub mod template;
+pub mod update;
 
 use serde_json::Value;
 

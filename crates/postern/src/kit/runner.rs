@@ -2,6 +2,7 @@
 //! ask for.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,10 @@ use idp::{Decision, Suspension, with_changes};
 use model::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::stand_ins::World;
+
 /// An Action that is built.
+#[derive(Clone)]
 pub struct Action {
     /// What it is called in what people read.
     pub name: String,
@@ -153,6 +157,31 @@ pub async fn run<E>(
         }
     }
     Ok(outcome)
+}
+
+/// Runs a login in a world of stand-ins, and waits for nothing.
+///
+/// # Errors
+/// The text of what the system refused.
+pub fn run_in(
+    runtime: &Arc<Runtime>,
+    actions: &[Action],
+    login: &Login,
+    world: &Arc<World>,
+) -> Result<Outcome, String> {
+    without_waiting(run_in_time(runtime, actions, login, world))
+}
+
+/// The same, inside of [`without_waiting`].
+pub async fn run_in_time(
+    runtime: &Arc<Runtime>,
+    actions: &[Action],
+    login: &Login,
+    world: &Arc<World>,
+) -> Outcome {
+    let asks = |limits: &Limits| Ok::<_, Infallible>(world.for_run(limits));
+    let Ok(outcome) = run(runtime, actions, login, asks).await;
+    outcome
 }
 
 /// The texts of the event's own secrets, and the Action's, which come first.
