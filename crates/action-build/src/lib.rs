@@ -116,7 +116,8 @@ fn script(
 ) -> Result<(Artifact, Lines), BuildError> {
     let mut lines = Lines::new();
     let sources = modules.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(file, code)]);
-    let scripts: BTreeMap<_, _> = sources.filter(|(name, _)| *name == file || !name.ends_with(".json")).collect();
+    let scripts: BTreeMap<_, _> =
+        sources.filter(|(name, _)| *name == file || !name.ends_with(".json")).collect();
     let mut translated = BTreeMap::new();
     for (number, (name, text)) in (0..).zip(scripts) {
         let result = translate_traced(name, text, traced.then_some(number))?;

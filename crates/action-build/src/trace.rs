@@ -18,8 +18,13 @@ pub type Lines = BTreeMap<String, BTreeSet<u32>>;
 /// Puts the calls in. The lines that tell.
 pub(crate) fn instrument(parsed: &Parsed<'_, '_>, number: u32, edits: &mut Edits<'_>) -> BTreeSet<u32> {
     let breaks = parsed.source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
-    let mut tracer =
-        Tracer { number, breaks: breaks.collect(), functions: 0, inserts: Vec::new(), lines: BTreeSet::new() };
+    let mut tracer = Tracer {
+        number,
+        breaks: breaks.collect(),
+        functions: 0,
+        inserts: Vec::new(),
+        lines: BTreeSet::new(),
+    };
     tracer.visit_program(parsed.program);
     for (at, code) in &tracer.inserts {
         edits.insert(*at, code);

@@ -106,9 +106,7 @@ exports.onExecutePostLogin = async (event, api) => {
     let all: Vec<u32> = lines["action.js"].iter().copied().collect();
     assert_eq!(
         all,
-        [
-            3, 4, 6, 11, 13, 14, 19, 20, 21, 22, 23, 25, 26, 27, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41
-        ]
+        [3, 4, 6, 11, 13, 14, 19, 20, 21, 22, 23, 25, 26, 27, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41]
     );
     let ran: Vec<u32> = trace.lines.keys().map(|(_, line)| *line).collect();
     let missed: Vec<u32> = all.iter().copied().filter(|line| !ran.contains(line)).collect();

@@ -59,7 +59,8 @@ pub(crate) fn evaluate(
     });
     let json = json.to_string();
     let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
-    let (loaded, memory, touched) = load(engine, js, &compiled, (false, package.traced), limits).map_err(host_error)?;
+    let (loaded, memory, touched) =
+        load(engine, js, &compiled, (false, package.traced), limits).map_err(host_error)?;
     match loaded {
         Ok(_) if !touched => return Ok(Evaluated { memory, evaluated_at_login: false }),
         Ok(_) => {}
@@ -67,7 +68,8 @@ pub(crate) fn evaluate(
         Err(RunError::Exception { .. }) if touched => {}
         Err(error) => return Err(error),
     }
-    let (loaded, memory, _) = load(engine, js, &compiled, (true, package.traced), limits).map_err(host_error)?;
+    let (loaded, memory, _) =
+        load(engine, js, &compiled, (true, package.traced), limits).map_err(host_error)?;
     loaded.map(|_| Evaluated { memory, evaluated_at_login: true })
 }
 

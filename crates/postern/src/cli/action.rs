@@ -36,6 +36,20 @@ Events that the program has: {}.
 Ends with 0 when the Actions ran (also when they deny access: that is their decision), with 5 when one failed or asked for
 something that has no stand-in, with 3 when action.toml or the stand-ins are wrong.", event::built_in_names()))]
     Run(ActionRunArgs),
+    /// Run the cases of an Action: files in its folder `tests`, as data (.toml, .json) or code (.test.js, .test.ts).
+    #[command(after_help = "\
+Examples:
+  postern action test                        in the Action's folder
+  postern action test my-action --watch      again at each change
+  postern action test --update               write what came out into the cases as data
+  postern action test --junit report.xml --coverage
+
+No case sends a request: what the Action asks for has a stand-in, or the case fails. Clock and randomness are the case's, so
+it comes out the same on every machine, fuel included.
+
+Ends with 0 when all cases passed, with 5 when one failed or the Action does not build, with 3 when action.toml is wrong, with
+1 when there are no cases.")]
+    Test(ActionTestArgs),
     /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
     #[command(after_help = "\
 Example:
@@ -107,6 +121,32 @@ pub struct ActionRunArgs {
 
 fn time(text: &str) -> Result<Timestamp, String> {
     parse_moment(text).ok_or_else(|| "expected a time, as 2026-01-15T09:00:00Z".to_owned())
+}
+
+/// Arguments of `action test`.
+#[derive(Debug, Clone, Args)]
+pub struct ActionTestArgs {
+    /// The Action's folder.
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// Only cases whose names have this in them.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Write what came out into the cases that are data, where it is not as expected.
+    #[arg(long)]
+    pub update: bool,
+    /// Run again whenever a file of the folder changes.
+    #[arg(long)]
+    pub watch: bool,
+    /// Say which lines of a script the cases ran.
+    #[arg(long)]
+    pub coverage: bool,
+    /// Write a report as JUnit's XML, besides.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print TAP 14.
+    #[arg(long)]
+    pub tap: bool,
 }
 
 /// Arguments of `action deploy`.

@@ -123,11 +123,26 @@ impl Case {
         Ok(Prepared { login, stand_ins, secrets: self.secrets.clone() })
     }
 
+    /// Whether it says what must come out.
+    pub fn expects(&self) -> bool {
+        self.expect.is_some()
+    }
+
     /// What is not as it must be, each in a few lines.
     pub fn check(&self, outcome: &Outcome, world: &World) -> Vec<String> {
+        self.check_with(outcome, world, true)
+    }
+
+    /// The same for a case that is code: unless it says what it expects, it looks itself whether the run failed.
+    pub fn check_code(&self, outcome: &Outcome, world: &World) -> Vec<String> {
+        self.check_with(outcome, world, self.expects())
+    }
+
+    fn check_with(&self, outcome: &Outcome, world: &World, must_not_fail: bool) -> Vec<String> {
         let expect = self.expect.clone().unwrap_or_default();
         let mut wrong = world.unmatched();
         match (&expect.error, &outcome.failure) {
+            (None, Some(_)) if !must_not_fail => {}
             (None, None) => {}
             (None, Some(error)) => wrong.push(format!("the Action failed: {error}")),
             (Some(wanted), None) => wrong.push(format!("it must fail with {wanted:?}, and did not")),
@@ -140,7 +155,11 @@ impl Case {
         }
         let fuel = fuel(outcome);
         if let Some(most) = self.fuel.filter(|most| fuel > *most) {
-            wrong.push(format!("fuel: {} is more than the {} of this case", thousands(fuel), thousands(most)));
+            wrong.push(format!(
+                "fuel: {} is more than the {} of this case",
+                thousands(fuel),
+                thousands(most)
+            ));
         }
         let came = Came::of(outcome);
         if let Some(wanted) = &expect.commands {
@@ -196,11 +215,30 @@ impl Came {
         let reports = || outcome.runs.iter().map(|run| &run.report);
         let console = reports().flat_map(|report| &report.console);
         Self {
-            commands: reports().flat_map(|report| &report.commands).map(|command| json!(command)).collect(),
+            commands: reports()
+                .flat_map(|report| &report.commands)
+                .map(|command| whole(json!(command)))
+                .collect(),
             decision: json!(outcome.decision),
             suspension: json!(outcome.suspension),
             console: console.map(|line| format!("{}: {}", level_name(line.level), line.text)).collect(),
         }
+    }
+}
+
+/// Numbers that are whole without a fraction, as JavaScript writes them.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that a script can hold")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+                json!(float as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(entries) => entries.into_iter().map(whole).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, whole(value))).collect(),
+        other => other,
     }
 }
 

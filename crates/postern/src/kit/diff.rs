@@ -84,7 +84,9 @@ mod tests {
     #[test]
     fn what_differs_is_named_by_its_place() {
         let expected = json!([{ "a": 1, "b": { "c": [1, 2] } }]);
-        assert!(differences("x", &expected, &json!([{ "a": 1.0, "b": { "c": [1, 2] }, "d": null }])).is_empty());
+        assert!(
+            differences("x", &expected, &json!([{ "a": 1.0, "b": { "c": [1, 2] }, "d": null }])).is_empty()
+        );
         let found = differences("x", &expected, &json!([{ "a": 2, "b": { "c": [1, 3] }, "d": true }]));
         assert_eq!(
             found,

@@ -2,12 +2,16 @@
 //! them.
 
 pub mod case;
+pub mod coverage;
 pub mod diff;
 pub mod event;
+pub mod formats;
 pub mod project;
 pub mod runner;
+pub mod script_cases;
 pub mod show;
 pub mod stand_ins;
+pub mod suite;
 pub mod template;
 pub mod update;
 

@@ -45,6 +45,7 @@ pub struct Settings {
     pub stand_ins: StandIns,
     /// Events that `action check` must never see denied, each a partial event.
     #[serde(default)]
+    #[allow(dead_code, reason = "`action check` reads it")]
     pub never_deny: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
@@ -179,6 +180,7 @@ impl Project {
     /// # Errors
     /// [`NotBuilt`]
     pub fn build(&self, runtime: &Runtime, server: &Limits, build: &Limits) -> Result<Action, NotBuilt> {
+        let Trigger::PostLogin = self.settings.trigger;
         let limits = self.limits(server).map_err(NotBuilt::Project)?;
         let file = self.entry().map_err(NotBuilt::Project)?;
         let action = runner::build(runtime, self.name(), file.clone(), build, limits)

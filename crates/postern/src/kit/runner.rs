@@ -265,7 +265,9 @@ impl Operations for Watched {
         Box::pin(async move {
             let answer = operation.await;
             let ended = match &answer {
-                Ok(value) => value["status"].as_u64().map_or("answered".to_owned(), |status| status.to_string()),
+                Ok(value) => {
+                    value["status"].as_u64().map_or("answered".to_owned(), |status| status.to_string())
+                }
                 Err(error) => format!("failed: {error}"),
             };
             if let Some(call) = calls.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {

@@ -97,7 +97,8 @@ pub fn level_name(level: ConsoleLevel) -> String {
 
 fn cost(output: &Output, name: &str, report: &RunReport) {
     let memory = thousands(report.memory_bytes / 1024);
-    let cost = format!("{name}fuel {}, {}, {memory} KiB", thousands(report.fuel), duration_us(report.elapsed_us));
+    let cost =
+        format!("{name}fuel {}, {}, {memory} KiB", thousands(report.fuel), duration_us(report.elapsed_us));
     output.line(output.paint(Style::Dim, cost));
     if report.evaluated_at_login {
         let text =
@@ -137,7 +138,10 @@ fn decision(output: &Output, outcome: &Outcome) {
                     let names: Vec<_> =
                         names.map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
                     let what = if request.enroll { "set up" } else { "show" };
-                    say(Style::Yellow, format!("The user must {what} a second factor: {}", names.join(" or ")));
+                    say(
+                        Style::Yellow,
+                        format!("The user must {what} a second factor: {}", names.join(" or ")),
+                    );
                 }
             }
         }
@@ -155,7 +159,10 @@ fn effects(decision: &Decision, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     let mut end = |what: &str, moment: Option<Timestamp>| {
         if let Some(moment) = moment {
-            lines.push(format!("{what} {}, or when the tenant says, if that is earlier", moment_text(moment, now)));
+            lines.push(format!(
+                "{what} {}, or when the tenant says, if that is earlier",
+                moment_text(moment, now)
+            ));
         }
     };
     end("The session ends", decision.session_expires_at);
@@ -282,7 +289,8 @@ pub fn code_frame(output: &Output, file: &Path, exception: &GuestException) {
     ));
     // Only the file that the person named, or a module in its folder, is read.
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
-    let stays_within = Path::new(&named).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let stays_within =
+        Path::new(&named).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let beside = folder.join(&named);
     let path = if stays_within && beside.is_file() { beside.as_path() } else { file };
     let Ok(source) = std::fs::read_to_string(path) else { return };

@@ -92,12 +92,7 @@ fn to_toml(value: &Value, top: bool) -> Option<toml_edit::Value> {
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => whole.into(),
-            None => {
-                let float = number.as_f64()?;
-                // All numbers of a script are floats; those that are whole are written so.
-                #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that fit")]
-                if float.fract() == 0.0 && float.abs() < 9e15 { (float as i64).into() } else { float.into() }
-            }
+            None => number.as_f64()?.into(),
         },
         Value::String(text) => text.as_str().into(),
         Value::Array(entries) => {
@@ -142,7 +137,7 @@ mod tests {
         let path = folder.path().join("case.toml");
         let kept = "# Why this case is here.\nevent = 'refresh' # yes\n\n[stand_ins]\nnow = 2026-01-15T09:00:00Z\n\n# What comes out.\n[expect]\n";
         std::fs::write(&path, format!("{kept}commands = [1]\nerror = 'x'\n")).expect("written");
-        let commands = json!([{ "command": "user.setUserMetadata", "a": 1.5, "key": "k", "value": null }, { "b": 1e12 }]);
+        let commands = json!([{ "command": "user.setUserMetadata", "a": 1.5, "key": "k", "value": null }, { "b": 1_000_000_000_000_i64 }]);
         update(&path, Map::from_iter([("commands".to_owned(), commands)])).expect("updated");
         let wanted = "commands = [\n  { command = \"user.setUserMetadata\", a = 1.5, key = \"k\" },\n  { b = 1000000000000 },\n]\n";
         assert_eq!(std::fs::read_to_string(&path).expect("read"), format!("{kept}{wanted}"));

@@ -3,6 +3,7 @@
 mod deploy;
 mod new;
 mod run;
+mod test;
 
 pub use deploy::build;
 
@@ -15,6 +16,7 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
     match command {
         ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
+        ActionCommand::Test(args) => test::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }
 }
