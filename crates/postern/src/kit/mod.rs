@@ -7,6 +7,7 @@ pub mod diff;
 pub mod event;
 pub mod formats;
 pub mod project;
+pub mod real_world;
 pub mod runner;
 pub mod script_cases;
 pub mod show;

@@ -2,7 +2,6 @@
 //! ask for.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,12 +95,12 @@ pub fn build(
 }
 
 /// Runs a login. `world` gives each run what it may ask.
-pub async fn run<E>(
+pub async fn run(
     runtime: &Arc<Runtime>,
     actions: &[Action],
     login: &Login,
-    world: impl Fn(&Limits) -> Result<Arc<dyn Operations>, E>,
-) -> Result<Outcome, E> {
+    world: impl Fn(&Limits) -> Arc<dyn Operations>,
+) -> Outcome {
     let mut event = login.event.clone();
     if let Some(query) = &login.continues {
         event["request"]["method"] = json!("GET");
@@ -133,7 +132,7 @@ pub async fn run<E>(
         let input = RunInput { handler, event: own.to_string(), secrets };
         let mut seed = login.seed;
         seed[31] ^= u8::try_from(index).unwrap_or(u8::MAX);
-        let watched = Arc::new(Watched { world: world(&limits)?, calls: Arc::default() });
+        let watched = Arc::new(Watched { world: world(&limits), calls: Arc::default() });
         let environment = Environment {
             now_ms: login.now.as_ms(),
             seed,
@@ -156,7 +155,7 @@ pub async fn run<E>(
             break;
         }
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Runs a login in a world of stand-ins, and waits for nothing.
@@ -179,9 +178,7 @@ pub async fn run_in_time(
     login: &Login,
     world: &Arc<World>,
 ) -> Outcome {
-    let asks = |limits: &Limits| Ok::<_, Infallible>(world.for_run(limits));
-    let Ok(outcome) = run(runtime, actions, login, asks).await;
-    outcome
+    run(runtime, actions, login, |limits| world.for_run(limits)).await
 }
 
 /// The texts of the event's own secrets, and the Action's, which come first.

@@ -87,11 +87,11 @@ impl ScriptCases {
             Login { event: json!({}), continues: None, now: Timestamp::from_ms(USUAL_NOW_MS), seed: [0; 32] };
         let actions = [action];
         let world = Arc::clone(&harness) as Arc<dyn Operations>;
-        let asks = |_: &Limits| Ok::<_, String>(Arc::clone(&world));
+        let asks = |_: &Limits| Arc::clone(&world);
         let ended = runner::without_waiting(runner::run(&self.runtime, &actions, &login, asks));
         let mut verdicts =
             std::mem::take(&mut *harness.verdicts.lock().unwrap_or_else(PoisonError::into_inner));
-        match ended.and_then(|outcome| outcome) {
+        match ended {
             Ok(outcome) => {
                 if let Some(error) = &outcome.failure {
                     let place =

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use action_api::{Limits, NoOperations, RunError};
+use action_api::{Limits, RunError};
 use action_runtime::Runtime;
 use model::{Clock, RandomSource, SystemClock, SystemRandom};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,7 @@ use crate::cli::action::ActionRunArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::kit::project::{NotBuilt, Project, ProjectError, read_toml};
+use crate::kit::real_world::RealWorld;
 use crate::kit::runner::{self, Action, Login, Outcome};
 use crate::kit::stand_ins::{StandIns, World};
 use crate::kit::{event, show};
@@ -54,10 +55,10 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
         }
     };
     let (outcome, unmatched) = if stand_ins.is_empty() && args.stand_ins.is_none() {
-        let outside = outside(config)?;
-        let world = |limits: &Limits| outside.for_run("", limits, Arc::new(NoOperations));
-        let outcome = runner::run(&runtime, &actions, &login, world).await;
-        (outcome.or_exit(ExitCode::Failed, "cannot send requests")?, Vec::new())
+        let config = config.clone();
+        let make = move || outside(&config).map_err(|failure| format!("{:?}", failure.error));
+        let world = RealWorld::new(make);
+        (runner::run(&runtime, &actions, &login, |limits| world.for_run(limits)).await, Vec::new())
     } else {
         let world = World::new(stand_ins, now);
         let outcome = runner::run_in(&runtime, &actions, &login, &world)
