@@ -218,7 +218,7 @@ async fn watch_runs_again_at_each_change() {
         &[("action.toml", SETTINGS), ("action.js", &handler("")), ("tests/denies.toml", denies)],
     );
     let mut watching = Command::new(program())
-        .args(["action", "test", "--watch"])
+        .args(["action", "test", "--watch", "--junit", "report.xml"])
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

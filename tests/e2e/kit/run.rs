@@ -130,6 +130,10 @@ async fn events_come_by_name_and_are_changed_by_path() {
         action(folder.path(), &["run", "a.js", "--event", "refreshed"]).await.expect(1),
         &["native-to-web"],
     );
+    shows(
+        action(folder.path(), &["run", "a.js", "--event", "refresh", "--set", "request=1"]).await.expect(1),
+        &["event.request is not an object"],
+    );
     write(folder.path(), &[("list.json", "[1]"), ("broken.json", "{\n\"user\": }")]);
     shows(
         action(folder.path(), &["run", "a.js", "--event", "list.json"]).await.expect(1),
