@@ -21,6 +21,7 @@ mod hostile;
 mod housekeeping;
 mod introspection;
 mod kill;
+mod kit;
 mod login;
 mod logout;
 mod mfa;
