@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `shim.c` includes the fourth, `quickjs.c`, and `event.c`.
+/// `shim.c` includes the fourth, `quickjs.c`, and its own parts.
 const SOURCES: [&str; 3] = ["libregexp.c", "libunicode.c", "dtoa.c"];
 /// The shadow stack. The native stack that Wasm code has is 512 KiB: JavaScript meets that limit first (`script.rs`).
 const STACK_BYTES: u32 = 512 * 1024;
@@ -23,7 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let shim = manifest.join("../../actions/js-engine/shim.c");
     println!("cargo::rerun-if-changed={}", shim.display());
-    println!("cargo::rerun-if-changed={}", shim.with_file_name("event.c").display());
+    for part in ["event.c", "host.c"] {
+        println!("cargo::rerun-if-changed={}", shim.with_file_name(part).display());
+    }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=WASI_SDK_PATH");
     println!("cargo::rustc-env=ENGINE_STACK_BYTES={STACK_BYTES}");

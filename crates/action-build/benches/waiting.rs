@@ -12,6 +12,10 @@ use action_runtime::{Environment, RunInput, Runtime, RuntimeConfig};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EVENT: &str =
     include_str!("../../../samples/actions/limit-transferred-session/events/native-to-web.json");
 const WAIT: Duration = Duration::from_millis(50);
