@@ -125,6 +125,9 @@ pub struct Method {
     pub returns: String,
     /// What it does, for an author.
     pub about: String,
+    /// Whether this server has not got it.
+    #[serde(default)]
+    pub absent: bool,
 }
 
 /// One parameter of a method.
