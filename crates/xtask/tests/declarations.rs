@@ -74,7 +74,9 @@ fn errors(folder: &Path, libraries: &str, files: &[&str]) -> String {
 fn the_samples_are_checked_without_an_import() {
     let samples = repository().join("samples/actions");
     let read = |name: &str| fs::read_to_string(samples.join(name).join("action.js")).unwrap();
-    let (limit, terms) = (read("limit-transferred-session"), read("ask-for-terms"));
+    let limit = read("limit-transferred-session");
+    let typed = "/**\n * @param {Event} event\n * @param {PostLoginAPI} api\n */\nexports.";
+    let terms = read("ask-for-terms").replace("exports.", typed);
     let handler = "export const onExecutePostLogin: OnExecutePostLogin = async (event, api) => {\n\
                    api.access.deny(event.request.geoip.countryCode ?? '').user.setAppMetadata('a', { b: [1, null] });\n\
                    const roles: string[] | undefined = event.authorization?.roles;\n\
