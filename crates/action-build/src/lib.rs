@@ -13,6 +13,7 @@ mod source;
 mod translate;
 mod trivia;
 mod typescript;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use action_runtime::{Runtime, ScriptPackage, sha256_hex};
 pub use component::MAX_COMPONENT_BYTES;
 pub use source::{Program, Source};
 use translate::translate;
+pub use words::{Words, words};
 
 /// The most bytes that an image may have. It is stored, and kept in memory beside those of other tenants.
 const MAX_IMAGE_BYTES: usize = 32 << 20;

@@ -1,7 +1,10 @@
 //! What an Action's author has besides the server: a folder with settings, events, and cases, and the server's own engine to run
 //! them.
 
+pub mod check;
 pub mod event;
+pub mod frame;
+pub mod hints;
 pub mod project;
 pub mod stand_ins;
 pub mod template;

@@ -1,11 +1,11 @@
 //! `postern action run`: what an Action would decide. The engine, the limits and the errors are the server's.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use action_api::{Command, ConsoleLevel, GuestException, NoOperations, RunError, RunReport};
+use action_api::{Command, ConsoleLevel, NoOperations, RunError, RunReport};
 use action_build::{BuildError, Source};
 use action_runtime::{Environment, RunInput};
 use model::{Clock, RandomSource, SystemClock, SystemRandom, Timestamp};
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::cli::action::ActionRunArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::kit::frame::code_frame;
+use crate::kit::hints;
 use crate::render::{Output, Style, duration_us, escape, thousands};
 use crate::wiring::{outside, start_runtime};
 
@@ -21,6 +23,7 @@ use crate::wiring::{outside, start_runtime};
 pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
     let event = read_event(&args.event, &secrets)?;
+    let seen = serde_json::from_str(&event).unwrap_or_default();
     let (limits, build_limits) = (config.actions.limits(), config.actions.build_limits());
     let output = Output::stdout();
     let runtime = start_runtime(config).await?;
@@ -57,7 +60,7 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     if args.json {
         output.json(&report);
     } else {
-        show(&output, &args.file, &report);
+        show(&output, &args.file, &seen, &report);
     }
     match &report.error {
         None => Ok(()),
@@ -81,6 +84,7 @@ pub fn build_failure(output: &Output, file: &Path, error: &BuildError, as_json: 
         if let Some(exception) = error.exception() {
             code_frame(output, file, exception);
         }
+        hints::show(output, hints::of_build(file, error));
     }
     match error {
         BuildError::Script(RunError::Host { .. }) => Failure::shown(ExitCode::Failed),
@@ -113,7 +117,7 @@ fn read_event(file: &Path, secrets: &BTreeMap<String, String>) -> Result<String,
     Ok(event.to_string())
 }
 
-fn show(output: &Output, file: &Path, report: &RunReport) {
+fn show(output: &Output, file: &Path, event: &Value, report: &RunReport) {
     for line in &report.console {
         let style = match line.level {
             ConsoleLevel::Error => Style::Red,
@@ -138,6 +142,7 @@ fn show(output: &Output, file: &Path, report: &RunReport) {
             if let Some(exception) = error.exception() {
                 code_frame(output, file, exception);
             }
+            hints::show(output, hints::of_error(file, error, Some(event)));
         }
         None if report.commands.is_empty() => {
             output.line(output.paint(Style::Green, "The login goes on; the Action asks for nothing."));
@@ -152,6 +157,7 @@ fn show(output: &Output, file: &Path, report: &RunReport) {
             output.line(output.paint(style, text));
             for (index, command) in report.commands.iter().enumerate() {
                 output.line(format!("  {}. {}", index + 1, escape(&describe(command), false)));
+                hints::show(output, hints::of_command(command, event, SystemClock.now()));
             }
         }
     }
@@ -218,40 +224,6 @@ fn describe_moment(ms: f64, now: Timestamp) -> String {
     };
     let when = if seconds < 0 { format!("{distance} ago") } else { format!("in {distance}") };
     format!("{} ({when})", moment.to_iso())
-}
-
-/// `file:line:column`, and the line with a mark below it.
-fn code_frame(output: &Output, file: &Path, exception: &GuestException) {
-    let Some(line) = exception.line else { return };
-    let named = exception.file.clone().unwrap_or_else(|| file.display().to_string());
-    let column = exception.column.unwrap_or(1).max(1);
-    output.line(format!(
-        "  {} {}",
-        output.paint(Style::Bold, "at"),
-        escape(&format!("{named}:{line}:{column}"), false)
-    ));
-    // Only the file that the person named, or a module in its folder, is read.
-    let beside = file
-        .parent()
-        .unwrap_or_else(|| Path::new("."))
-        .join(Path::new(&named).file_name().unwrap_or_default());
-    let path = if beside.is_file() { beside.as_path() } else { file };
-    let Ok(source) = std::fs::read_to_string(path) else { return };
-    let Some(text) = (line as usize).checked_sub(1).and_then(|index| source.lines().nth(index)) else {
-        return;
-    };
-    let number = line.to_string();
-    let blank = " ".repeat(number.len());
-    let shown: String = escape(&text.replace('\t', " "), false).chars().take(160).collect();
-    output.line(format!("  {blank} |"));
-    output.line(format!("  {number} | {shown}"));
-    if column <= 160 {
-        let mark = output.paint(Style::Red, "^");
-        output.line(format!("  {blank} | {}{mark}", " ".repeat(column as usize - 1)));
-    }
-    if std::io::stdout().is_terminal() {
-        output.line("");
-    }
 }
 
 #[cfg(test)]
