@@ -27,6 +27,16 @@ Examples:
 
 Ends with 0 when the Action ran (also when it denies access: that is its decision), with 5 when it failed.")]
     Run(ActionRunArgs),
+    /// Run an Action on thousands of generated events, and show what goes wrong with the smallest event that shows it.
+    #[command(after_help = "\
+Examples:
+  postern action check limit-sessions
+  postern action check limit.js --events 100000 --seed 7 --secret API_KEY=s3cret
+
+Of a folder, `action.toml` says which events must never be denied ([[never_deny]]), and what is found is saved as cases of
+`postern action test`. Nothing is sent: requests are answered by the stand-ins, or by chance.
+Ends with 0 when nothing is wrong, with 5 when something is.")]
+    Check(ActionCheckArgs),
     /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
     #[command(after_help = "\
 Example:
@@ -76,6 +86,25 @@ pub struct ActionRunArgs {
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
     /// Print the whole run report as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `action check`.
+#[derive(Debug, Args)]
+pub struct ActionCheckArgs {
+    /// The Action's folder with its `action.toml`, or its file.
+    pub path: PathBuf,
+    /// How many events.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub events: u64,
+    /// What the events come from: the same seed makes the same ones.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// A secret for `event.secrets`. May be given again.
+    #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub secrets: Vec<(String, String)>,
+    /// Print what was found as one JSON object.
     #[arg(long)]
     pub json: bool,
 }

@@ -3,18 +3,19 @@
 
 use action_build::Words;
 use proptest::collection::vec;
-use proptest::prelude::{Just, Strategy};
+use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::select;
 use proptest::strategy::{SBoxedStrategy, Union};
 use serde_json::{Value, json};
 
-use super::generate::any_json;
+use super::generate::{any_json, any_object};
 
 /// How many URLs of the Action have an answer of their own.
 const MOST_URLS: usize = 8;
-const STATUSES: [u16; 9] = [200, 201, 204, 400, 401, 404, 429, 500, 503];
+const OTHER_STATUSES: [u16; 8] = [201, 204, 400, 401, 404, 429, 500, 503];
 
-/// Stand-ins as `action.toml` has them: for each URL that stands in the Action and for all others, roles, and groups.
+/// Stand-ins as `action.toml` has them: for each URL that stands in the Action and for all others, roles, groups, and what
+/// randomness comes from.
 pub fn answers(words: &Words) -> SBoxedStrategy<Value> {
     let urls = words.texts.iter().filter(|text| text.starts_with("https://") || text.starts_with("http://"));
     let patterns = urls.take(MOST_URLS).map(|url| format!("{}*", url.trim_end_matches('*')));
@@ -30,15 +31,23 @@ pub fn answers(words: &Words) -> SBoxedStrategy<Value> {
             )
         })
     };
-    (http, named("rol"), named("grp"))
-        .prop_map(|(http, roles, groups)| json!({ "http": http, "roles": roles, "groups": groups }))
+    (http, named("rol"), named("grp"), any::<u32>())
+        .prop_map(|(http, roles, groups, seed)| {
+            json!({ "http": http, "roles": roles, "groups": groups, "seed": seed })
+        })
         .sboxed()
 }
 
 /// The simplest answer is an empty object; the last resort is none at all.
 fn answer(words: &Words, url: String) -> SBoxedStrategy<Value> {
-    let body = Union::new_weighted(vec![(1, Just(json!({})).sboxed()), (3, any_json(words))]);
-    let answered = (select(STATUSES.to_vec()), body);
+    let body = Union::new_weighted(vec![
+        (1, Just(json!({})).sboxed()),
+        (5, any_object(words)),
+        (1, any_json(words)),
+    ]);
+    let status =
+        Union::new_weighted(vec![(3, Just(200).sboxed()), (2, select(OTHER_STATUSES.to_vec()).sboxed())]);
+    let answered = (status, body);
     let failed = "the connection was closed";
     let at = url.clone();
     Union::new_weighted(vec![

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use action_api::schema::{self, Filled, Flow, Format, Kind, Property, Shape};
 use action_build::Words;
@@ -17,9 +18,17 @@ use super::agree::agree;
 use crate::kit::event;
 
 /// The most entries that a generated list or map has.
-const MOST_ENTRIES: usize = 4;
+const MOST_ENTRIES: usize = 5;
 /// How far from the run's clock moments lie: a year and a half.
 const FAR_SECONDS: i64 = 550 * 24 * 3600;
+
+/// The names in this server's events and in `api`.
+static DIALECT: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let filled = schema::properties().iter().filter(|property| property.filled != Filled::Never);
+    let paths = filled.map(|property| property.path.as_str());
+    let methods = schema::methods().iter().map(|method| method.method.as_str());
+    paths.chain(methods).flat_map(|path| path.split('.')).map(|name| name.trim_end_matches("[]")).collect()
+});
 
 /// What events are made with besides the table.
 pub struct Given<'a> {
@@ -72,6 +81,12 @@ pub fn any_json(words: &Words) -> SBoxedStrategy<Value> {
     Parts::new(words, Timestamp::from_ms(0)).json
 }
 
+/// Any JSON object, with names and texts of the Action.
+pub fn any_object(words: &Words) -> SBoxedStrategy<Value> {
+    let parts = Parts::new(words, Timestamp::from_ms(0));
+    map(&parts.name, &parts.json)
+}
+
 impl Parts {
     fn new(words: &Words, now: Timestamp) -> Self {
         let texts: Vec<String> = words.texts.iter().cloned().collect();
@@ -82,7 +97,11 @@ impl Parts {
             text.push((4, select(texts.clone()).sboxed()));
         }
         let text = Union::new_weighted(text).sboxed();
-        let names: BTreeSet<String> = words.names.iter().chain(&words.texts).cloned().collect();
+        // Names of the dialect stand for what it has them for.
+        let known = |name: &&String| !DIALECT.contains(name.as_str());
+        let like_a_name = |text: &&String| !text.contains(['/', ' ']);
+        let names = words.names.iter().filter(known).chain(words.texts.iter().filter(like_a_name));
+        let names: BTreeSet<String> = names.cloned().collect();
         let name = if names.is_empty() {
             text.clone()
         } else {
@@ -94,20 +113,22 @@ impl Parts {
         numbers.extend(words.numbers.iter().flat_map(|n| [*n, n.saturating_sub(1), n.saturating_add(1)]));
         let number = Union::new_weighted(vec![
             (3, select(numbers).sboxed()),
+            (1, (0..1000_i64).sboxed()),
             (1, any::<i32>().prop_map(i64::from).sboxed()),
         ]);
-        let scalar = Union::new([
-            text.clone().prop_map(Value::from).sboxed(),
-            number.prop_map(Value::from).sboxed(),
-            any::<bool>().prop_map(Value::from).sboxed(),
+        let scalar = Union::new_weighted(vec![
+            (2, text.clone().prop_map(Value::from).sboxed()),
+            (3, number.prop_map(Value::from).sboxed()),
+            (2, any::<bool>().prop_map(Value::from).sboxed()),
         ])
         .sboxed();
         let leaf = Union::new_weighted(vec![(8, scalar.clone()), (1, Just(Value::Null).sboxed())]).sboxed();
         let list =
             |of: &SBoxedStrategy<Value>| vec(of.clone(), 0..MOST_ENTRIES).prop_map(Value::from).sboxed();
-        let inner =
-            Union::new_weighted(vec![(4, leaf.clone()), (1, list(&leaf)), (1, map(&name, &leaf))]).sboxed();
-        let json = Union::new_weighted(vec![(4, leaf), (1, list(&inner)), (2, map(&name, &inner))]).sboxed();
+        let nested = |of: &SBoxedStrategy<Value>| {
+            Union::new_weighted(vec![(6, leaf.clone()), (1, list(of)), (1, map(&name, of))]).sboxed()
+        };
+        let json = nested(&nested(&leaf));
         Self { now, text, words: texts, name, json, scalar }
     }
 

@@ -18,10 +18,10 @@ use action_runtime::{Environment, RunInput, Runtime};
 use model::Timestamp;
 use proptest::strategy::{SBoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::generate::Given;
-use self::problem::{Problem, is_meant, problems};
+use self::problem::{Problem, claim_of, is_meant, problems};
 use super::stand_ins::{StandIns, World};
 
 /// How many smaller events are tried for one problem.
@@ -60,7 +60,7 @@ pub struct Check {
 pub struct Case {
     /// The event.
     pub event: Value,
-    /// Stand-ins that were made by chance, as `action.toml` has them; null for none.
+    /// Stand-ins that were made by chance, as `action.toml` has them.
     pub stand_ins: Value,
 }
 
@@ -184,7 +184,7 @@ impl Check {
             }
             progress(index);
             let case = new_tree(&cases[flow_index(index)], self.seed, index)?.current();
-            let report = self.run_one(&tokio, &case, index)?;
+            let report = self.run_one(&tokio, &case)?;
             if let Some(RunError::Limit { .. }) = &report.error {
                 limits.fetch_add(1, Ordering::Relaxed);
             }
@@ -209,19 +209,10 @@ impl Check {
             .sboxed()
     }
 
-    fn run_one(
-        &self,
-        tokio: &tokio::runtime::Runtime,
-        case: &Case,
-        seed: u64,
-    ) -> Result<RunReport, CheckError> {
-        let mut made = StandIns::default();
-        if !case.stand_ins.is_null() {
-            made = serde_json::from_value(case.stand_ins.clone())
-                .map_err(|error| CheckError::Generate(error.to_string()))?;
-        }
-        let mut stand_ins = self.stand_ins.clone().before(&made);
-        stand_ins.seed.get_or_insert(seed);
+    fn run_one(&self, tokio: &tokio::runtime::Runtime, case: &Case) -> Result<RunReport, CheckError> {
+        let made: StandIns = serde_json::from_value(case.stand_ins.clone())
+            .map_err(|error| CheckError::Generate(error.to_string()))?;
+        let stand_ins = self.stand_ins.clone().before(&made);
         let seed = stand_ins.seed_bytes();
         let now_ms = self.now.as_ms();
         let environment = Environment {
@@ -253,13 +244,13 @@ impl Check {
         index: u64,
     ) -> Result<Found, CheckError> {
         let has_it = |case: &Case| -> Result<Option<RunReport>, CheckError> {
-            let report = self.run_one(tokio, case, index)?;
+            let report = self.run_one(tokio, case)?;
             let found = problems(&case.event, &report, self.now, &self.never_deny);
             Ok(found.contains(&problem).then_some(report))
         };
         let mut tree = new_tree(&self.cases(Flow::ALL[flow_index(index)]), self.seed, index)?;
         let mut case = tree.current();
-        let mut report = self.run_one(tokio, &case, index)?;
+        let mut report = self.run_one(tokio, &case)?;
         let mut steps = 0;
         let mut goes_on = tree.simplify();
         while goes_on && steps < SHRINK_STEPS {
@@ -274,11 +265,37 @@ impl Check {
             };
         }
         // Mostly the world has nothing to do with it.
-        let alone = Case { event: case.event.clone(), stand_ins: Value::Null };
+        let alone = Case { event: case.event.clone(), stand_ins: json!({ "seed": case.stand_ins["seed"] }) };
         if let Some(its) = has_it(&alone)? {
             (case, report) = (alone, its);
         }
         Ok(Found { problem, events, case, report })
+    }
+}
+
+impl Found {
+    /// As a case of `postern action test`, that fails as long as the problem is there. Secrets stay where they are.
+    pub fn as_case(&self) -> Value {
+        let mut event = self.case.event.clone();
+        event.as_object_mut().map(|event| event.remove("secrets"));
+        let mut case = json!({ "event": event, "stand_ins": self.case.stand_ins });
+        let right = |command: &&Command| match &self.problem {
+            Problem::Claim { method, name, .. } => {
+                *method != command.name() || claim_of(command) != Some(name)
+            }
+            Problem::Moment { method, .. } => *method != command.name(),
+            Problem::Fails { .. } | Problem::Denied { .. } => true,
+        };
+        match &self.problem {
+            // That the run must not fail need not be said.
+            Problem::Fails { .. } => {}
+            Problem::Denied { .. } => case["expect"] = json!({ "decision": { "denied": null } }),
+            Problem::Claim { .. } | Problem::Moment { .. } => {
+                let commands: Vec<&Command> = self.report.commands.iter().filter(right).collect();
+                case["expect"] = json!({ "commands": commands });
+            }
+        }
+        case
     }
 }
 
@@ -319,15 +336,85 @@ fn new_tree(
     seed: u64,
     index: u64,
 ) -> Result<impl ValueTree<Value = Case> + use<>, CheckError> {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes[8..16].copy_from_slice(&index.to_le_bytes());
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&mix(seed ^ mix(index)).to_le_bytes());
+    bytes[8..].copy_from_slice(&mix(index ^ mix(seed)).to_le_bytes());
     let config = Config { failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    // Each choice takes a new generator from the one before: this one costs next to nothing.
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::XorShift, &bytes));
     cases.new_tree(&mut runner).map_err(|reason| CheckError::Generate(reason.to_string()))
+}
+
+/// Numbers that are near one another become numbers that are not (the finalizer of `SplitMix64`).
+fn mix(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// Where timers and delays pass as soon as nothing else is left to do.
 fn standing_clock() -> Result<tokio::runtime::Runtime, std::io::Error> {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use action_api::schema;
+
+    use super::*;
+
+    fn generated(flow: Flow, changes: &[Map<String, Value>]) -> Vec<Value> {
+        let mut words = Words::default();
+        words.texts.extend(["gold".to_owned(), "ceo@acme.example".to_owned(), "@rival.example".to_owned()]);
+        words.names.extend(["plan".to_owned(), "session".to_owned()]);
+        words.numbers.insert(90);
+        let secrets = BTreeMap::from([("KEY".to_owned(), "s3cret".to_owned())]);
+        let now = Timestamp::from_ms(1_780_000_000_000);
+        let given = Given { words: &words, secrets: &secrets, now, changes };
+        let cases =
+            generate::events(flow, &given).prop_map(|event| Case { event, stand_ins: Value::Null }).sboxed();
+        (0..300).map(|index| new_tree(&cases, 7, index).expect("a tree").current().event).collect()
+    }
+
+    #[test]
+    fn the_events_of_each_flow_are_valid_and_of_it() {
+        for flow in Flow::ALL {
+            for event in generated(flow, &[]) {
+                assert_eq!(schema::validate(&event), Ok(()), "{event}");
+                assert_eq!(Flow::of(&event), Some(flow), "{event}");
+                assert_eq!(event["secrets"], json!({ "KEY": "s3cret" }));
+                let user = &event["user"]["user_id"];
+                for of in ["session", "refresh_token"].iter().filter_map(|name| event.get(*name)) {
+                    assert_eq!(of["user_id"], *user, "{event}");
+                    assert!(of["expires_at"].is_null() || of["expires_at"].as_str() > Some("2026-05-28"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_action_is_found_in_events() {
+        let events = generated(Flow::Login, &[]);
+        let count = |is: &dyn Fn(&Value) -> bool| events.iter().filter(|event| is(event)).count();
+        assert!(count(&|event| event["user"]["email"] == "ceo@acme.example") > 5);
+        let of_rival = |email: &str| email.ends_with("@rival.example");
+        assert!(count(&|event| event["user"]["email"].as_str().is_some_and(of_rival)) > 5);
+        assert!(count(&|event| event["user"]["app_metadata"].get("plan").is_some()) > 20);
+        // A name of the dialect is no name of metadata, and so is left to chance.
+        assert_eq!(count(&|event| event["user"]["app_metadata"].get("session").is_some()), 0);
+        let times = count(&|event| event["transaction"]["prompt"] == json!(["none"]));
+        assert_eq!(times, count(&|event| event["request"]["query"]["prompt"] == "none"));
+        assert!(times > 10);
+    }
+
+    #[test]
+    fn changes_are_made_where_the_event_stays_valid() {
+        let rule = json!({ "user.email": "ceo@acme.example", "session.cookie.mode": "persistent" });
+        let rules = [rule.as_object().expect("an object").clone()];
+        let met = |flow| generated(flow, &rules).iter().filter(|event| is_meant(event, &rules[0])).count();
+        assert!(met(Flow::Login) > 40);
+        // There is no session, and a cookie alone makes none.
+        assert_eq!(met(Flow::Password), 0);
+    }
 }
