@@ -8,7 +8,9 @@ use wasmtime::{Memory, ResourceLimiter, Store};
 
 use crate::functions::Randomness;
 use crate::operations::{Source, Table};
+use crate::record::Record;
 use crate::ticker::TICK_MS;
+use crate::trace::Trace;
 
 /// Bytes that a table element takes, for the memory limit.
 const TABLE_ELEMENT_BYTES: u64 = 8;
@@ -53,6 +55,8 @@ pub(crate) struct Host {
     pub(crate) deadline: Instant,
     pub(crate) operations: Table,
     pub(crate) exception: Option<GuestException>,
+    /// Where the script has been, for who asks.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// What a host function tells the guest.
@@ -93,7 +97,14 @@ impl Host {
             deadline: began + limits.wall_clock(),
             operations: Table::new(source),
             exception: None,
+            trace: None,
         }
+    }
+
+    /// For a replay.
+    pub(crate) fn of_record(limits: &Limits, record: &Record) -> Self {
+        let source = Source::Record(record.entries.iter().cloned().collect());
+        Self::new(limits, record.now_ms, &record.seed, source)
     }
 
     /// Counts a call. `false` when there were too many.

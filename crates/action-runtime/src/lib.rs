@@ -23,6 +23,7 @@ mod runtime;
 mod sandbox;
 mod script;
 mod ticker;
+mod trace;
 
 pub use cache::sha256_hex;
 pub use config::{RuntimeConfig, RuntimeError};
@@ -30,3 +31,4 @@ pub use engine::STACK_BYTES as ENGINE_STACK_BYTES;
 pub use record::{Entry, Record, Reply};
 pub use runtime::{Environment, Finished, RunInput, Runtime};
 pub use script::{Evaluated, ScriptPackage};
+pub use trace::{Position, Trace};

@@ -173,7 +173,7 @@ impl Sandbox {
             error,
         };
         let record = Record { now_ms: host.began_ms, seed: host.seed, entries: host.operations.entries };
-        Finished { report, record }
+        Finished { report, record, trace: host.trace }
     }
 }
 

@@ -6,59 +6,54 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use action_api::schema::Flow;
-use action_build::Source;
 use action_runtime::sha256_hex;
 use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::run::build_failure;
+use super::run::project_failure;
 use crate::cli::action::ActionCheckArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::kit::check::problem::Problem;
 use crate::kit::check::{Check, Count, Found, Outcome};
 use crate::kit::frame::code_frame;
-use crate::kit::hints;
-use crate::kit::project::Project;
-use crate::kit::stand_ins::{StandIns, USUAL_NOW_MS};
+use crate::kit::project::{NotBuilt, Project};
+use crate::kit::show::build_failure;
+use crate::kit::stand_ins::USUAL_NOW_MS;
+use crate::kit::{hints, runner, suite};
 use crate::render::{Output, Style, duration_us, escape, thousands};
 use crate::wiring::start_runtime;
 
 /// Runs the check and shows what it found.
+#[expect(clippy::disallowed_methods, reason = "how long it took is for a person, and decides nothing")]
 pub async fn run(config: &Config, args: &ActionCheckArgs) -> Result<(), Failure> {
     let output = Output::stdout();
-    let opened = |error| Failure::new(ExitCode::Configuration, error);
-    let project = args.path.is_dir().then(|| Project::open(&args.path)).transpose().map_err(opened)?;
-    let file = match &project {
-        Some(project) => project.entry().map_err(opened)?,
-        None => args.path.clone(),
-    };
-    let (mut limits, build_limits) = (config.actions.limits(), config.actions.build_limits());
-    let (mut secrets, mut stand_ins, mut never_deny) = (Default::default(), StandIns::default(), Vec::new());
-    if let Some(project) = &project {
-        limits = project.limits(&limits).map_err(opened)?;
-        let settings = project.settings.clone();
-        (secrets, stand_ins, never_deny) = (settings.secrets, settings.stand_ins, settings.never_deny);
-    }
-    secrets.extend(args.secrets.iter().cloned());
+    let project =
+        args.path.is_dir().then(|| Project::open(&args.path)).transpose().map_err(project_failure)?;
     let runtime = start_runtime(config).await?;
-    let (builder, path) = (Arc::clone(&runtime), file.clone());
-    let build = move || {
-        let source = Source::read(&path).map_err(Box::new)?;
-        let artifact = action_build::build(&builder, &source, &build_limits).map_err(Box::new)?;
-        Ok((artifact, action_build::words(&source)))
+    let (limits, build_limits) = (config.actions.limits(), config.actions.build_limits());
+    let (builder, given, path) = (Arc::clone(&runtime), project.clone(), args.path.clone());
+    let build = move || match given {
+        Some(project) => project.build(&builder, &limits, &build_limits),
+        None => runner::build(&builder, String::new(), path.clone(), &build_limits, limits)
+            .map_err(|error| NotBuilt::Source(path, error)),
     };
     let built =
         tokio::task::spawn_blocking(build).await.or_exit(ExitCode::Failed, "the build did not end")?;
-    let (artifact, words) =
-        built.map_err(|error: Box<_>| build_failure(&output, &file, &error, args.json))?;
+    let mut action = built.map_err(|error| match error {
+        NotBuilt::Project(error) => project_failure(error),
+        NotBuilt::Source(file, error) => build_failure(&output, &file, &error, args.json),
+    })?;
+    action.secrets.extend(args.secrets.iter().cloned());
+    let settings = project.as_ref().map(|project| project.settings.clone());
+    let (stand_ins, never_deny) =
+        settings.map(|settings| (settings.stand_ins, settings.never_deny)).unwrap_or_default();
+    let file = action.file.clone();
     let check = Check {
         runtime,
-        artifact: Arc::new(artifact),
-        limits,
-        words,
-        secrets,
+        words: action_build::words(&action.source),
         now: stand_ins.now.unwrap_or(Timestamp::from_ms(USUAL_NOW_MS)),
+        action,
         stand_ins,
         never_deny,
         events: args.events,
@@ -182,7 +177,7 @@ fn as_json(outcome: &Outcome, saved: &[PathBuf], args: &ActionCheckArgs) -> Valu
 /// Writes each problem's case into the project's `tests/`, for `postern action test`. A case of a problem that was found
 /// before is written anew.
 fn save(project: &Project, outcome: &Outcome) -> Result<Vec<PathBuf>, Failure> {
-    let folder = project.folder.join("tests");
+    let folder = project.folder.join(suite::FOLDER);
     let mut saved = Vec::with_capacity(outcome.found.len());
     for found in &outcome.found {
         let digest = sha256_hex(found.problem.to_string().as_bytes());

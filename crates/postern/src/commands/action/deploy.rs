@@ -9,10 +9,10 @@ use action_runtime::Runtime;
 use postern::rebuild::kept;
 use serde_json::json;
 
-use super::run::build_failure;
 use crate::cli::action::ActionDeployArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::kit::show::build_failure;
 use crate::render::{Output, thousands};
 use crate::wiring::{Schema, existing_tenant, open_idp};
 

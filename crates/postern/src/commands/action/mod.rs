@@ -4,6 +4,7 @@ mod check;
 mod deploy;
 mod new;
 mod run;
+mod test;
 
 pub use deploy::build;
 
@@ -17,6 +18,7 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
         ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
         ActionCommand::Check(args) => check::run(config, &args).await,
+        ActionCommand::Test(args) => test::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }
 }

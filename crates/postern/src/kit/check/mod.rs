@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use action_api::schema::Flow;
-use action_api::{Artifact, Blame, Command, Handler, Limits, RunError, RunReport};
+use action_api::{Blame, Command, Handler, RunError, RunReport};
 use action_build::Words;
 use action_runtime::{Environment, RunInput, Runtime};
 use model::Timestamp;
@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 
 use self::generate::Given;
 use self::problem::{Problem, claim_of, is_meant, problems};
+use super::runner::Action;
 use super::stand_ins::{StandIns, World};
 
 /// How many smaller events are tried for one problem.
@@ -35,14 +36,10 @@ const ENOUGH_LIMITS: u64 = 25;
 pub struct Check {
     /// The server's engine.
     pub runtime: Arc<Runtime>,
-    /// The Action.
-    pub artifact: Arc<Artifact>,
-    /// What one run may use.
-    pub limits: Limits,
-    /// What stands in the Action.
+    /// The Action, with its limits and secrets.
+    pub action: Action,
+    /// What stands in it.
     pub words: Words,
-    /// `event.secrets`.
-    pub secrets: BTreeMap<String, String>,
     /// The project's; they come before generated answers.
     pub stand_ins: StandIns,
     /// Events that must not be refused.
@@ -202,8 +199,12 @@ impl Check {
 
     /// Events of a flow with the world around each.
     fn cases(&self, flow: Flow) -> SBoxedStrategy<Case> {
-        let given =
-            Given { words: &self.words, secrets: &self.secrets, now: self.now, changes: &self.never_deny };
+        let given = Given {
+            words: &self.words,
+            secrets: &self.action.secrets,
+            now: self.now,
+            changes: &self.never_deny,
+        };
         (generate::events(flow, &given), answers::answers(&self.words))
             .prop_map(|(event, stand_ins)| Case { event, stand_ins })
             .sboxed()
@@ -213,22 +214,17 @@ impl Check {
         let made: StandIns = serde_json::from_value(case.stand_ins.clone())
             .map_err(|error| CheckError::Generate(error.to_string()))?;
         let stand_ins = self.stand_ins.clone().before(&made);
-        let seed = stand_ins.seed_bytes();
-        let now_ms = self.now.as_ms();
+        let Action { artifact, secrets, limits, .. } = &self.action;
         let environment = Environment {
-            now_ms,
-            seed,
-            operations: Arc::new(World::new(stand_ins, &self.limits, now_ms)),
+            now_ms: self.now.as_ms(),
+            seed: stand_ins.seed_bytes(),
+            operations: World::new(stand_ins, self.now).for_run(limits),
             turns: Vec::new(),
             held: Box::new(()),
         };
-        let input = RunInput {
-            handler: Handler::Execute,
-            event: case.event.to_string(),
-            secrets: self.secrets.clone(),
-        };
-        let run = self.runtime.run(&self.artifact, input, environment, &self.limits);
-        let report = tokio.block_on(run).report;
+        let input =
+            RunInput { handler: Handler::Execute, event: case.event.to_string(), secrets: secrets.clone() };
+        let report = tokio.block_on(self.runtime.run(artifact, input, environment, limits)).report;
         match &report.error {
             Some(error) if error.blame() == Blame::Host => Err(CheckError::Host(error.to_string())),
             _ => Ok(report),
