@@ -5,6 +5,8 @@ use wasmtime::{
     Strategy,
 };
 
+use crate::compiler::Compiler;
+
 /// Bytes of native stack for Wasm code. Exhausting it is a trap; exhausting the thread's own stack would end the
 /// process, so every thread that runs Actions needs well over this (Tokio's blocking threads have 2 MiB).
 pub(crate) const MAX_WASM_STACK: usize = 512 * 1024;
@@ -19,13 +21,15 @@ pub struct RuntimeConfig {
     pub concurrent_runs: u32,
     /// The most linear memory that any run may have, in bytes; `Limits::memory_bytes` cuts further.
     pub max_memory_bytes: usize,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 impl RuntimeConfig {
-    /// 64 sandboxes of up to 64 MiB.
+    /// 64 sandboxes of up to 64 MiB; components are compiled here.
     #[must_use]
     pub fn new(cache_dir: Option<PathBuf>) -> Self {
-        Self { cache_dir, concurrent_runs: 64, max_memory_bytes: 64 << 20 }
+        Self { cache_dir, concurrent_runs: 64, max_memory_bytes: 64 << 20, compiler: Compiler::Here }
     }
 }
 
@@ -43,6 +47,9 @@ pub enum RuntimeError {
         /// What is wrong with it.
         message: String,
     },
+    /// The process that compiles components could not be used.
+    #[error("{0}")]
+    Compiler(String),
     /// The artifact's bytes are not what its digest says, or another engine made it.
     #[error("the artifact {digest}: {message}")]
     Artifact {
@@ -61,6 +68,14 @@ impl From<wasmtime::Error> for RuntimeError {
 
 /// The settings of `security-checklist.md`, "Engine settings".
 pub(crate) fn wasmtime_config(config: &RuntimeConfig) -> Config {
+    let mut wasm = compiling_config();
+    wasm.memory_init_cow(true).wasm_backtrace_max_frames(None);
+    wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+    wasm
+}
+
+/// Those that decide what code comes out.
+pub(crate) fn compiling_config() -> Config {
     let mut wasm = Config::new();
     wasm.strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
@@ -80,8 +95,6 @@ pub(crate) fn wasmtime_config(config: &RuntimeConfig) -> Config {
         wasmtime::WasmFeatures::FUNCTION_REFERENCES | wasmtime::WasmFeatures::EXCEPTIONS,
         false,
     );
-    wasm.memory_init_cow(true).wasm_backtrace_max_frames(None);
-    wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     wasm
 }
 

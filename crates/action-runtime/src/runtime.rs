@@ -9,6 +9,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Module};
 
 use crate::cache::{CodeCache, sha256_hex};
+use crate::compiler::Compiler;
 use crate::engine::{self, JsEngine};
 use crate::host::Host;
 use crate::outcome::State;
@@ -27,6 +28,7 @@ pub struct Runtime {
     pub(crate) engine: Engine,
     js: JsEngine,
     cache: CodeCache,
+    compiler: Compiler,
     components: Linker<Host>,
     loaded: Mutex<Loaded>,
     _ticker: Ticker,
@@ -93,7 +95,8 @@ impl Runtime {
         let js = JsEngine::load(&engine, &cache)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError::Wasm(error.to_string()))?;
         let components = component::linker(&engine)?;
-        Ok(Self { engine, js, cache, components, loaded: Mutex::default(), _ticker: ticker })
+        let compiler = config.compiler;
+        Ok(Self { engine, js, cache, compiler, components, loaded: Mutex::default(), _ticker: ticker })
     }
 
     /// Names the JS engine. An image runs only on the engine whose digest it carries; after an upgrade, scripts are
@@ -118,7 +121,7 @@ impl Runtime {
     pub fn check_component(&self, artifact: &Artifact) -> Result<(), RunError> {
         guarded(|| {
             let refused = |message| RunError::Refused { message };
-            match self.load(artifact) {
+            match self.read(artifact) {
                 Ok(Program::Component(action)) => {
                     component::check(&self.components, &action).map_err(|error| refused(format!("{error:#}")))
                 }
@@ -151,6 +154,15 @@ impl Runtime {
                 Step::Finished(finished) => return *finished,
             }
         }
+    }
+
+    /// Loads an artifact, so that its next run finds it. It blocks for as long as a component takes to compile, when its
+    /// code is not in the cache.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]: it cannot be run here.
+    pub fn load(&self, artifact: &Artifact) -> Result<(), RuntimeError> {
+        self.program(artifact).map(drop)
     }
 
     /// Forgets a loaded artifact. Runs that use it go on.
@@ -198,7 +210,7 @@ impl Runtime {
             }
         }
         // Outside of the lock: other Actions run meanwhile. Two logins may load the same artifact; one wins.
-        let program = self.load(artifact)?;
+        let program = self.read(artifact)?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.artifacts.len() >= LOADED_ARTIFACTS {
             let oldest = loaded.artifacts.iter().min_by_key(|(_, (last_use, _))| *last_use);
@@ -211,7 +223,7 @@ impl Runtime {
         Ok(program)
     }
 
-    fn load(&self, artifact: &Artifact) -> Result<Program, RuntimeError> {
+    fn read(&self, artifact: &Artifact) -> Result<Program, RuntimeError> {
         let wrong = |message: &str| RuntimeError::Artifact {
             digest: artifact.digest.clone(),
             message: message.into(),
@@ -229,9 +241,8 @@ impl Runtime {
                 if only_memory { Ok(Program::Image(image)) } else { Err(wrong("it is not a memory image")) }
             }
             ArtifactKind::Component => {
-                let compiled = self.cache.get(&self.engine, &artifact.digest, || {
-                    self.engine.precompile_component(&artifact.bytes)
-                })?;
+                let compile = || self.compiler.compile(&self.engine, &artifact.bytes);
+                let compiled = self.cache.get(&self.engine, &artifact.digest, compile)?;
                 Ok(Program::Component(engine::deserialize_component(&self.engine, &compiled)?))
             }
         }

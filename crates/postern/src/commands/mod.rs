@@ -43,5 +43,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Doctor => doctor::run(file).await,
         Command::Man { folder } => manual::pages(&folder),
         Command::Completions { shell } => manual::completions(shell),
+        Command::CompileComponent(_) => Err(Failure::new(ExitCode::Usage, "it is no command for people")),
     }
 }

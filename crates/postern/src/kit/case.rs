@@ -113,6 +113,7 @@ impl Case {
             _ => return Err(CaseError::NoEvent),
         };
         event::change(&mut event, &self.set)?;
+        event::check(&event)?;
         let stand_ins = self.stand_ins.clone().before(&project.settings.stand_ins);
         let login = Login {
             event,

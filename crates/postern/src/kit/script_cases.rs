@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use action_api::{Limits, OperationAnswer, OperationFuture, Operations, unknown_operation};
-use action_build::{Program, Source};
+use action_build::{BuildError, Program, Source};
 use action_runtime::Runtime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -106,7 +106,7 @@ impl ScriptCases {
 
     /// The file, the module and what runs both, as one script.
     fn build(&self, name: &str) -> Result<Action, String> {
-        let source = Source::read_script(&self.project.folder, name).map_err(|error| error.to_string())?;
+        let source = Source::read_script(&self.project.folder, name).map_err(|error| explained(&error))?;
         let Program::Script { code, mut modules } = source.program else {
             return Err("it is no script".to_owned());
         };
@@ -129,10 +129,8 @@ impl ScriptCases {
         );
         let source =
             Source { file_name: MAIN_FILE.to_owned(), program: Program::Script { code: main, modules } };
-        let artifact = action_build::build(&self.runtime, &source, &self.build_limits).map_err(|error| {
-            let stack = error.exception().map(|thrown| format!("\n{}", thrown.stack)).unwrap_or_default();
-            format!("{error}{stack}")
-        })?;
+        let artifact = action_build::build(&self.runtime, &source, &self.build_limits)
+            .map_err(|error| explained(&error))?;
         Ok(Action {
             name: name.to_owned(),
             file: self.project.folder.join(name),
@@ -218,6 +216,12 @@ impl Thrown {
         let name = if self.name == "Error" { String::new() } else { format!("{}: ", self.name) };
         format!("{name}{}{}", self.message, stack.concat())
     }
+}
+
+/// Why a file of cases does not build, with the place.
+fn explained(error: &BuildError) -> String {
+    let stack = error.exception().map(|thrown| format!("\n{}", thrown.stack)).unwrap_or_default();
+    format!("{error}{stack}")
 }
 
 /// An answer to `fetch`.

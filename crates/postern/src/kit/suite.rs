@@ -1,6 +1,6 @@
 //! All cases of a project, on all processors.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -112,7 +112,7 @@ fn of_file(cases: &Arc<ScriptCases>, file: &CaseFile, wanted: &Wanted) -> Vec<Ve
 }
 
 /// The error: why the case could not be run.
-fn of_data(cases: &ScriptCases, path: &PathBuf, name: &str, writes: bool) -> Result<Verdict, String> {
+fn of_data(cases: &ScriptCases, path: &Path, name: &str, writes: bool) -> Result<Verdict, String> {
     let case = Case::read(path).map_err(|error| error.to_string())?;
     let prepared = case.prepare(&cases.project).map_err(|error| format!("{}: {error}", path.display()))?;
     let world = World::new(prepared.stand_ins, prepared.login.now);

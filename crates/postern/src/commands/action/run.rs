@@ -100,7 +100,7 @@ fn answer(
 
 /// What the command line names: a folder with settings, or a file.
 enum Given {
-    Project(Project),
+    Project(Box<Project>),
     File(PathBuf),
 }
 
@@ -128,7 +128,7 @@ fn projects(named: &[PathBuf], file: Option<&Path>) -> Result<(Vec<Given>, Stand
         if path.is_dir() {
             let project = Project::open(path).map_err(project_failure)?;
             stand_ins = stand_ins.before(&project.settings.stand_ins);
-            given.push(Given::Project(project));
+            given.push(Given::Project(Box::new(project)));
         } else {
             given.push(Given::File(path.clone()));
         }
@@ -151,13 +151,10 @@ fn continues(args: &ActionRunArgs) -> Option<Map<String, Value>> {
 fn read_event(args: &ActionRunArgs) -> Result<Value, Failure> {
     let wrong = |error| Failure::new(ExitCode::Failed, error);
     let mut read = event::read(&args.event, Path::new("")).map_err(wrong)?;
-    if !read.get("secrets").is_none_or(Value::is_object) {
-        let text = format!("event.secrets in {} is not an object", args.event);
-        return Err(Failure::new(ExitCode::Failed, text));
-    }
     for (path, value) in &args.set {
         let change = Map::from_iter([(path.clone(), value.clone())]);
         event::change(&mut read, &change).map_err(|error| Failure::new(ExitCode::Usage, error))?;
     }
+    event::check(&read).map_err(wrong)?;
     Ok(read)
 }

@@ -33,19 +33,19 @@ pub async fn run(config: &Config, args: &ActionTestArgs) -> Result<(), Failure> 
         return once(config, args, &runtime).await;
     }
     loop {
-        let before = state(&args.folder);
+        let before = state(args);
         if let Err(Failure { error: Some(error), .. }) = once(config, args, &runtime).await {
             render::error(&error);
         }
         render::note("Waiting for a change; Ctrl-C ends.");
         // What `--update` and `build` wrote is no change.
-        let mut after = state(&args.folder);
+        let mut after = state(args);
         if !args.update && after != before && !has_build(&args.folder) {
             continue;
         }
         loop {
             tokio::time::sleep(POLL).await;
-            let now = state(&args.folder);
+            let now = state(args);
             if now != after {
                 break;
             }
@@ -64,7 +64,6 @@ async fn once(config: &Config, args: &ActionTestArgs, runtime: &Arc<Runtime>) ->
     tested.await.or_exit(ExitCode::Failed, "the cases did not end")?
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it took is for a person, and decides nothing")]
 fn test(config: &Config, args: &ActionTestArgs, runtime: Arc<Runtime>) -> Result<(), Failure> {
     let began = Instant::now();
     let output = Output::stdout();
@@ -142,7 +141,7 @@ fn show_coverage(output: &Output, coverage: &Coverage) {
     output.line(output.paint(Style::Bold, "coverage of lines within functions"));
     let rows = coverage.covered().into_iter().map(|file| {
         let ran = file.lines - file.missed_lines;
-        let share = if file.lines == 0 { 100 } else { ran * 100 / file.lines };
+        let share = (ran * 100).checked_div(file.lines).unwrap_or(100);
         let missed = file
             .missed
             .iter()
@@ -159,10 +158,11 @@ fn show_coverage(output: &Output, coverage: &Coverage) {
     output.table(&rows.collect::<Vec<_>>());
 }
 
-/// When the files of the project were last written, and how long they are.
-fn state(folder: &Path) -> BTreeMap<PathBuf, (Option<SystemTime>, u64)> {
+/// When the files of the project were last written, and how long they are. The report is no file of the project.
+fn state(args: &ActionTestArgs) -> BTreeMap<PathBuf, (Option<SystemTime>, u64)> {
     let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
+    let report = args.junit.as_ref().and_then(|file| file.canonicalize().ok());
+    let mut open = vec![args.folder.clone()];
     while let Some(folder) = open.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
@@ -174,7 +174,7 @@ fn state(folder: &Path) -> BTreeMap<PathBuf, (Option<SystemTime>, u64)> {
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
                 open.push(entry.path());
-            } else {
+            } else if report.is_none() || entry.path().canonicalize().ok() != report {
                 found.insert(entry.path(), (metadata.modified().ok(), metadata.len()));
             }
         }
