@@ -5,14 +5,19 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 
+use action_api::schema::{self, Filled, Flow, Shape};
 use end_to_end::client::with_query;
-use end_to_end::flow::{TRANSFER_COOKIE, VERIFIER, code_of, exchange_native, text, transfer, transfer_token};
+use end_to_end::flow::{
+    TRANSFER_COOKIE, VERIFIER, code_of, exchange_native, refresh, text, transfer, transfer_token,
+};
 use end_to_end::{Login, RawClient, TestServer, mmdb, seed};
 use idp::{NetworkData, manage};
 use model::{DeviceBinding, OrganizationUsage, RefreshTokenPolicy};
 use postern::network::{DataFile, NetworkFiles};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::{device, online, password_grant};
 
 const BERLIN: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const NEW_YORK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -49,6 +54,40 @@ fn berlin() -> Value {
         "countryName": "Germany", "latitude": 52.52, "longitude": 13.405, "subdivisionCode": "BE",
         "subdivisionName": "Land Berlin", "timeZone": "Europe/Berlin",
     })
+}
+
+/// The event is one of the dialect, of a flow of ours, and has nothing that its flow has not.
+fn check_event(event: &Value) -> Flow {
+    assert_eq!(schema::validate(event), Ok(()), "{event}");
+    let flow = Flow::of(event).expect("a flow of ours");
+    check_shape("event", schema::event_shape(), event, flow);
+    flow
+}
+
+fn check_shape(path: &str, shape: &Shape, value: &Value, flow: Flow) {
+    assert!(!value.is_null(), "{path} is null");
+    let members: Vec<&Value> = match value {
+        Value::Array(list) => list.iter().collect(),
+        _ => vec![value],
+    };
+    for member in members {
+        for (name, below) in &shape.named {
+            let path = format!("{path}.{name}");
+            let filled = below.property.unwrap().filled;
+            match member.get(*name) {
+                Some(_) if filled == Filled::Never => {
+                    panic!("{path} is there, and never filled by the table")
+                }
+                Some(_) if !below.is_in(flow) => panic!("{path} is there, and not of {}", flow.as_str()),
+                Some(value) => check_shape(&path, below, value, flow),
+                None => assert!(
+                    filled != Filled::Always || !below.is_in(flow),
+                    "{path} is not in {}",
+                    flow.as_str()
+                ),
+            }
+        }
+    }
 }
 
 async fn last_event(server: &TestServer) -> Value {
@@ -227,12 +266,41 @@ async fn every_path_that_the_table_calls_filled_is_seen_and_no_other() {
 
     let table = table();
     let mut seen = BTreeSet::new();
+    let mut flows = BTreeSet::new();
     for event in server.printed().await {
+        flows.insert(check_event(&event));
         walk("event", &event, &table, &mut seen);
     }
+    assert_eq!(flows, BTreeSet::from([Flow::Login, Flow::Transfer, Flow::Refresh]));
     let filled = table.iter().filter(|(path, filled)| **filled && !NOT_DRIVEN.contains(&path.as_str()));
     let missing: Vec<_> = filled.filter(|(path, _)| !seen.contains(*path)).collect();
     assert!(missing.is_empty(), "filled by the table, and not seen: {missing:?}");
+}
+
+#[tokio::test]
+async fn the_event_of_each_flow_is_as_the_table_of_the_dialect_says() {
+    let server = password_grant::server().await;
+    server.deploy_action("prints", PRINTS).await;
+    let app = server.client();
+    let tokens = password_grant::log_in(&app, &[("scope", "openid offline_access")]).await.expect(200).json();
+    let next = refresh(&app, seed::NATIVE, &text(&tokens, "refresh_token")).await;
+    next.expect(200);
+    let tokens = exchange_native(&app, &Login::native().code(&app, seed::ADA).await).await.expect(200).json();
+    let (token, _) = transfer_token(&app, &tokens).await;
+    code_of(&Login::web().with("session_transfer_token", &token).begin(&app).await);
+    // A later login of a transferred session.
+    code_of(&Login::web().with("prompt", "none").begin(&app).await);
+    let browser = server.client();
+    let tokens = online::online_tokens(&browser).await;
+    online::refresh(&browser, &text(&tokens, "refresh_token")).await.expect(200);
+    let tv = server.client();
+    device::connect_and_log_in(&tv, &device::ask(&tv).await).await;
+    let flows: Vec<Flow> = server.printed().await.iter().map(check_event).collect();
+    use Flow::{Device, Login as Browser, OnlineRefresh, Password, Refresh, Transfer};
+    assert_eq!(
+        flows,
+        [Password, Refresh, Browser, Refresh, Transfer, Browser, Browser, OnlineRefresh, Device]
+    );
 }
 
 /// A user and a client with all that they can have; the tokens of a login that has all that it can have.

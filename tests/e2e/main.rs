@@ -7,6 +7,7 @@ mod actions;
 mod authorize;
 mod backchannel_logout;
 mod browser;
+mod check;
 mod chromium;
 mod client_authentication;
 mod client_credentials;

@@ -9,6 +9,7 @@ mod command;
 mod limits;
 mod operations;
 mod report;
+pub mod schema;
 
 pub use artifact::{Artifact, ArtifactKind};
 pub use claims::{ClaimRefused, PROFILE_CLAIMS, check_claim_name, scope_of_profile_claim};

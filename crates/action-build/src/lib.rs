@@ -14,6 +14,7 @@ mod trace;
 mod translate;
 mod trivia;
 mod typescript;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use component::MAX_COMPONENT_BYTES;
 pub use source::{Program, Source};
 pub use trace::Lines;
 use translate::translate_traced;
+pub use words::{Words, words};
 
 /// The most bytes that an image may have. It is stored, and kept in memory beside those of other tenants.
 const MAX_IMAGE_BYTES: usize = 32 << 20;

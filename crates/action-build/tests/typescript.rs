@@ -351,3 +351,14 @@ fn nesting_without_end_is_an_error_and_no_crash() {
     assert!(large.to_string().contains("too much code for one file"), "{large}");
     assert_eq!(evaluated("out.push(1)"), "[1]");
 }
+
+#[test]
+fn the_declarations_for_authors_leave_nothing_behind() {
+    let declarations = include_str!("../../../actions/sdk-js/index.d.ts");
+    let handler = "export const onExecutePostLogin: OnExecutePostLogin = async (event, api) => {
+        const session: PostLogin.Event['session'] = event.session;
+        console.log(typeof PostLogin, session!.id);
+    };";
+    let artifact = typescript(&format!("{declarations}\n{handler}")).expect("it builds");
+    assert_eq!(printed(&run(&artifact, r#"{"session":{"id":"s"}}"#)), "undefined s");
+}

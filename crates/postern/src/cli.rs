@@ -80,6 +80,20 @@ pub enum Command {
     Migrate,
     /// Check the configuration, the database, the keys and the files that they name.
     Doctor,
+    /// Write the manual's pages into a folder: one for each command, as `postern-action-run.1`.
+    Man {
+        /// It is made when it is not there.
+        folder: PathBuf,
+    },
+    /// Print the completions of a shell: bash, elvish, fish, powershell or zsh.
+    #[command(after_help = "\
+Examples:
+  postern completions bash > /usr/share/bash-completion/completions/postern
+  postern completions fish > ~/.config/fish/completions/postern.fish")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// The child process in which components are compiled: a component on standard input, its code on standard output.
     #[command(hide = true)]
     CompileComponent(CompileComponentArgs),

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the demo, the tests and the benchmarks, each as one command on a fresh machine.
 
 mod bench;
+mod declarations;
 mod demo;
 mod http;
 mod packages;
@@ -34,6 +35,8 @@ enum Command {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Write what is made from tables of ours: the type declarations of `actions/sdk-js`.
+    Generate,
     /// Measure everything in the release profile, on SQLite and PostgreSQL. Fails when a value was spent twice, an
     /// acknowledged answer was lost, or a statement reads more than it must.
     Bench {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo { exit } => process::block_on(demo::run(exit)),
         Command::Test { arguments } => test::run(&arguments),
+        Command::Generate => declarations::run(),
         Command::Bench { quick, json } => bench::run(quick, json),
     };
     match outcome {

@@ -12,8 +12,8 @@ use crate::process::{self, cargo, note, say};
 /// The variable that says on which database the end-to-end tests run.
 const DATABASE: &str = "TEST_DATABASE";
 /// Modules of the end-to-end tests that choose their database themselves, or depend on none: they run once.
-const OF_THEIR_OWN_DATABASE: [&str; 7] =
-    ["chromium", "command_line", "double_spend", "kill", "nodes", "process", "tls"];
+const OF_THEIR_OWN_DATABASE: [&str; 8] =
+    ["check", "chromium", "command_line", "double_spend", "kill", "nodes", "process", "tls"];
 
 /// What the test runner said.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("idp", &["action-api", "model", "oauth", "storage"]),
     ("web", &["idp", "model", "oauth", "storage"]),
     ("postern", &["action-api", "action-build", "action-runtime", "idp", "model", "storage", "web"]),
-    ("xtask", &[]),
+    ("xtask", &["action-api"]),
     ("native-app", &[]),
     ("web-app", &[]),
     ("end-to-end", &["*"]),

@@ -36,6 +36,16 @@ Events that the program has: {}.
 Ends with 0 when the Actions ran (also when they deny access: that is their decision), with 5 when one failed or asked for
 something that has no stand-in, with 3 when action.toml or the stand-ins are wrong.", event::built_in_names()))]
     Run(ActionRunArgs),
+    /// Run an Action on thousands of generated events, and show what goes wrong with the smallest event that shows it.
+    #[command(after_help = "\
+Examples:
+  postern action check limit-sessions
+  postern action check limit.js --events 100000 --seed 7 --secret API_KEY=s3cret
+
+Of a folder, `action.toml` says which events must never be denied ([[never_deny]]), and what is found is saved as cases of
+`postern action test`. Nothing is sent: requests are answered by the stand-ins, or by chance.
+Ends with 0 when nothing is wrong, with 5 when something is.")]
+    Check(ActionCheckArgs),
     /// Run the cases of an Action: files in its folder `tests`, as data (.toml, .json) or code (.test.js, .test.ts).
     #[command(after_help = "\
 Examples:
@@ -115,6 +125,25 @@ pub struct ActionRunArgs {
     #[arg(long)]
     pub seed: Option<u64>,
     /// Print run reports, decision and places as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `action check`.
+#[derive(Debug, Args)]
+pub struct ActionCheckArgs {
+    /// The Action's folder with its `action.toml`, or its file.
+    pub path: PathBuf,
+    /// How many events.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub events: u64,
+    /// What the events come from: the same seed makes the same ones.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// A secret for `event.secrets`. May be given again.
+    #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub secrets: Vec<(String, String)>,
+    /// Print what was found as one JSON object.
     #[arg(long)]
     pub json: bool,
 }

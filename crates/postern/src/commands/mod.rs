@@ -8,6 +8,7 @@ mod directory;
 mod doctor;
 mod keys;
 mod logs;
+mod manual;
 mod migrate;
 mod patch;
 mod refresh_token;
@@ -40,6 +41,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Logs(args) => logs::run(&config()?, &args).await,
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor => doctor::run(file).await,
+        Command::Man { folder } => manual::pages(&folder),
+        Command::Completions { shell } => manual::completions(shell),
         Command::CompileComponent(_) => Err(Failure::new(ExitCode::Usage, "it is no command for people")),
     }
 }

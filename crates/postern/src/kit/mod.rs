@@ -2,10 +2,13 @@
 //! them.
 
 pub mod case;
+pub mod check;
 pub mod coverage;
 pub mod diff;
 pub mod event;
 pub mod formats;
+pub mod frame;
+pub mod hints;
 pub mod project;
 pub mod real_world;
 pub mod runner;

@@ -189,6 +189,11 @@ fn secrets(of_event: &Value, of_action: &BTreeMap<String, String>) -> BTreeMap<S
 }
 
 impl Run {
+    /// The event as the Action saw it.
+    pub fn event(&self) -> Value {
+        serde_json::from_str(&self.input.event).unwrap_or_default()
+    }
+
     /// Where each command was asked for. The run is repeated for it.
     pub fn places(&self, runtime: &Runtime, actions: &[Action]) -> Vec<Option<Position>> {
         let Some(action) = actions.get(self.action).filter(|_| !self.report.commands.is_empty()) else {

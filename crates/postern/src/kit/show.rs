@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use action_api::{Command, ConsoleLevel, GuestException, RunError, RunReport};
+use action_api::{Command, ConsoleLevel, RunError, RunReport};
 use action_build::BuildError;
 use action_runtime::{Position, Runtime};
 use idp::{Decision, Suspension};
 use model::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::frame::code_frame;
+use super::hints;
 use super::runner::{Action, Outcome, Run};
 use crate::exit_code::{ExitCode, Failure};
 use crate::render::{Output, Style, duration_us, escape, thousands};
@@ -53,6 +55,7 @@ fn one_run(
         if let Some(exception) = error.exception() {
             code_frame(output, &action.file, exception);
         }
+        hints::show(output, hints::of_error(&action.file, error, Some(&run.event())));
     }
     if run.report.commands.is_empty() {
         return;
@@ -65,6 +68,11 @@ fn one_run(
     });
     output.line("It asks for:");
     output.table(&rows.collect::<Vec<_>>());
+    let event = run.event();
+    for command in &run.report.commands {
+        let hint = hints::of_command(command, &event, now);
+        hints::show(output, hint.map(|hint| format!("{}: {hint}", command.name())));
+    }
 }
 
 fn place_of(place: &Position) -> String {
@@ -270,41 +278,11 @@ pub fn build_failure(output: &Output, file: &Path, error: &BuildError, as_json: 
         if let Some(exception) = error.exception() {
             code_frame(output, file, exception);
         }
+        hints::show(output, hints::of_build(file, error));
     }
     match error {
         BuildError::Script(RunError::Host { .. }) => Failure::shown(ExitCode::Failed),
         _ => Failure::shown(ExitCode::Action),
-    }
-}
-
-/// `file:line:column`, and the line with a mark below it.
-pub fn code_frame(output: &Output, file: &Path, exception: &GuestException) {
-    let Some(line) = exception.line else { return };
-    let named = exception.file.clone().unwrap_or_else(|| file.display().to_string());
-    let column = exception.column.unwrap_or(1).max(1);
-    output.line(format!(
-        "  {} {}",
-        output.paint(Style::Bold, "at"),
-        escape(&format!("{named}:{line}:{column}"), false)
-    ));
-    // Only the file that the person named, or a module in its folder, is read.
-    let folder = file.parent().unwrap_or_else(|| Path::new("."));
-    let stays_within =
-        Path::new(&named).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    let beside = folder.join(&named);
-    let path = if stays_within && beside.is_file() { beside.as_path() } else { file };
-    let Ok(source) = std::fs::read_to_string(path) else { return };
-    let Some(text) = (line as usize).checked_sub(1).and_then(|index| source.lines().nth(index)) else {
-        return;
-    };
-    let number = line.to_string();
-    let blank = " ".repeat(number.len());
-    let shown: String = escape(&text.replace('\t', " "), false).chars().take(160).collect();
-    output.line(format!("  {blank} |"));
-    output.line(format!("  {number} | {shown}"));
-    if column <= 160 {
-        let mark = output.paint(Style::Red, "^");
-        output.line(format!("  {blank} | {}{mark}", " ".repeat(column as usize - 1)));
     }
 }
 

@@ -380,7 +380,7 @@ fn body_fits(wanted: &Value, body: &Body) -> bool {
 }
 
 /// Whether all that is in `part` is in the whole.
-fn is_part(part: &Value, whole: &Value) -> bool {
+pub fn is_part(part: &Value, whole: &Value) -> bool {
     match (part, whole) {
         (Value::Object(part), Value::Object(whole)) => {
             part.iter().all(|(name, value)| whole.get(name).is_some_and(|there| is_part(value, there)))

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::case::{self, Case};
-use super::runner;
+use super::hints;
+use super::runner::{self, Run};
 use super::script_cases::ScriptCases;
 use super::stand_ins::World;
 use super::update::update;
@@ -126,6 +127,11 @@ fn of_data(cases: &ScriptCases, path: &Path, name: &str, writes: bool) -> Result
         fuel: case::fuel(&outcome),
         updated: false,
     };
+    if let Some(error) = outcome.failure.as_ref().filter(|_| !verdict.passed()) {
+        let event = outcome.runs.last().map(Run::event);
+        let hint = hints::of_error(&cases.action.file, error, event.as_ref());
+        verdict.wrong.extend(hint.map(|hint| format!("hint: {hint}")));
+    }
     // What a missing stand-in leads to is not what is expected.
     if writes && (!verdict.passed() || !case.expects()) && world.unmatched().is_empty() {
         update(path, case.updated(&outcome)).map_err(|error| error.to_string())?;

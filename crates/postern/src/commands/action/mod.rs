@@ -1,5 +1,6 @@
 //! `postern action ...`: what an Action's author does.
 
+mod check;
 mod deploy;
 mod new;
 mod run;
@@ -16,6 +17,7 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
     match command {
         ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
+        ActionCommand::Check(args) => check::run(config, &args).await,
         ActionCommand::Test(args) => test::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }
