@@ -25,7 +25,6 @@ use crate::render::{Output, Style, duration_us, escape, thousands};
 use crate::wiring::start_runtime;
 
 /// Runs the check and shows what it found.
-#[expect(clippy::disallowed_methods, reason = "how long it took is for a person, and decides nothing")]
 pub async fn run(config: &Config, args: &ActionCheckArgs) -> Result<(), Failure> {
     let output = Output::stdout();
     let project =
