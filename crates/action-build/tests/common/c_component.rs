@@ -44,3 +44,14 @@ pub fn build(source: &Path) -> Vec<u8> {
     encoder.validate(true).module(&core).expect("a module");
     encoder.encode().expect("a component")
 }
+pub fn dump(folder: &Path) {
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_dir(root().join("wit")).expect("the wit package");
+    let world = resolve.select_world(&[package], Some("post-login")).expect("the world");
+    let mut files = Files::default();
+    Opts::default().build().generate(&mut resolve, world, &mut files).expect("bindings");
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, bytes) in files.iter() {
+        std::fs::write(folder.join(name), bytes).expect("a generated file");
+    }
+}
