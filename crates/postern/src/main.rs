@@ -9,6 +9,7 @@ mod config;
 mod delivery;
 mod encryption;
 mod exit_code;
+mod kit;
 mod render;
 mod telemetry;
 mod wiring;

@@ -2,13 +2,22 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use super::name_and_value;
+use crate::kit::template;
 
 /// `action ...`
 #[derive(Debug, Subcommand)]
 pub enum ActionCommand {
+    /// Make a folder with a new Action: its source, settings, two events and cases that pass.
+    #[command(after_help = "\
+Examples:
+  postern action new limit-sessions
+  postern action new limit-sessions --language typescript
+  postern action test limit-sessions")]
+    New(ActionNewArgs),
     /// Run an Action on a saved event: no server, no database, the server's limits.
     #[command(after_help = "\
 Examples:
@@ -25,6 +34,34 @@ Example:
 
 Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.")]
     Deploy(ActionDeployArgs),
+}
+
+/// Arguments of `action new`.
+#[derive(Debug, Args)]
+pub struct ActionNewArgs {
+    /// The folder, which must not be there yet. Its last part is the Action's name: lower-case letters, digits, `-` and `_`.
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
+    /// What to write it in.
+    #[arg(long, default_value = "javascript", value_parser = language())]
+    pub language: String,
+}
+
+/// The languages that there are templates for, some with a shorter name.
+fn language() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(template::languages().into_iter().map(|language| {
+        let value = PossibleValue::new(language);
+        match language {
+            "javascript" => value.alias("js"),
+            "typescript" => value.alias("ts"),
+            _ => value,
+        }
+    }))
+    .map(|chosen| match chosen.as_str() {
+        "js" => "javascript".to_owned(),
+        "ts" => "typescript".to_owned(),
+        _ => chosen,
+    })
 }
 
 /// Arguments of `action run`.

@@ -1,6 +1,7 @@
 //! `postern action ...`: what an Action's author does.
 
 mod deploy;
+mod new;
 mod run;
 
 pub use deploy::build;
@@ -12,6 +13,7 @@ use crate::exit_code::Failure;
 /// Does what the command line asks for.
 pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure> {
     match command {
+        ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }
