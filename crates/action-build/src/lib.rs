@@ -13,15 +13,16 @@ mod source;
 mod translate;
 mod trivia;
 mod typescript;
+mod world;
 
 use std::collections::BTreeMap;
 
 use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
 use action_runtime::{Runtime, ScriptPackage, sha256_hex};
 
-pub use component::MAX_COMPONENT_BYTES;
 pub use source::{Program, Source};
 use translate::translate;
+pub use world::{Power, WIT};
 
 /// The most bytes that an image may have. It is stored, and kept in memory beside those of other tenants.
 const MAX_IMAGE_BYTES: usize = 32 << 20;
@@ -93,14 +94,27 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
         }
         Program::Component(bytes) => {
             let unsuitable = |message| BuildError::Unsuitable { file: source.file_name.clone(), message };
-            component::check(bytes).map_err(unsuitable)?;
-            let artifact =
-                Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() };
+            let bytes = component::from_module(bytes).map_err(unsuitable)?;
+            component::check(&bytes, runtime.linked_component_bytes()).map_err(unsuitable)?;
+            let digest = sha256_hex(&bytes);
+            let artifact = Artifact { kind: ArtifactKind::Component, digest, bytes: bytes.into_owned() };
             match runtime.check_component(&artifact) {
                 Ok(()) => Ok(artifact),
                 Err(RunError::Refused { message }) => Err(unsuitable(message)),
                 Err(error) => Err(BuildError::Script(error)),
             }
         }
+    }
+}
+
+/// What an artifact may do: the interfaces that a component imports. `None` for a script, which has all of `api`; what it
+/// uses of that cannot be told from its source.
+///
+/// # Errors
+/// The artifact is of another version of the package. The text is for its author.
+pub fn powers(artifact: &Artifact) -> Result<Option<Vec<Power>>, String> {
+    match artifact.kind {
+        ArtifactKind::MemoryImage { .. } => Ok(None),
+        ArtifactKind::Component => world::check(&artifact.bytes).map(Some),
     }
 }

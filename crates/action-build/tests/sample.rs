@@ -150,7 +150,9 @@ fn what_is_no_component_is_refused() {
     };
     assert_eq!(refused(b"junk"), "action.wasm: not a Wasm component");
     assert_eq!(refused(b""), "action.wasm: not a Wasm component");
-    assert_eq!(refused(b"\0asm\x01\0\0\0"), "action.wasm: a core Wasm module; a component is needed");
+    assert!(
+        refused(b"\0asm\x01\0\0\0").starts_with("action.wasm: a core Wasm module; a component is needed")
+    );
     assert!(refused(b"\0asm\x0d\0\x01\0").contains("does not export `on-execute-post-login`"));
     assert!(refused(&vec![0; (4 << 20) + 1]).contains("the most is 4194304"));
     let whole = c_component::build(&sample("component/action.c"));

@@ -24,13 +24,15 @@ pub struct RuntimeConfig {
     pub concurrent_runs: u32,
     /// The most linear memory that any run may have, in bytes; `Limits::memory_bytes` cuts further.
     pub max_memory_bytes: usize,
+    /// The most bytes of a component that is made of linked libraries: an interpreter with what it needs.
+    pub linked_component_bytes: u64,
 }
 
 impl RuntimeConfig {
-    /// 64 sandboxes of up to 64 MiB.
+    /// 64 sandboxes of up to 64 MiB, and components of linked libraries up to 32 MiB.
     #[must_use]
     pub fn new(cache_dir: Option<PathBuf>) -> Self {
-        Self { cache_dir, concurrent_runs: 64, max_memory_bytes: 64 << 20 }
+        Self { cache_dir, concurrent_runs: 64, max_memory_bytes: 64 << 20, linked_component_bytes: 32 << 20 }
     }
 }
 

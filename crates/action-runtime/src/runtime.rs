@@ -27,6 +27,7 @@ pub struct Runtime {
     js: JsEngine,
     cache: CodeCache,
     components: Linker<Host>,
+    linked_component_bytes: u64,
     loaded: Mutex<Loaded>,
     _ticker: Ticker,
 }
@@ -86,11 +87,13 @@ impl Runtime {
     /// [`RuntimeError`] when the cache folder cannot be used or wasmtime cannot start on this machine.
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let engine = Engine::new(&config::wasmtime_config(&config))?;
+        let linked_component_bytes = config.linked_component_bytes;
         let cache = CodeCache::open(config.cache_dir)?;
         let js = JsEngine::load(&engine, &cache)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError::Wasm(error.to_string()))?;
         let components = component::linker(&engine)?;
-        Ok(Self { engine, js, cache, components, loaded: Mutex::default(), _ticker: ticker })
+        let loaded = Mutex::default();
+        Ok(Self { engine, js, cache, components, linked_component_bytes, loaded, _ticker: ticker })
     }
 
     /// Names the JS engine. An image runs only on the engine whose digest it carries; after an upgrade, scripts are
@@ -98,6 +101,12 @@ impl Runtime {
     #[must_use]
     pub fn engine_digest(&self) -> &str {
         &self.js.digest
+    }
+
+    /// The most bytes of a component that is made of linked libraries.
+    #[must_use]
+    pub fn linked_component_bytes(&self) -> u64 {
+        self.linked_component_bytes
     }
 
     /// Evaluates a script's top level, for an image.

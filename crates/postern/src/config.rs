@@ -141,6 +141,7 @@ pub struct Actions {
     pub concurrent_runs: u32,
     pub concurrent_runs_per_tenant: u32,
     pub queue_ms: u64,
+    pub linked_component_bytes: u64,
     pub cache_dir: Option<PathBuf>,
 }
 

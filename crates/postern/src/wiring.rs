@@ -90,6 +90,7 @@ pub async fn start_runtime(config: &Config) -> Result<Arc<Runtime>, Failure> {
         max_memory_bytes: usize::try_from(config.actions.memory_bytes)
             .or_exit(ExitCode::Configuration, "actions.memory_bytes is too large for this machine")?,
         cache_dir: config.actions.cache_dir(),
+        linked_component_bytes: config.actions.linked_component_bytes,
     };
     let runtime = tokio::task::spawn_blocking(move || Runtime::new(runtime_config))
         .await

@@ -1,13 +1,15 @@
 //! What a component asks for: each function makes one command.
 
-use action_api::{Command, CookieMode, Factor, FactorOptions, FactorType, Handler, MultifactorProvider, PhoneMethod};
+use action_api::{
+    Command, CookieMode, Factor, FactorOptions, FactorType, Handler, MultifactorProvider, PhoneMethod,
+};
 use serde_json::{Map, Value};
 
+use super::Answered;
 use super::bindings::postern::actions::authentication as auth;
 use super::bindings::postern::actions::{
     access, access_token, id_token, prompt, refresh_token, session, transaction, user, validation,
 };
-use super::Answered;
 use crate::host::Host;
 
 /// Bytes that a moment or a word takes.

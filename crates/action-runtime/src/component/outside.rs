@@ -55,7 +55,11 @@ impl Host {
                     flight.reply = Some(Reply::Error("no answer within `timeout-ms`".into()));
                 }
             }
-            if flights.iter().all(|flight| flight.reply.is_some()) { Poll::Ready(true) } else { Poll::Pending }
+            if flights.iter().all(|flight| flight.reply.is_some()) {
+                Poll::Ready(true)
+            } else {
+                Poll::Pending
+            }
         });
         if !landed.await {
             self.over.get_or_insert("wall_clock_ms");

@@ -94,7 +94,9 @@ impl Host {
         let mut claims = Map::new();
         claims.insert("iat".into(), json!(now));
         claims.insert("exp".into(), number(now as f64 + life));
-        for (claim, pointer) in [("iss", "/request/hostname"), ("sub", "/user/user_id"), ("ip", "/request/ip")] {
+        for (claim, pointer) in
+            [("iss", "/request/hostname"), ("sub", "/user/user_id"), ("ip", "/request/ip")]
+        {
             if let Some(value) = event.pointer(pointer) {
                 claims.insert(claim.into(), value.clone());
             }
@@ -139,7 +141,10 @@ impl Host {
 
 /// Whole where it is, as JavaScript writes numbers.
 fn number(value: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "what does not come back as it was is written as it is")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what does not come back as it was is written as it is"
+    )]
     let whole = value as i64;
     if whole as f64 == value { json!(whole) } else { json!(value) }
 }
