@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use action_api::{Artifact, Limits};
 use action_build::Source;
-use action_runtime::{Runtime, RuntimeConfig};
+use action_runtime::{ChildCompiler, CompileLimits, Compiler, Runtime, RuntimeConfig};
 use idp::ActionExecutor;
 use ipnet::IpNet;
 use model::ActionSource;
@@ -36,11 +36,24 @@ pub const LIMITS: Limits = Limits {
 /// How many may run at once in the tests.
 pub const PLACES: Places = Places { runs: 64, runs_per_tenant: 48, queue: Duration::from_secs(30) };
 
+/// What the compiler may take in the tests.
+pub const COMPILE_LIMITS: CompileLimits =
+    CompileLimits { cpu_seconds: 60, memory_bytes: 2 << 30, code_bytes: 256 << 20 };
+
+/// The server's way to compile: a child process.
+pub fn compiler(limits: CompileLimits) -> Compiler {
+    let (program, arguments) = (crate::process::program().to_owned(), vec!["compile-component".to_owned()]);
+    Compiler::Child(ChildCompiler { program, arguments, limits })
+}
+
 /// The sandbox engine. Its compiled code stays in the target folder, so that one run of the tests compiles it once.
 pub fn runtime() -> &'static Arc<Runtime> {
     static RUNTIME: OnceLock<Arc<Runtime>> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        let config = RuntimeConfig::new(Some(compiled_folder()));
+        let config = RuntimeConfig {
+            compiler: compiler(COMPILE_LIMITS),
+            ..RuntimeConfig::new(Some(compiled_folder()))
+        };
         Arc::new(Runtime::new(config).expect("a sandbox engine"))
     })
 }

@@ -61,9 +61,9 @@ impl CodeCache {
         &self,
         engine: &Engine,
         source_digest: &str,
-        compile: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
+        compile: impl FnOnce() -> Result<Vec<u8>, RuntimeError>,
     ) -> Result<Vec<u8>, RuntimeError> {
-        let Some(folder) = &self.folder else { return Ok(compile()?) };
+        let Some(folder) = &self.folder else { return compile() };
         let path = folder.join(file_name(engine, source_digest));
         if let Some(code) = read(&path) {
             return Ok(code);

@@ -5,6 +5,8 @@ use wasmtime::{
     Strategy,
 };
 
+use crate::compiler::Compiler;
+
 /// Bytes of native stack for Wasm code. Exhausting it is a trap; exhausting the thread's own stack would end the
 /// process, so every thread that runs Actions needs well over this (Tokio's blocking threads have 2 MiB).
 pub(crate) const MAX_WASM_STACK: usize = 512 * 1024;
@@ -26,13 +28,21 @@ pub struct RuntimeConfig {
     pub max_memory_bytes: usize,
     /// The most bytes of a component that is made of linked libraries: an interpreter with what it needs.
     pub linked_component_bytes: u64,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 impl RuntimeConfig {
-    /// 64 sandboxes of up to 64 MiB, and components of linked libraries up to 32 MiB.
+    /// 64 sandboxes of up to 64 MiB; components of linked libraries have up to 32 MiB; they are compiled here.
     #[must_use]
     pub fn new(cache_dir: Option<PathBuf>) -> Self {
-        Self { cache_dir, concurrent_runs: 64, max_memory_bytes: 64 << 20, linked_component_bytes: 32 << 20 }
+        Self {
+            cache_dir,
+            concurrent_runs: 64,
+            max_memory_bytes: 64 << 20,
+            linked_component_bytes: 32 << 20,
+            compiler: Compiler::Here,
+        }
     }
 }
 
@@ -50,6 +60,9 @@ pub enum RuntimeError {
         /// What is wrong with it.
         message: String,
     },
+    /// The process that compiles components could not be used.
+    #[error("{0}")]
+    Compiler(String),
     /// The artifact's bytes are not what its digest says, or another engine made it.
     #[error("the artifact {digest}: {message}")]
     Artifact {
@@ -68,6 +81,14 @@ impl From<wasmtime::Error> for RuntimeError {
 
 /// The settings of `security-checklist.md`, "Engine settings".
 pub(crate) fn wasmtime_config(config: &RuntimeConfig) -> Config {
+    let mut wasm = compiling_config();
+    wasm.memory_init_cow(true).wasm_backtrace_max_frames(None);
+    wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+    wasm
+}
+
+/// Those that decide what code comes out.
+pub(crate) fn compiling_config() -> Config {
     let mut wasm = Config::new();
     wasm.strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
@@ -89,8 +110,6 @@ pub(crate) fn wasmtime_config(config: &RuntimeConfig) -> Config {
         wasmtime::WasmFeatures::FUNCTION_REFERENCES | wasmtime::WasmFeatures::EXCEPTIONS,
         false,
     );
-    wasm.memory_init_cow(true).wasm_backtrace_max_frames(None);
-    wasm.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     wasm
 }
 

@@ -58,7 +58,7 @@ impl JsEngine {
         let digest = sha256_hex(
             format!("{} {} {}", sha256_hex(CODE), sha256_hex(START_MEMORY), prelude::digest()).as_bytes(),
         );
-        let compiled = cache.get(engine, &sha256_hex(CODE), || engine.precompile_module(CODE))?;
+        let compiled = cache.get(engine, &sha256_hex(CODE), || Ok(engine.precompile_module(CODE)?))?;
         let code = deserialize(engine, &compiled)?;
         let start_memory = Module::new(engine, START_MEMORY)?;
         let imports = code

@@ -9,6 +9,7 @@
 //! two parts.
 
 mod cache;
+mod compiler;
 mod component;
 mod config;
 mod drive;
@@ -25,6 +26,7 @@ mod script;
 mod ticker;
 
 pub use cache::sha256_hex;
+pub use compiler::{ChildCompiler, CompileLimits, Compiler, compile_in_this_child};
 pub use config::{RuntimeConfig, RuntimeError};
 pub use engine::STACK_BYTES as ENGINE_STACK_BYTES;
 pub use record::{Entry, Record, Reply};

@@ -139,7 +139,7 @@ impl Prelude {
     /// Compiles it, unless the cache has it.
     pub(crate) fn load(engine: &Engine, cache: &CodeCache, js: &JsEngine) -> Result<Arc<Self>, RuntimeError> {
         let key = sha256_hex(format!("prelude {}", js.digest).as_bytes());
-        let kept = cache.get(engine, &key, || Self::compile(engine, js).map(|compiled| join(&compiled)))?;
+        let kept = cache.get(engine, &key, || Ok(join(&Self::compile(engine, js)?)))?;
         let mut compiled = split(&kept).into_iter();
         let code = compiled.next().unwrap_or_default();
         let parts = PARTS.iter().map(|(file, _)| (*file).to_owned()).zip(compiled).collect();

@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Engine, Module};
 
 use crate::cache::{CodeCache, sha256_hex};
+use crate::compiler::Compiler;
 use crate::engine::{self, JsEngine};
 use crate::host::Host;
 use crate::operations::Source;
@@ -26,6 +27,7 @@ pub struct Runtime {
     pub(crate) engine: Engine,
     js: JsEngine,
     cache: CodeCache,
+    compiler: Compiler,
     components: Linker<Host>,
     linked_component_bytes: u64,
     loaded: Mutex<Loaded>,
@@ -92,8 +94,8 @@ impl Runtime {
         let js = JsEngine::load(&engine, &cache)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError::Wasm(error.to_string()))?;
         let components = component::linker(&engine)?;
-        let loaded = Mutex::default();
-        Ok(Self { engine, js, cache, components, linked_component_bytes, loaded, _ticker: ticker })
+        let (compiler, loaded) = (config.compiler, Mutex::default());
+        Ok(Self { engine, js, cache, compiler, components, linked_component_bytes, loaded, _ticker: ticker })
     }
 
     /// Names the JS engine. An image runs only on the engine whose digest it carries; after an upgrade, scripts are
@@ -124,7 +126,7 @@ impl Runtime {
     pub fn check_component(&self, artifact: &Artifact) -> Result<(), RunError> {
         guarded(|| {
             let refused = |message| RunError::Refused { message };
-            match self.load(artifact) {
+            match self.read(artifact) {
                 Ok(Program::Component(_)) => Ok(()),
                 Ok(Program::Image(_)) => Err(refused("not a component".into())),
                 Err(RuntimeError::Wasm(message)) => Err(refused(message)),
@@ -152,6 +154,15 @@ impl Runtime {
                 Step::Finished(finished) => return finished.report,
             }
         }
+    }
+
+    /// Loads an artifact, so that its next run finds it. It blocks for as long as a component takes to compile, when its
+    /// code is not in the cache.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]: it cannot be run here.
+    pub fn load(&self, artifact: &Artifact) -> Result<(), RuntimeError> {
+        self.program(artifact).map(drop)
     }
 
     /// Forgets a loaded artifact. Runs that use it go on.
@@ -196,7 +207,7 @@ impl Runtime {
             }
         }
         // Outside of the lock: other Actions run meanwhile. Two logins may load the same artifact; one wins.
-        let program = self.load(artifact)?;
+        let program = self.read(artifact)?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.artifacts.len() >= LOADED_ARTIFACTS {
             let oldest = loaded.artifacts.iter().min_by_key(|(_, (last_use, _))| *last_use);
@@ -209,7 +220,7 @@ impl Runtime {
         Ok(program)
     }
 
-    fn load(&self, artifact: &Artifact) -> Result<Program, RuntimeError> {
+    fn read(&self, artifact: &Artifact) -> Result<Program, RuntimeError> {
         let wrong = |message: &str| RuntimeError::Artifact {
             digest: artifact.digest.clone(),
             message: message.into(),
@@ -227,9 +238,8 @@ impl Runtime {
                 if only_memory { Ok(Program::Image(image)) } else { Err(wrong("it is not a memory image")) }
             }
             ArtifactKind::Component => {
-                let compiled = self.cache.get(&self.engine, &artifact.digest, || {
-                    self.engine.precompile_component(&artifact.bytes)
-                })?;
+                let compile = || self.compiler.compile(&self.engine, &artifact.bytes);
+                let compiled = self.cache.get(&self.engine, &artifact.digest, compile)?;
                 let component = engine::deserialize_component(&self.engine, &compiled)?;
                 Ok(Program::Component(component::Action::new(&self.components, &component)?))
             }

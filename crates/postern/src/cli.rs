@@ -80,6 +80,9 @@ pub enum Command {
     Migrate,
     /// Check the configuration, the database, the keys and the files that they name.
     Doctor,
+    /// The child process in which components are compiled: a component on standard input, its code on standard output.
+    #[command(hide = true)]
+    CompileComponent(CompileComponentArgs),
 }
 
 impl Command {
@@ -87,6 +90,20 @@ impl Command {
     pub fn is_server(&self) -> bool {
         matches!(self, Self::Serve | Self::Dev(_))
     }
+}
+
+/// What the child process may take.
+#[derive(Debug, Args)]
+pub struct CompileComponentArgs {
+    /// Seconds of a processor.
+    pub cpu_seconds: u64,
+    /// Bytes of address space.
+    pub memory_bytes: u64,
+}
+
+impl CompileComponentArgs {
+    /// The subcommand.
+    pub const NAME: &str = "compile-component";
 }
 
 /// Arguments of `dev`.

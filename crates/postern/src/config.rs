@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use action_api::Limits;
+use action_runtime::CompileLimits;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
@@ -142,10 +143,22 @@ pub struct Actions {
     pub concurrent_runs_per_tenant: u32,
     pub queue_ms: u64,
     pub linked_component_bytes: u64,
+    pub compile_cpu_seconds: u64,
+    pub compile_memory_bytes: u64,
+    pub compiled_bytes: u64,
     pub cache_dir: Option<PathBuf>,
 }
 
 impl Actions {
+    /// What the compiler may use for one component.
+    pub fn compile_limits(&self) -> CompileLimits {
+        CompileLimits {
+            cpu_seconds: self.compile_cpu_seconds,
+            memory_bytes: self.compile_memory_bytes,
+            code_bytes: self.compiled_bytes,
+        }
+    }
+
     /// What one run may use.
     pub fn limits(&self) -> Limits {
         Limits {
@@ -337,6 +350,9 @@ impl Config {
             ("host_calls", self.actions.host_calls.into()),
             ("concurrent_runs", self.actions.concurrent_runs.into()),
             ("concurrent_runs_per_tenant", self.actions.concurrent_runs_per_tenant.into()),
+            ("compile_cpu_seconds", self.actions.compile_cpu_seconds),
+            ("compile_memory_bytes", self.actions.compile_memory_bytes),
+            ("compiled_bytes", self.actions.compiled_bytes),
         ] {
             if value == 0 {
                 return contradiction(format!("actions.{key} is 0: no Action could ever run"));

@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use action_api::{Artifact, Limits, RunError, RunReport};
+use action_api::{Artifact, ArtifactKind, Limits, RunError, RunReport};
 use action_runtime::{Environment, RunInput, Runtime};
 use idp::{ActionExecutor, ActionRun};
 use model::TenantId;
 use storage::Storage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::outside::Outside;
 use crate::rebuild::Rebuilder;
@@ -21,6 +22,8 @@ use crate::rebuild::Rebuilder;
 const CACHE_BYTES: usize = 64 << 20;
 /// Threads on which Actions compute, when there are fewer processors. More than these wait for a turn.
 const COMPUTING: usize = 64;
+/// Components that are compiled at once, each for another tenant.
+const COMPILING: usize = 2;
 
 /// How many runs there may be.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,7 @@ pub struct SandboxExecutor {
     limits: Places,
     places: Arc<Semaphore>,
     computing: Arc<Semaphore>,
+    compiling: Arc<Semaphore>,
     /// One tenant computes on all processors but one, so that its endless loops leave room for the others' logins.
     computing_per_tenant: usize,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
@@ -51,6 +55,8 @@ pub struct SandboxExecutor {
 struct Tenant {
     places: Arc<Semaphore>,
     computing: Arc<Semaphore>,
+    /// One artifact is loaded at a time: many logins wait for the same one.
+    loading: Arc<Semaphore>,
 }
 
 impl SandboxExecutor {
@@ -71,6 +77,7 @@ impl SandboxExecutor {
             limits,
             places: Arc::new(Semaphore::new(limits.runs as usize)),
             computing: Arc::new(Semaphore::new(COMPUTING.max(processors))),
+            compiling: Arc::new(Semaphore::new(COMPILING)),
             computing_per_tenant: processors.saturating_sub(1).max(1),
             tenants: Mutex::new(HashMap::new()),
         }
@@ -80,18 +87,13 @@ impl SandboxExecutor {
         let host = |message: String| RunError::Host { message };
         let event = serde_json::to_string(&run.event).map_err(|error| host(format!("the event: {error}")))?;
         let name = run.event.pointer("/tenant/id").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let artifact = self.artifact(&TenantId::new(name), &run.digest).await.map_err(host)?;
+        let tenant = self.tenant(name);
+        let artifact = self.artifact(&TenantId::new(name), &tenant, &run.digest).await?;
         let operations = self
             .outside
             .for_run(name, &run.limits, run.operations)
             .map_err(|error| host(error.to_string()))?;
-        let tenant = self.tenant(name);
-        let permits = tokio::time::timeout(self.limits.queue, self.places(&tenant))
-            .await
-            .map_err(|_| RunError::Exhausted {
-                message: format!("no sandbox was free within {} ms", self.limits.queue.as_millis()),
-            })?
-            .map_err(host)?;
+        let permits = self.in_time(self.places(&tenant)).await?.map_err(host)?;
         let environment = Environment {
             now_ms: run.now.as_ms(),
             seed: run.seed,
@@ -114,6 +116,7 @@ impl SandboxExecutor {
             Arc::new(Tenant {
                 places: Arc::new(Semaphore::new(self.limits.runs_per_tenant as usize)),
                 computing: Arc::new(Semaphore::new(self.computing_per_tenant)),
+                loading: Arc::new(Semaphore::new(1)),
             })
         };
         Arc::clone(tenants.entry(name.to_owned()).or_insert_with(fresh))
@@ -127,15 +130,59 @@ impl SandboxExecutor {
         Ok([own, all])
     }
 
-    async fn artifact(&self, tenant: &TenantId, digest: &str) -> Result<Arc<Artifact>, String> {
+    async fn artifact(
+        &self,
+        name: &TenantId,
+        tenant: &Tenant,
+        digest: &str,
+    ) -> Result<Arc<Artifact>, RunError> {
+        let host = |message: String| RunError::Host { message };
         if let Some(artifact) = self.cache().get(&self.rebuilder.digest(digest)) {
             return Ok(artifact);
         }
-        let artifact = Arc::new(self.rebuilder.artifact(tenant, digest).await?);
+        let loading = Arc::clone(&tenant.loading).acquire_owned();
+        let loading = self.in_time(loading).await?.map_err(|_| host("the server is stopping".into()))?;
+        // By whoever was before us.
+        if let Some(artifact) = self.cache().get(&self.rebuilder.digest(digest)) {
+            return Ok(artifact);
+        }
+        let artifact = Arc::new(self.rebuilder.artifact(name, digest).await.map_err(host)?);
+        if artifact.kind == ArtifactKind::Component {
+            let load = self.load(Arc::clone(&artifact), loading);
+            self.in_time(load).await?.map_err(|error| host(error.to_string()))??;
+        }
         for evicted in self.cache().put(Arc::clone(&artifact)) {
             self.runtime.evict(&evicted);
         }
         Ok(artifact)
+    }
+
+    /// Compiles a component, if this node has not yet. It goes on when the login that needs it has given up: the next one
+    /// finds the code.
+    fn load(
+        &self,
+        artifact: Arc<Artifact>,
+        loading: OwnedSemaphorePermit,
+    ) -> JoinHandle<Result<(), RunError>> {
+        let (runtime, compiling) = (Arc::clone(&self.runtime), Arc::clone(&self.compiling));
+        tokio::spawn(async move {
+            let host = |message: String| RunError::Host { message };
+            let compiling = compiling.acquire_owned().await.map_err(|error| host(error.to_string()))?;
+            let load = move || {
+                let loaded = runtime.load(&artifact).map_err(|error| error.to_string());
+                drop((loading, compiling));
+                loaded
+            };
+            let loaded = tokio::task::spawn_blocking(load).await.map_err(|error| host(error.to_string()))?;
+            loaded.map_err(host)
+        })
+    }
+
+    /// What a login may wait for before its Action runs.
+    async fn in_time<T>(&self, wait: impl Future<Output = T>) -> Result<T, RunError> {
+        tokio::time::timeout(self.limits.queue, wait).await.map_err(|_| RunError::Exhausted {
+            message: format!("no sandbox was free within {} ms", self.limits.queue.as_millis()),
+        })
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, ArtifactCache> {
@@ -196,8 +243,6 @@ impl ArtifactCache {
 
 #[cfg(test)]
 mod tests {
-    use action_api::ArtifactKind;
-
     use super::*;
 
     fn artifact(digest: &str, length: usize) -> Arc<Artifact> {

@@ -16,7 +16,7 @@ mod wiring;
 
 use clap::Parser;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::exit_code::{ExitCode, Failure};
 
 #[global_allocator]
@@ -24,6 +24,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
+    if let Command::CompileComponent(args) = &cli.command {
+        let code = action_runtime::compile_in_this_child(args.cpu_seconds, args.memory_bytes);
+        return std::process::ExitCode::from(code);
+    }
     telemetry::start(&cli);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(commands::run(cli)),

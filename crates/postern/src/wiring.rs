@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use action_runtime::{Runtime, RuntimeConfig};
+use action_runtime::{ChildCompiler, Compiler, Runtime, RuntimeConfig};
 use idp::{Idp, NetworkData, PasswordQueue, Settings, Vault};
 use model::{SystemClock, SystemRandom, TenantId};
 use postern::executor::{Places, SandboxExecutor};
@@ -12,6 +12,7 @@ use postern::outgoing::Fetcher;
 use postern::outside::Outside;
 use storage::{SchemaState, Storage};
 
+use crate::cli::CompileComponentArgs;
 use crate::config::Config;
 use crate::encryption;
 use crate::exit_code::{ExitCode, Failure, OrExit};
@@ -91,6 +92,12 @@ pub async fn start_runtime(config: &Config) -> Result<Arc<Runtime>, Failure> {
             .or_exit(ExitCode::Configuration, "actions.memory_bytes is too large for this machine")?,
         cache_dir: config.actions.cache_dir(),
         linked_component_bytes: config.actions.linked_component_bytes,
+        compiler: Compiler::Child(ChildCompiler {
+            // This very program, also when its file has been replaced since it was started.
+            program: PathBuf::from("/proc/self/exe"),
+            arguments: vec![CompileComponentArgs::NAME.to_owned()],
+            limits: config.actions.compile_limits(),
+        }),
     };
     let runtime = tokio::task::spawn_blocking(move || Runtime::new(runtime_config))
         .await

@@ -40,5 +40,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Logs(args) => logs::run(&config()?, &args).await,
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor => doctor::run(file).await,
+        Command::CompileComponent(_) => Err(Failure::new(ExitCode::Usage, "it is no command for people")),
     }
 }
