@@ -61,6 +61,9 @@ IMPORT("part") uint32_t host_part(const char *name, uint32_t length);
 // Copies what `call` or `part` answered, which the host then forgets.
 IMPORT("answer") void host_answer(uint8_t *to);
 
+// A line of a traced script is about to run.
+IMPORT("line") void host_line(uint32_t file, uint32_t line);
+
 static JSRuntime *runtime;
 static JSContext *context;
 static JSValue load_function, run_function, settle_function;
@@ -668,4 +671,29 @@ EXPORT("resume") int32_t resume(uint32_t id, int32_t ok, char *answer, uint32_t 
         return pending_exception();
     JS_FreeValue(context, done);
     return proceed();
+}
+
+static JSValue post_line(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+    uint32_t file = 0, line = 0;
+    if (JS_ToUint32(ctx, &file, argv[0]) || JS_ToUint32(ctx, &line, argv[1]))
+        return JS_EXCEPTION;
+    host_line(file, line);
+    return JS_UNDEFINED;
+}
+
+// Makes what the statements of a traced script call (`trace.rs` of action-build), before the script is loaded.
+EXPORT("trace") void trace(void) {
+    JSValue global = JS_GetGlobalObject(context);
+    JS_DefinePropertyValueStr(context, global, "__postern_line", JS_NewCFunction(context, post_line, "line", 2), 0);
+    JS_FreeValue(context, global);
+}
+
+// Tells the host where the script is, as if it threw there. The host calls it from within a command.
+EXPORT("where") void where(void) {
+    JSValue error = JS_NewError(context);
+    if (JS_IsException(error))
+        JS_FreeValue(context, JS_GetException(context));
+    else
+        threw(error);
+    JS_FreeValue(context, error);
 }

@@ -10,6 +10,7 @@ pub mod measure;
 mod module_syntax;
 mod parse;
 mod source;
+mod trace;
 mod translate;
 mod trivia;
 mod typescript;
@@ -21,7 +22,8 @@ use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
 use action_runtime::{Runtime, ScriptPackage, sha256_hex};
 
 pub use source::{Program, Source};
-use translate::translate;
+pub use trace::Lines;
+use translate::translate_traced;
 pub use world::{Power, WIT};
 
 /// The most bytes that an image may have. It is stored, and kept in memory beside those of other tenants.
@@ -70,27 +72,7 @@ impl BuildError {
 pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Artifact, BuildError> {
     match &source.program {
         Program::Script { code, modules } => {
-            let code = translate(&source.file_name, code)?.code;
-            let mut translated = BTreeMap::new();
-            for (name, text) in modules {
-                let text = if name.ends_with(".json") { text.clone() } else { translate(name, text)?.code };
-                translated.insert(name.clone(), text);
-            }
-            let package = ScriptPackage { file: &source.file_name, code: &code, modules: &translated };
-            let evaluated = runtime.evaluate(&package, limits).map_err(BuildError::Script)?;
-            let bytes = image::encode(&evaluated.memory);
-            if bytes.len() > MAX_IMAGE_BYTES {
-                let message = format!(
-                    "its top level leaves {} bytes of memory; the most is {MAX_IMAGE_BYTES}",
-                    bytes.len()
-                );
-                return Err(BuildError::Unsuitable { file: source.file_name.clone(), message });
-            }
-            let kind = ArtifactKind::MemoryImage {
-                engine: runtime.engine_digest().to_owned(),
-                evaluated_at_login: evaluated.evaluated_at_login,
-            };
-            Ok(Artifact { kind, digest: sha256_hex(&bytes), bytes })
+            script(runtime, &source.file_name, code, modules, limits, false).map(|(artifact, _)| artifact)
         }
         Program::Component(bytes) => {
             let unsuitable = |message| BuildError::Unsuitable { file: source.file_name.clone(), message };
@@ -117,4 +99,60 @@ pub fn powers(artifact: &Artifact) -> Result<Option<Vec<Power>>, String> {
         ArtifactKind::MemoryImage { .. } => Ok(None),
         ArtifactKind::Component => world::check(&artifact.bytes).map(Some),
     }
+}
+
+/// Makes an artifact whose lines tell that they run, for [`Runtime::trace`], and which lines those are. `None` for a
+/// component.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_traced(
+    runtime: &Runtime,
+    source: &Source,
+    limits: &Limits,
+) -> Result<Option<(Artifact, Lines)>, BuildError> {
+    match &source.program {
+        Program::Script { code, modules } => {
+            script(runtime, &source.file_name, code, modules, limits, true).map(Some)
+        }
+        Program::Component(_) => Ok(None),
+    }
+}
+
+/// The image of a script.
+fn script(
+    runtime: &Runtime,
+    file: &str,
+    code: &str,
+    modules: &BTreeMap<String, String>,
+    limits: &Limits,
+    traced: bool,
+) -> Result<(Artifact, Lines), BuildError> {
+    let mut lines = Lines::new();
+    let sources = modules.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(file, code)]);
+    let scripts: BTreeMap<_, _> =
+        sources.filter(|(name, _)| *name == file || !name.ends_with(".json")).collect();
+    let mut translated = BTreeMap::new();
+    for (number, (name, text)) in (0..).zip(scripts) {
+        let result = translate_traced(name, text, traced.then_some(number))?;
+        lines.insert(name.to_owned(), result.lines);
+        translated.insert(name.to_owned(), result.code);
+    }
+    let code = translated.remove(file).unwrap_or_default();
+    for (name, text) in modules.iter().filter(|(name, _)| name.ends_with(".json")) {
+        translated.insert(name.clone(), text.clone());
+    }
+    let package = ScriptPackage { file, code: &code, modules: &translated, traced };
+    let evaluated = runtime.evaluate(&package, limits).map_err(BuildError::Script)?;
+    let bytes = image::encode(&evaluated.memory);
+    if bytes.len() > MAX_IMAGE_BYTES {
+        let message =
+            format!("its top level leaves {} bytes of memory; the most is {MAX_IMAGE_BYTES}", bytes.len());
+        return Err(BuildError::Unsuitable { file: file.to_owned(), message });
+    }
+    let kind = ArtifactKind::MemoryImage {
+        engine: runtime.engine_digest().to_owned(),
+        evaluated_at_login: evaluated.evaluated_at_login,
+    };
+    Ok((Artifact { kind, digest: sha256_hex(&bytes), bytes }, lines))
 }

@@ -1,10 +1,12 @@
 //! A source file, in JavaScript or TypeScript, to what the engine runs.
 
+use std::collections::BTreeSet;
+
 use crate::BuildError;
 use crate::edits::Edits;
 use crate::es_modules;
 use crate::parse::parse;
-use crate::typescript;
+use crate::{trace, typescript};
 
 /// A file as the engine takes it.
 pub(crate) struct Translated {
@@ -12,6 +14,8 @@ pub(crate) struct Translated {
     pub(crate) code: String,
     /// The literal names that it requires or imports.
     pub(crate) requires: Vec<String>,
+    /// The lines that tell that they run.
+    pub(crate) lines: BTreeSet<u32>,
 }
 
 /// Checks the syntax of a file, erases types and rewrites module syntax. Lines stay, and columns wherever possible.
@@ -19,6 +23,18 @@ pub(crate) struct Translated {
 /// # Errors
 /// [`BuildError`] with the author's position.
 pub(crate) fn translate(file: &str, source: &str) -> Result<Translated, BuildError> {
+    translate_traced(file, source, None)
+}
+
+/// The same. With a number for the file, its lines tell that they run.
+///
+/// # Errors
+/// As [`translate`].
+pub(crate) fn translate_traced(
+    file: &str,
+    source: &str,
+    number: Option<u32>,
+) -> Result<Translated, BuildError> {
     parse(file, source, |parsed| {
         let mut edits = Edits::new(parsed.source);
         if let Some(hashbang) = &parsed.program.hashbang {
@@ -28,12 +44,13 @@ pub(crate) fn translate(file: &str, source: &str) -> Result<Translated, BuildErr
         if parsed.language.typescript {
             typescript::erase(parsed, &mut edits)?;
         }
+        let lines = number.map(|number| trace::instrument(parsed, number, &mut edits)).unwrap_or_default();
         let Some(text) = edits.finish() else {
             let message = "its syntax tree is not as expected".into();
             return Err(BuildError::Unsuitable { file: file.into(), message });
         };
         let code = format!("{}\n{text}{}", rewritten.head, rewritten.tail);
-        Ok(Translated { code, requires: rewritten.requires })
+        Ok(Translated { code, requires: rewritten.requires, lines })
     })
 }
 

@@ -31,8 +31,8 @@ impl Runtime {
         let Environment { now_ms, seed, operations, turns, held } = environment;
         let host = Host::new(limits, now_ms, &seed, Source::Live(Arc::clone(&operations)));
         let mut waits = Waits {
-            began: Instant::from_std(host.began),
-            deadline: Instant::from_std(host.deadline),
+            began: Instant::now(),
+            deadline: Instant::now() + limits.wall_clock(),
             now_ms,
             operations,
             under_way: Vec::new(),
@@ -49,7 +49,8 @@ impl Runtime {
                 Ok(Step::Finished(finished)) => return *finished,
                 Err(error) => {
                     let report = RunReport::failed(artifact.digest.clone(), error);
-                    return Finished { report, record: Record { now_ms, seed, entries: Vec::new() } };
+                    let record = Record { now_ms, seed, entries: Vec::new() };
+                    return Finished { report, record, trace: None };
                 }
             };
             waits.take_over(&mut sandbox);

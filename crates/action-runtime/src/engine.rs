@@ -13,6 +13,7 @@ use crate::functions::{self, Inputs};
 use crate::host::{Answer, Host, charge};
 use crate::outcome;
 use crate::prelude::{self, Prelude};
+use crate::trace;
 
 static CODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-code.wasm"));
 static START_MEMORY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/engine-memory.wasm"));
@@ -222,6 +223,7 @@ fn linker(engine: &Engine, prelude: &Arc<Prelude>) -> wasmtime::Result<Linker<Ho
         },
     )?;
     crate::operations::link(&mut linker)?;
+    trace::link(&mut linker)?;
     // The C library wants these of WASI. There are no files.
     let wasi = "wasi_snapshot_preview1";
     linker.func_wrap(wasi, "clock_time_get", clock_time_get)?;
@@ -261,7 +263,7 @@ fn command(
     let memory = memory_of(&caller)?;
     let (data, host) = memory.data_and_store_mut(&mut caller);
     match host.command_json(slice(data, json, json_length)?) {
-        Answer::Accepted => Ok(0),
+        Answer::Accepted => trace::command(&mut caller),
         Answer::OverLimit => Ok(OVER_LIMIT),
         Answer::Refused(message) => {
             let mut end = message.len().min(capacity as usize);

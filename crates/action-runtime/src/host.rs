@@ -10,7 +10,9 @@ use wasmtime::{Memory, ResourceLimiter, Store};
 
 use crate::functions::Randomness;
 use crate::operations::{Shared, Source};
+use crate::record::Record;
 use crate::ticker::TICK_MS;
+use crate::trace::Trace;
 
 /// Bytes that a table element takes, for the memory limit.
 const TABLE_ELEMENT_BYTES: u64 = 8;
@@ -58,6 +60,8 @@ pub(crate) struct Host {
     pub(crate) deadline: Instant,
     pub(crate) operations: Shared,
     pub(crate) exception: Option<GuestException>,
+    /// Where the script has been, for who asks.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// What a host function tells the guest.
@@ -100,7 +104,14 @@ impl Host {
             event: Arc::from(""),
             parsed: None,
             exception: None,
+            trace: None,
         }
+    }
+
+    /// For a replay.
+    pub(crate) fn of_record(limits: &Limits, record: &Record) -> Self {
+        let source = Source::Record(record.entries.iter().cloned().collect());
+        Self::new(limits, record.now_ms, &record.seed, source)
     }
 
     /// Counts a call. `false` when there were too many.

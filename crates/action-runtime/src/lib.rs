@@ -24,6 +24,7 @@ mod runtime;
 mod sandbox;
 mod script;
 mod ticker;
+mod trace;
 
 pub use cache::sha256_hex;
 pub use compiler::{ChildCompiler, CompileLimits, Compiler, compile_in_this_child};
@@ -32,3 +33,4 @@ pub use engine::STACK_BYTES as ENGINE_STACK_BYTES;
 pub use record::{Entry, Record, Reply};
 pub use runtime::{Environment, Finished, RunInput, Runtime};
 pub use script::{Evaluated, ScriptPackage};
+pub use trace::{Position, Trace};

@@ -12,11 +12,11 @@ use crate::cache::{CodeCache, sha256_hex};
 use crate::compiler::Compiler;
 use crate::engine::{self, JsEngine};
 use crate::host::Host;
-use crate::operations::Source;
 use crate::record::Record;
 use crate::sandbox::{Sandbox, Step};
 use crate::script::{Evaluated, ScriptPackage};
 use crate::ticker::Ticker;
+use crate::trace::Trace;
 use crate::{RuntimeConfig, RuntimeError, component, config, script};
 
 /// How many loaded artifacts are kept at hand.
@@ -67,6 +67,8 @@ pub struct Finished {
     pub report: RunReport,
     /// What it was told, for [`Runtime::replay`].
     pub record: Record,
+    /// Where the script has been, when somebody asked ([`Runtime::trace`]).
+    pub trace: Option<Trace>,
 }
 
 /// Artifacts by digest, with the time of their last use.
@@ -145,13 +147,16 @@ impl Runtime {
         record: &Record,
         limits: &Limits,
     ) -> RunReport {
-        let source = Source::Record(record.entries.iter().cloned().collect());
-        let host = Host::new(limits, record.now_ms, &record.seed, source);
+        self.replay_on(Host::of_record(limits, record), artifact, input).report
+    }
+
+    /// Repeats a run on this host, which has its record.
+    pub(crate) fn replay_on(&self, host: Host, artifact: &Artifact, input: &RunInput) -> Finished {
         let mut step = self.begin(artifact, input, Sandbox::new(&self.engine, artifact, host, Box::new(())));
         loop {
             match step {
                 Step::Waiting(sandbox) => step = sandbox.replay_one(),
-                Step::Finished(finished) => return finished.report,
+                Step::Finished(finished) => return *finished,
             }
         }
     }

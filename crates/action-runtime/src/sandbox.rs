@@ -232,7 +232,7 @@ impl Sandbox {
         let record = Record { now_ms: began_ms, seed, entries };
         let Some(host) = host else {
             let report = RunReport::failed(digest, error.unwrap_or_else(gone));
-            return Finished { report, record };
+            return Finished { report, record, trace: None };
         };
         let report = RunReport {
             digest,
@@ -247,7 +247,7 @@ impl Sandbox {
             evaluated_at_login,
             error,
         };
-        Finished { report, record }
+        Finished { report, record, trace: host.trace }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct ScriptPackage<'a> {
     pub code: &'a str,
     /// Path relative to the script's folder, with `/`, to content: JavaScript as in `code`, or JSON for names in `.json`.
     pub modules: &'a BTreeMap<String, String>,
+    /// The code tells where it is (`trace.rs` of action-build), for [`crate::Runtime::trace`].
+    pub traced: bool,
 }
 
 /// The memory of the engine after a script's top level.
@@ -57,7 +59,8 @@ pub(crate) fn evaluate(
     });
     let json = json.to_string();
     let compiled = compile(engine, js, &json, limits).map_err(host_error)??;
-    let (loaded, memory, touched) = load(engine, js, &compiled, false, limits).map_err(host_error)?;
+    let (loaded, memory, touched) =
+        load(engine, js, &compiled, (false, package.traced), limits).map_err(host_error)?;
     match loaded {
         Ok(_) if !touched => return Ok(Evaluated { memory, evaluated_at_login: false }),
         Ok(_) => {}
@@ -65,7 +68,8 @@ pub(crate) fn evaluate(
         Err(RunError::Exception { .. }) if touched => {}
         Err(error) => return Err(error),
     }
-    let (loaded, memory, _) = load(engine, js, &compiled, true, limits).map_err(host_error)?;
+    let (loaded, memory, _) =
+        load(engine, js, &compiled, (true, package.traced), limits).map_err(host_error)?;
     loaded.map(|_| Evaluated { memory, evaluated_at_login: true })
 }
 
@@ -99,12 +103,15 @@ fn load(
     engine: &wasmtime::Engine,
     js: &JsEngine,
     compiled: &[u8],
-    deferred: bool,
+    (deferred, traced): (bool, bool),
     limits: &Limits,
 ) -> wasmtime::Result<(Result<State, RunError>, Vec<u8>, bool)> {
     // The same source must give the same image, so clock and seed are constant here.
     let mut store = crate::host::store(engine, Host::new(limits, 0, &[0; 32], Source::Nothing))?;
     let running = js.boot(&mut store)?;
+    if traced {
+        running.func::<(), ()>(&mut store, "trace")?.call(&mut store, ())?;
+    }
     let loaded = match running.write(&mut store, &[compiled]) {
         Ok(at) => {
             let parameters = (at, length(compiled)?, i32::from(deferred), shadow_stack(limits));

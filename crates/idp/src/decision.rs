@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use action_api::{Command, Factor, MultifactorProvider, check_claim_name};
+use action_api::{Blame, Command, Factor, MultifactorProvider, RunError, RunReport, check_claim_name};
 use model::{
     AuthenticationMethod, CookieMode, FactorType, LogEntry, LogType, MetadataChange, RefreshToken,
     RefreshTokenChanges, RefreshTokenSettings, Session, SessionSettings, Timestamp, check_metadata,
@@ -14,7 +14,7 @@ mod tests;
 /// The one decision that all commands of a login fold into. It is committed once, with the session and the code. A login
 /// that leaves for a redirect takes it along.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Decision {
+pub struct Decision {
     /// `error_description` of the refusal, when an Action denied or failed.
     pub denied: Option<String>,
     /// `api.session.revoke`: the session ends as well. Holds `preserveRefreshTokens`.
@@ -69,8 +69,9 @@ const MAX_PROFILE_CHANGE_BYTES: usize = 32 << 10;
 const MAX_CLAIM_BYTES: usize = 100 << 10;
 
 /// What comes between two Actions, or between an Action and the end: the browser leaves, and comes back.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Suspension {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspension {
     /// `api.redirect.sendUserTo`: to this URL. The same Action goes on.
     Redirect(String),
     /// `api.prompt.render`: the form of this id. The same Action goes on.
@@ -81,7 +82,7 @@ pub(crate) enum Suspension {
 
 /// One challenge or enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FactorRequest {
+pub struct FactorRequest {
     /// Set one up; else ask for one.
     pub enroll: bool,
     /// In the order in which they are offered.
@@ -129,6 +130,28 @@ impl Decision {
     /// That of a login whose Action failed: nothing is applied but the refusal.
     pub(crate) fn failed(reason: String) -> Self {
         Self { denied: Some(reason), ..Self::default() }
+    }
+
+    /// Takes in what one run did: its commands, or its failure, which refuses the login as a whole.
+    ///
+    /// # Errors
+    /// Why the login fails: the run did, or its commands break a rule together. The decision is then that refusal alone.
+    pub fn take_in(
+        &mut self,
+        action: &str,
+        report: &RunReport,
+        now: Timestamp,
+    ) -> Result<Option<Suspension>, RunError> {
+        let taken = match &report.error {
+            None => self
+                .fold(action, &report.commands, now)
+                .map_err(|rule| RunError::Refused { message: rule.to_owned() }),
+            Some(error) => Err(error.clone()),
+        };
+        if let Err(error) = &taken {
+            *self = Self::failed(external_reason(error));
+        }
+        taken
     }
 
     /// Takes in the commands of one run, in order. The earliest expiry wins; the last call for a claim, a scope or a
@@ -280,7 +303,8 @@ impl Decision {
 
     /// Whether a second factor is due after the last Action: challenges and enrollments take the place of
     /// `api.multifactor.enable`.
-    pub(crate) fn due_at_the_end(&self) -> Option<MultifactorProvider> {
+    #[must_use]
+    pub fn due_at_the_end(&self) -> Option<MultifactorProvider> {
         self.multifactor.filter(|_| self.factor_commands == 0 && self.shown_factors().is_empty())
     }
 
@@ -512,5 +536,21 @@ fn cookie_mode(mode: action_api::CookieMode) -> CookieMode {
     match mode {
         action_api::CookieMode::Persistent => CookieMode::Persistent,
         action_api::CookieMode::NonPersistent => CookieMode::NonPersistent,
+    }
+}
+
+/// What the client may read of a failure. The dialect shows an uncaught error's own message; nothing else of ours
+/// leaves the server.
+fn external_reason(error: &RunError) -> String {
+    match error {
+        RunError::Exception { exception } if !exception.message.is_empty() => {
+            exception.message.chars().take(1000).collect()
+        }
+        RunError::Refused { message } => message.clone(),
+        // The dialect's word for it.
+        RunError::Exhausted { .. } => "resource_exhausted: too many Actions run at once".to_owned(),
+        RunError::Limit { .. } => "An Action of this login exceeded its limits.".to_owned(),
+        _ if error.blame() == Blame::Host => "An Action of this login could not be run.".to_owned(),
+        _ => "An Action of this login failed.".to_owned(),
     }
 }

@@ -74,33 +74,33 @@ pub struct ContinueRequest {
     pub body: Map<String, Value>,
 }
 
-impl EventSource<'_> {
-    /// Shows an Action what those before it changed of the transaction, the session and the refresh token: nothing else
-    /// that an Action asks for is seen by the next one (`reference/post-login.md` section 1.2).
-    pub(crate) fn show_changes(&self, event: &mut Value, decision: &Decision) {
-        event["transaction"]["metadata"] = json!(decision.transaction_metadata);
-        let session = match &self.flow {
-            Flow::Browser { session, .. } => Some(*session),
-            Flow::Refresh { session, .. } => *session,
-            Flow::Password { methods, .. } => {
-                let methods = methods.iter().chain(&decision.methods);
-                event["authentication"]["methods"] = methods.map(session::method).collect();
-                None
-            }
-        };
-        if let Some(session) = session {
-            let mut metadata = session.metadata.clone();
-            MetadataChange::apply(&decision.session_metadata, &mut metadata);
-            event["session"]["metadata"] = json!(metadata);
-            event["session"]["cookie"]["mode"] = json!(decision.cookie_mode.unwrap_or(session.cookie_mode));
-            let methods = session.methods.iter().chain(&decision.methods);
-            event["authentication"]["methods"] = methods.map(session::method).collect();
+/// The event with what the Actions before have changed of the transaction, the session and the refresh token: nothing else
+/// that an Action asks for is seen by the next one (`reference/post-login.md` section 1.2). `event` is as it was before the
+/// first of them.
+#[must_use]
+pub fn with_changes(event: &Value, decision: &Decision) -> Value {
+    let mut event = event.clone();
+    event["transaction"]["metadata"] = json!(decision.transaction_metadata);
+    if event["session"].is_object() {
+        change_metadata(&mut event["session"], &decision.session_metadata);
+        if let Some(mode) = decision.cookie_mode {
+            event["session"]["cookie"]["mode"] = json!(mode);
         }
-        if let Flow::Refresh { refresh_token, .. } = &self.flow {
-            let mut metadata = refresh_token.metadata.clone();
-            MetadataChange::apply(&decision.refresh_token.metadata, &mut metadata);
-            event["refresh_token"]["metadata"] = json!(metadata);
-        }
+    }
+    if let Some(methods) = event.pointer_mut("/authentication/methods").and_then(Value::as_array_mut) {
+        methods.extend(decision.methods.iter().map(session::method));
+    }
+    if event["refresh_token"].is_object() {
+        change_metadata(&mut event["refresh_token"], &decision.refresh_token.metadata);
+    }
+    event
+}
+
+fn change_metadata(of: &mut Value, changes: &[MetadataChange]) {
+    if !changes.is_empty() {
+        let mut metadata = serde_json::from_value(of["metadata"].take()).unwrap_or_default();
+        MetadataChange::apply(changes, &mut metadata);
+        of["metadata"] = json!(metadata);
     }
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
                 }
             };
             event["session"] = session::session(session, *parent_metadata);
-            event["authentication"] = json!({});
+            event["authentication"] = json!({ "methods": methods(&session.methods) });
             if let Some(risk) = risk {
                 event["authentication"]["riskAssessment"] = (*risk).clone();
             }
@@ -154,10 +154,10 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
                 event["session_transfer_token"] = request::transfer_token(token);
             }
         }
-        Flow::Password { methods: _, requested_scope, body } => {
+        Flow::Password { methods: used, requested_scope, body } => {
             event["transaction"] = request::token_transaction("oauth2-password", requested_scope, body);
             event["request"] = request::http_request(&source.ctx.origin, "POST", &Map::new(), body);
-            event["authentication"] = json!({});
+            event["authentication"] = json!({ "methods": methods(used) });
         }
         Flow::Refresh { refresh_token, session, requested_scope, body } => {
             event["transaction"] = request::token_transaction("oauth2-refresh-token", requested_scope, body);
@@ -165,10 +165,15 @@ pub(crate) fn post_login_event(source: &EventSource<'_>) -> Value {
             event["refresh_token"] = session::refresh_token(refresh_token, &source.ctx.tenant);
             if let Some(session) = session {
                 event["session"] = session::session(session, None);
+                event["authentication"] = json!({ "methods": methods(&session.methods) });
             }
         }
     }
     event
+}
+
+fn methods(methods: &[AuthenticationMethod]) -> Value {
+    methods.iter().map(session::method).collect()
 }
 
 fn client(client: &Client) -> Value {

@@ -42,8 +42,9 @@ pub use context::{
     ActionExecutor, ActionRun, CookieChange, CookieChanges, Idp, NetworkData, NoNetworkData, RequestContext,
 };
 pub use credential::hash_credential;
+pub use decision::{Decision, FactorRequest, Suspension};
 pub use error::{IdpError, PageError, ServerError};
-pub use event::ContinueRequest;
+pub use event::{ContinueRequest, with_changes};
 pub use password::{PasswordPlace, PasswordQueue};
 pub use revocation::Ended;
 pub use settings::Settings;

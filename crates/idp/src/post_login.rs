@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use action_api::{Blame, Handler, Operations, RunError, RunReport};
+use action_api::{Handler, Operations, RunError, RunReport};
 use model::{
     ActionBinding, ActionId, Client, Execution, LogEntry, LogType, Organization, RefreshToken, RequestOrigin,
     Session, Timestamp, User, UserId,
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use storage::{StorageError, TenantTx};
 
 use crate::decision::{Decision, Suspension, merge_metadata};
-use crate::event::{EventSource, Flow, post_login_event};
+use crate::event::{EventSource, Flow, post_login_event, with_changes};
 use crate::lookups::{Lookups, Subject};
 use crate::{ActionRun, Idp, RequestContext, ServerError, mfa};
 
@@ -93,9 +93,8 @@ pub(crate) async fn run(
     let mut limits = idp.limits;
     let lookups: Arc<dyn Operations> = Arc::new(lookups(idp, source));
     for binding in due {
-        source.show_changes(&mut event, &outcome.decision);
         let secrets = secrets(idp, ctx, binding)?;
-        let mut own_event = event.clone();
+        let mut own_event = with_changes(&event, &outcome.decision);
         own_event["secrets"] = json!(secrets);
         let now = idp.now();
         let mut seed = [0; 32];
@@ -114,14 +113,7 @@ pub(crate) async fn run(
         handler = Handler::Execute;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
         outcome.executions.push(execution(binding, &report, now)?);
-        let suspension = match report.error {
-            None => outcome
-                .decision
-                .fold(&binding.name, &report.commands, now)
-                .map_err(|rule| RunError::Refused { message: rule.to_owned() }),
-            Some(error) => Err(error),
-        };
-        match suspension {
+        match outcome.decision.take_in(&binding.name, &report, now) {
             Ok(Some(suspension)) if outcome.decision.denied.is_none() => {
                 let id = binding.action_id.clone();
                 let resume = match suspension {
@@ -134,7 +126,6 @@ pub(crate) async fn run(
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!(action = %binding.name, version = binding.version, blame = ?error.blame(), %error, "Action failed");
-                outcome.decision = Decision::failed(external_reason(&error));
                 outcome.failure = Some(Failure { binding: binding.clone(), error });
             }
         }
@@ -319,22 +310,6 @@ fn action_error(error: &RunError) -> Value {
             json!({ "name": exception.name, "message": exception.message, "stack": exception.stack })
         }
         _ => json!({ "message": error.to_string() }),
-    }
-}
-
-/// What the client may read of a failure. The dialect shows an uncaught error's own message; nothing else of ours
-/// leaves the server.
-fn external_reason(error: &RunError) -> String {
-    match error {
-        RunError::Exception { exception } if !exception.message.is_empty() => {
-            exception.message.chars().take(1000).collect()
-        }
-        RunError::Refused { message } => message.clone(),
-        // The dialect's word for it.
-        RunError::Exhausted { .. } => "resource_exhausted: too many Actions run at once".to_owned(),
-        RunError::Limit { .. } => "An Action of this login exceeded its limits.".to_owned(),
-        _ if error.blame() == Blame::Host => "An Action of this login could not be run.".to_owned(),
-        _ => "An Action of this login failed.".to_owned(),
     }
 }
 

@@ -16,15 +16,20 @@ pub fn bindings(world: &str) -> Vec<(String, Vec<u8>)> {
     files.iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect()
 }
 
+/// Writes them.
+pub fn write_bindings(world: &str, folder: &Path) {
+    for (name, bytes) in bindings(world) {
+        std::fs::write(folder.join(name), bytes).expect("a generated file");
+    }
+}
+
 /// The module made of one C file, which includes the header of its world. It links no C library start-up: a reactor
 /// without WASI imports.
 pub fn build(source: &Path) -> Vec<u8> {
     let text = std::fs::read_to_string(source).expect("the source");
     let world = if text.contains("post_login_continue.h") { "post-login-continue" } else { "post-login" };
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, bytes) in bindings(world) {
-        std::fs::write(folder.path().join(name), bytes).expect("a generated file");
-    }
+    write_bindings(world, folder.path());
     let module = folder.path().join("module.wasm");
     let mut clang = match std::env::var_os("WASI_SDK_PATH") {
         Some(sdk) => Command::new(Path::new(&sdk).join("bin/clang")),

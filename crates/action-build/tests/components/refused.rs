@@ -111,7 +111,7 @@ fn a_module_that_cannot_become_a_component_says_why() {
         );
     }
     // The sample's bindings, and other functions than they ask for.
-    let whole = crate::c_component::build(&crate::common::sample("component/action.c"));
+    let whole = crate::c_component::build(&crate::common::c_sample());
     let mut typed = b"\0asm\x01\0\0\0".to_vec();
     typed.extend(custom_sections(&whole));
     let error = build(&RUNTIME, &Source::component("action.wasm", typed), &LIMITS).expect_err("no handler");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use action_api::{Limits, OperationAnswer, OperationFuture, Operations, unknown_operation};
@@ -18,6 +18,9 @@ use serde_json::{Map, Value, json};
 pub const USUAL_NOW_MS: i64 = 1_768_467_600_000;
 /// How long what a case puts into the cache lives.
 const CACHE_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Whose cache it is: there is one tenant.
+const TENANT: &str = "";
 
 /// `stand_ins` of `action.toml`, of a case, or of a file of its own.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -142,41 +145,54 @@ impl StandIns {
 /// What stands around the runs of one login.
 pub struct World {
     stand_ins: StandIns,
+    cache: ActionCache,
+    unmatched: Mutex<Vec<String>>,
+}
+
+/// What one of them can ask.
+struct RunWorld {
+    world: Arc<World>,
     cache: RunCache,
     limits: Limits,
     requests: AtomicU32,
     answer_bytes: AtomicU64,
-    unmatched: Mutex<Vec<String>>,
 }
 
 impl World {
     /// With a cache of its own.
     #[must_use]
-    pub fn new(stand_ins: StandIns, limits: &Limits, now_ms: i64) -> Self {
-        let cache = ActionCache::default().for_run("");
+    pub fn new(stand_ins: StandIns, now: Timestamp) -> Arc<Self> {
+        let cache = ActionCache::default();
         for (key, value) in &stand_ins.cache {
             let entry = json!({ "key": key, "value": value, "ttl": CACHE_LIFE_MS });
             // What is too large for a cache is not in it, as in the server.
-            let _ = cache.call("cache.set", &entry, now_ms);
+            let _ = cache.for_run(TENANT).call("cache.set", &entry, now.as_ms());
         }
-        Self {
-            stand_ins,
-            cache,
+        Arc::new(Self { stand_ins, cache, unmatched: Mutex::default() })
+    }
+
+    /// What a run may ask.
+    #[must_use]
+    pub fn for_run(self: &Arc<Self>, limits: &Limits) -> Arc<dyn Operations> {
+        Arc::new(RunWorld {
+            world: Arc::clone(self),
+            cache: self.cache.for_run(TENANT),
             limits: *limits,
             requests: AtomicU32::new(0),
             answer_bytes: AtomicU64::new(0),
-            unmatched: Mutex::default(),
-        }
+        })
     }
 
     /// What was asked for and had no answer, each with what would be one.
     pub fn unmatched(&self) -> Vec<String> {
         self.unmatched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
+impl RunWorld {
     fn has_none(&self, call: &str, stand_in: &str) -> OperationAnswer {
         let text = format!("{call} has no stand-in; this would be one:\n{stand_in}");
-        self.unmatched.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.world.unmatched.lock().unwrap_or_else(PoisonError::into_inner).push(text);
         Err(format!("{call} has no stand-in"))
     }
 
@@ -190,7 +206,7 @@ impl World {
             return (0, Err(text));
         }
         let body = body_of(input);
-        let Some(answer) = self.stand_ins.http.iter().find(|http| http.fits(method, url, &body)) else {
+        let Some(answer) = self.world.stand_ins.http.iter().find(|http| http.fits(method, url, &body)) else {
             let mut stand_in =
                 format!("[[stand_ins.http]]\nmethod = {}\nurl = {}\n", json!(method), json!(url));
             if let Body::Text(text) = &body {
@@ -271,11 +287,11 @@ impl World {
     fn answer(&self, kind: &str, input: &Value) -> (u64, OperationAnswer) {
         let answer = match kind {
             "http.fetch" => return self.fetch(input),
-            _ if kind.starts_with("roles.") => match &self.stand_ins.roles {
+            _ if kind.starts_with("roles.") => match &self.world.stand_ins.roles {
                 Some(roles) => Ok(self.look_up(kind, input, roles)),
                 None => self.has_none(kind, "[[stand_ins.roles]]\nid = \"rol_1\"\nname = \"admin\""),
             },
-            _ if kind.starts_with("groups.") => match &self.stand_ins.groups {
+            _ if kind.starts_with("groups.") => match &self.world.stand_ins.groups {
                 Some(groups) => Ok(self.groups(kind, input, groups)),
                 None => self.has_none(kind, "[[stand_ins.groups]]\nid = \"grp_1\"\nname = \"staff\""),
             },
@@ -285,7 +301,7 @@ impl World {
     }
 }
 
-impl Operations for World {
+impl Operations for RunWorld {
     fn start(&self, kind: &str, input: Value) -> OperationFuture {
         let (delay_ms, answer) = self.answer(kind, &input);
         Box::pin(async move {
