@@ -27,12 +27,21 @@ Examples:
 
 Ends with 0 when the Action ran (also when it denies access: that is its decision), with 5 when it failed.")]
     Run(ActionRunArgs),
+    /// Show what an Action may do, how large it is, and what a run of it costs.
+    #[command(after_help = "\
+Examples:
+  postern action inspect action.wasm
+  postern action inspect limit.js --json")]
+    Inspect(ActionInspectArgs),
     /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
     #[command(after_help = "\
 Example:
   postern action deploy limit.js --tenant acme --name limit-sessions --secret API_KEY=s3cret
 
-Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.")]
+Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.
+
+A component may do what it imports (`postern action inspect`). An update that may do more than the version that is
+deployed needs --accept-permissions.")]
     Deploy(ActionDeployArgs),
 }
 
@@ -80,6 +89,16 @@ pub struct ActionRunArgs {
     pub json: bool,
 }
 
+/// Arguments of `action inspect`.
+#[derive(Debug, Args)]
+pub struct ActionInspectArgs {
+    /// The Action: a script (.js, .ts) or a component (.wasm).
+    pub file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `action deploy`.
 #[derive(Debug, Args)]
 pub struct ActionDeployArgs {
@@ -94,6 +113,9 @@ pub struct ActionDeployArgs {
     /// A secret for `event.secrets`. May be given again.
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
+    /// Deploy it although it may do more than the version that is deployed.
+    #[arg(long)]
+    pub accept_permissions: bool,
     /// Print the deployed version as one JSON object.
     #[arg(long)]
     pub json: bool,

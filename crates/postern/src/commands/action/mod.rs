@@ -1,7 +1,9 @@
 //! `postern action ...`: what an Action's author does.
 
 mod deploy;
+mod inspect;
 mod new;
+mod permissions;
 mod run;
 
 pub use deploy::build;
@@ -15,6 +17,7 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
     match command {
         ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
+        ActionCommand::Inspect(args) => inspect::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }
 }
