@@ -97,11 +97,8 @@ pub(crate) fn check(bytes: &[u8], linked_bytes: u64) -> Result<Vec<Power>, Strin
         _ => return Err("not a Wasm component".into()),
     }
     sizes(bytes, &most)?;
-    let features = WasmFeatures::WASM1
-        | WasmFeatures::BULK_MEMORY
-        | WasmFeatures::REFERENCE_TYPES
-        | WasmFeatures::SIMD
-        | WasmFeatures::COMPONENT_MODEL;
+    // What compilers use without being told. Additions in constants are for what is linked when it is instantiated.
+    let features = WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL;
     Validator::new_with_features(features)
         .validate_all(bytes)
         .map_err(|error| format!("not a valid component: {error}"))?;

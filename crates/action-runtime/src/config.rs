@@ -104,7 +104,8 @@ pub(crate) fn compiling_config() -> Config {
         .wasm_tail_call(false)
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false)
-        .wasm_extended_const(false)
+        // Libraries that are linked when they are instantiated need it.
+        .wasm_extended_const(true)
         .wasm_component_model(true);
     wasm.wasm_features(
         wasmtime::WasmFeatures::FUNCTION_REFERENCES | wasmtime::WasmFeatures::EXCEPTIONS,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod guests;
 mod http;
 mod packages;
 mod postgres;

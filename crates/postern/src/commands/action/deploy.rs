@@ -6,9 +6,9 @@ use std::sync::Arc;
 use action_api::{Artifact, ArtifactKind};
 use action_build::{BuildError, Source};
 use action_runtime::Runtime;
-use postern::rebuild::kept;
 use idp::Idp;
 use model::TenantId;
+use postern::rebuild::kept;
 use serde_json::json;
 
 use super::permissions::{self, Permissions};

@@ -34,8 +34,11 @@ pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failur
     let event = event::built_in(EVENT)
         .ok_or(())
         .map_err(|()| Failure::new(ExitCode::Failed, format!("there is no event {EVENT}")))?;
-    let input =
-        RunInput { handler: Handler::Execute, event: event.to_owned(), secrets: std::collections::BTreeMap::new() };
+    let input = RunInput {
+        handler: Handler::Execute,
+        event: event.to_owned(),
+        secrets: std::collections::BTreeMap::new(),
+    };
     let environment = Environment {
         now_ms: NOW_MS,
         seed: [0; 32],
