@@ -17,6 +17,7 @@ mod typescript;
 mod world;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
 use action_runtime::{Runtime, ScriptPackage, sha256_hex};
@@ -76,10 +77,15 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
         }
         Program::Component(bytes) => {
             let unsuitable = |message| BuildError::Unsuitable { file: source.file_name.clone(), message };
-            let bytes = component::from_module(bytes).map_err(unsuitable)?;
-            component::check(&bytes, runtime.linked_component_bytes()).map_err(unsuitable)?;
+            let most = runtime.linked_component_bytes();
+            let bytes = unpanicked(|| {
+                let component = component::from_module(bytes)?;
+                component::check(&component, most)?;
+                Ok(component.into_owned())
+            })
+            .map_err(unsuitable)?;
             let digest = sha256_hex(&bytes);
-            let artifact = Artifact { kind: ArtifactKind::Component, digest, bytes: bytes.into_owned() };
+            let artifact = Artifact { kind: ArtifactKind::Component, digest, bytes };
             match runtime.check_component(&artifact) {
                 Ok(()) => Ok(artifact),
                 Err(RunError::Refused { message }) => Err(unsuitable(message)),
@@ -97,8 +103,13 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
 pub fn powers(artifact: &Artifact) -> Result<Option<Vec<Power>>, String> {
     match artifact.kind {
         ArtifactKind::MemoryImage { .. } => Ok(None),
-        ArtifactKind::Component => world::check(&artifact.bytes).map(Some),
+        ArtifactKind::Component => unpanicked(|| world::check(&artifact.bytes)).map(Some),
     }
+}
+
+/// What reads components is made for those that compilers write. One that it cannot even refuse is refused here.
+fn unpanicked<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("not a valid component".to_owned()))
 }
 
 /// Makes an artifact whose lines tell that they run, for [`Runtime::trace`], and which lines those are. `None` for a

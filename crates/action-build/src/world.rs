@@ -219,55 +219,83 @@ fn list(names: impl Iterator<Item = impl AsRef<str>>) -> String {
     names.map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
+/// Bytes of a type as it is written. Types may be within types, so one that is small may be written as a long text; none of
+/// the package's is as long as that.
+const MAX_WRITTEN: usize = 2_000;
+
 /// A type as WIT writes it, with its names resolved.
 fn written(resolve: &Resolve, kind: Type) -> String {
+    let mut text = String::new();
+    write_type(resolve, kind, &mut text);
+    text
+}
+
+fn write_type(resolve: &Resolve, kind: Type, to: &mut String) {
+    if to.len() > MAX_WRITTEN {
+        return;
+    }
     let id = match kind {
-        Type::Bool => return "bool".into(),
-        Type::U8 => return "u8".into(),
-        Type::U16 => return "u16".into(),
-        Type::U32 => return "u32".into(),
-        Type::U64 => return "u64".into(),
-        Type::S8 => return "s8".into(),
-        Type::S16 => return "s16".into(),
-        Type::S32 => return "s32".into(),
-        Type::S64 => return "s64".into(),
-        Type::F32 => return "f32".into(),
-        Type::F64 => return "f64".into(),
-        Type::Char => return "char".into(),
-        Type::String => return "string".into(),
-        Type::ErrorContext => return "error-context".into(),
         Type::Id(id) => id,
+        plain => return to.push_str(name_of(plain)),
     };
-    let of = |kind: &Type| written(resolve, *kind);
-    let maybe = |kind: &Option<Type>| kind.as_ref().map_or("_".to_owned(), of);
+    let list = |before: &str, kinds: &mut dyn Iterator<Item = (Option<&str>, Option<Type>)>, to: &mut String| {
+        to.push_str(before);
+        for (index, (name, kind)) in kinds.enumerate() {
+            if to.len() > MAX_WRITTEN {
+                return;
+            }
+            to.push_str(if index > 0 { ", " } else { "" });
+            to.push_str(name.unwrap_or_default());
+            to.push_str(if name.is_some() && kind.is_some() { ": " } else { "" });
+            match kind {
+                Some(kind) => write_type(resolve, kind, to),
+                None if name.is_none() => to.push('_'),
+                None => {}
+            }
+        }
+        to.push_str(if before.ends_with('<') { ">" } else { " }" });
+    };
     match &resolve.types[id].kind {
-        TypeDefKind::Type(kind) => of(kind),
-        TypeDefKind::List(kind) => format!("list<{}>", of(kind)),
-        TypeDefKind::Option(kind) => format!("option<{}>", of(kind)),
-        TypeDefKind::Result(result) => match (&result.ok, &result.err) {
-            (None, None) => "result".into(),
-            (ok, None) => format!("result<{}>", maybe(ok)),
-            (ok, err) => format!("result<{}, {}>", maybe(ok), maybe(err)),
-        },
+        TypeDefKind::Type(kind) => write_type(resolve, *kind, to),
+        TypeDefKind::List(kind) => list("list<", &mut [(None, Some(*kind))].into_iter(), to),
+        TypeDefKind::Option(kind) => list("option<", &mut [(None, Some(*kind))].into_iter(), to),
+        TypeDefKind::Result(result) => {
+            list("result<", &mut [result.ok, result.err].map(|kind| (None, kind)).into_iter(), to);
+        }
         TypeDefKind::Tuple(tuple) => {
-            format!("tuple<{}>", tuple.types.iter().map(of).collect::<Vec<_>>().join(", "))
+            list("tuple<", &mut tuple.types.iter().map(|kind| (None, Some(*kind))), to);
         }
         TypeDefKind::Record(record) => {
-            let fields = record.fields.iter().map(|field| format!("{}: {}", field.name, of(&field.ty)));
-            format!("record {{ {} }}", fields.collect::<Vec<_>>().join(", "))
+            let mut fields = record.fields.iter().map(|field| (Some(field.name.as_str()), Some(field.ty)));
+            list("record { ", &mut fields, to);
         }
         TypeDefKind::Enum(words) => {
-            let words: Vec<&str> = words.cases.iter().map(|case| case.name.as_str()).collect();
-            format!("enum {{ {} }}", words.join(", "))
+            list("enum { ", &mut words.cases.iter().map(|case| (Some(case.name.as_str()), None)), to);
         }
         TypeDefKind::Variant(variant) => {
-            let cases = variant.cases.iter().map(|case| match &case.ty {
-                Some(kind) => format!("{}({})", case.name, of(kind)),
-                None => case.name.clone(),
-            });
-            format!("variant {{ {} }}", cases.collect::<Vec<_>>().join(", "))
+            list("variant { ", &mut variant.cases.iter().map(|case| (Some(case.name.as_str()), case.ty)), to);
         }
         // None of the package's functions has one.
-        other => other.as_str().to_owned(),
+        other => to.push_str(other.as_str()),
+    }
+}
+
+fn name_of(plain: Type) -> &'static str {
+    match plain {
+        Type::Bool => "bool",
+        Type::U8 => "u8",
+        Type::U16 => "u16",
+        Type::U32 => "u32",
+        Type::U64 => "u64",
+        Type::S8 => "s8",
+        Type::S16 => "s16",
+        Type::S32 => "s32",
+        Type::S64 => "s64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::Char => "char",
+        Type::String => "string",
+        Type::ErrorContext => "error-context",
+        Type::Id(_) => "",
     }
 }
