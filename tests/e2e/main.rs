@@ -22,6 +22,7 @@ mod hostile;
 mod housekeeping;
 mod introspection;
 mod kill;
+mod kit;
 mod login;
 mod logout;
 mod mfa;

@@ -65,10 +65,17 @@ impl Source {
             let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
             return Ok(Self::component(&file_name, bytes));
         }
-        let code = read_text(path)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let modules = Bundle::new(folder, code.len() as u64).collect(&file_name, &code)?;
-        Ok(Self { file_name, program: Program::Script { code, modules } })
+        Self::read_script(path.parent().unwrap_or(Path::new("")), &file_name)
+    }
+
+    /// Reads a script by its path from a folder, with the files of that folder that it requires.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn read_script(folder: &Path, name: &str) -> Result<Self, BuildError> {
+        let code = read_text(&folder.join(name))?;
+        let modules = Bundle::new(folder.to_path_buf(), code.len() as u64).collect(name, &code)?;
+        Ok(Self { file_name: name.to_owned(), program: Program::Script { code, modules } })
     }
 }
 

@@ -238,23 +238,24 @@ fn write_type(resolve: &Resolve, kind: Type, to: &mut String) {
         Type::Id(id) => id,
         plain => return to.push_str(name_of(plain)),
     };
-    let list = |before: &str, kinds: &mut dyn Iterator<Item = (Option<&str>, Option<Type>)>, to: &mut String| {
-        to.push_str(before);
-        for (index, (name, kind)) in kinds.enumerate() {
-            if to.len() > MAX_WRITTEN {
-                return;
+    let list =
+        |before: &str, kinds: &mut dyn Iterator<Item = (Option<&str>, Option<Type>)>, to: &mut String| {
+            to.push_str(before);
+            for (index, (name, kind)) in kinds.enumerate() {
+                if to.len() > MAX_WRITTEN {
+                    return;
+                }
+                to.push_str(if index > 0 { ", " } else { "" });
+                to.push_str(name.unwrap_or_default());
+                to.push_str(if name.is_some() && kind.is_some() { ": " } else { "" });
+                match kind {
+                    Some(kind) => write_type(resolve, kind, to),
+                    None if name.is_none() => to.push('_'),
+                    None => {}
+                }
             }
-            to.push_str(if index > 0 { ", " } else { "" });
-            to.push_str(name.unwrap_or_default());
-            to.push_str(if name.is_some() && kind.is_some() { ": " } else { "" });
-            match kind {
-                Some(kind) => write_type(resolve, kind, to),
-                None if name.is_none() => to.push('_'),
-                None => {}
-            }
-        }
-        to.push_str(if before.ends_with('<') { ">" } else { " }" });
-    };
+            to.push_str(if before.ends_with('<') { ">" } else { " }" });
+        };
     match &resolve.types[id].kind {
         TypeDefKind::Type(kind) => write_type(resolve, *kind, to),
         TypeDefKind::List(kind) => list("list<", &mut [(None, Some(*kind))].into_iter(), to),

@@ -1,6 +1,6 @@
 //! Where a script has been: found by repeating its run, which it does not change.
+#![allow(clippy::expect_used, reason = "a test may stop at what it cannot set up")]
 
-#[path = "common/mod.rs"]
 mod common;
 
 use std::collections::BTreeMap;

@@ -15,7 +15,7 @@ pub enum ExitCode {
     Configuration = 3,
     /// The database could not be used.
     Database = 4,
-    /// The Action did not build, or failed on its event: its author can mend it.
+    /// The Action did not build, failed on its event, or a case of it did not pass: its author can mend it.
     Action = 5,
 }
 
@@ -25,9 +25,9 @@ Exit codes:
   0  what was asked for was done
   1  what was asked for could not be done
   2  the command line is wrong
-  3  the configuration, or a file that it names, is wrong
+  3  the configuration, or a file that it names, or an action.toml is wrong
   4  the database could not be used
-  5  the Action did not build, or failed on its event";
+  5  the Action did not build, failed on its event, or a case of it did not pass";
 
 /// A failed command: the exit code, and the text for the person at the terminal.
 #[derive(Debug)]

@@ -147,7 +147,8 @@ fn custom_sections(module: &[u8]) -> Vec<u8> {
 #[test]
 fn no_damage_makes_it_panic_and_what_still_builds_imports_nothing_else() {
     let whole = crate::c_component::build(&crate::common::c_sample());
-    let types = whole.windows(14).position(|window| window == b"component-type").expect("the bindings' section");
+    let types =
+        whole.windows(14).position(|window| window == b"component-type").expect("the bindings' section");
     for at in (types..whole.len()).step_by(23) {
         for change in [0x01, 0x80, 0xff] {
             let mut damaged = whole.clone();
@@ -172,6 +173,9 @@ fn a_type_that_grows_with_each_of_its_names_is_refused_in_time() {
         "postern:actions/clock@0.1.0",
         &format!("(instance {types} (export \"now\" (func (param \"x\" $t17) (result s64))))"),
     ));
-    assert!(said.contains("`now` of `postern:actions/clock@0.1.0` with another type") && said.len() < 5_000, "{said}");
+    assert!(
+        said.contains("`now` of `postern:actions/clock@0.1.0` with another type") && said.len() < 5_000,
+        "{said}"
+    );
     assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
 }

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use model::Timestamp;
+use serde_json::Value;
+
 use super::name_and_value;
-use crate::kit::template;
+use crate::kit::stand_ins::parse_moment;
+use crate::kit::{event, template};
 
 /// `action ...`
 #[derive(Debug, Subcommand)]
@@ -18,14 +22,19 @@ Examples:
   postern action new limit-sessions --language typescript
   postern action test limit-sessions")]
     New(ActionNewArgs),
-    /// Run an Action on a saved event: no server, no database, the server's limits.
-    #[command(after_help = "\
+    /// Show what Actions would make of a login: no server, no database, the server's engine and limits.
+    #[command(after_help = format!("\
 Examples:
   postern action run limit.js --event event.json
-  postern action run limit.js --event event.json --secret API_KEY=s3cret --json
+  postern action run limit.js --event native-to-web --set user.email=eve@example.com --secret API_KEY=s3cret
+  postern action run first-action second.ts --event refresh --json
+  postern action run ask-for-terms --event ordinary-login --continue session_token=eyJ...
   jq '.user.email = \"eve@example.com\"' event.json | postern action run limit.js --event -
 
-Ends with 0 when the Action ran (also when it denies access: that is its decision), with 5 when it failed.")]
+Events that the program has: {}.
+
+Ends with 0 when the Actions ran (also when they deny access: that is their decision), with 5 when one failed or asked for
+something that has no stand-in, with 3 when action.toml or the stand-ins are wrong.", event::built_in_names()))]
     Run(ActionRunArgs),
     /// Show what an Action may do, how large it is, and what a run of it costs.
     #[command(after_help = "\
@@ -33,6 +42,20 @@ Examples:
   postern action inspect action.wasm
   postern action inspect limit.js --json")]
     Inspect(ActionInspectArgs),
+    /// Run the cases of an Action: files in its folder `tests`, as data (.toml, .json) or code (.test.js, .test.ts).
+    #[command(after_help = "\
+Examples:
+  postern action test                        in the Action's folder
+  postern action test my-action --watch      again at each change
+  postern action test --update               write what came out into the cases as data
+  postern action test --junit report.xml --coverage
+
+No case sends a request: what the Action asks for has a stand-in, or the case fails. Clock and randomness are the case's, so
+it comes out the same on every machine, fuel included.
+
+Ends with 0 when all cases passed, with 5 when one failed or the Action does not build, with 3 when action.toml is wrong, with
+1 when there are no cases.")]
+    Test(ActionTestArgs),
     /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
     #[command(after_help = "\
 Example:
@@ -76,15 +99,31 @@ fn language() -> impl TypedValueParser<Value = String> {
 /// Arguments of `action run`.
 #[derive(Debug, Args)]
 pub struct ActionRunArgs {
-    /// The Action: JavaScript (.js) or a component (.wasm).
-    pub file: PathBuf,
-    /// The event as JSON; `-` reads it from standard input.
-    #[arg(long, value_name = "FILE")]
-    pub event: PathBuf,
+    /// The Actions in their order: folders with an action.toml, or files (.js, .ts, .wasm) without settings.
+    #[arg(required = true, value_name = "FOLDER|FILE")]
+    pub actions: Vec<PathBuf>,
+    /// The event: a file with JSON, the name of one that the program has, or `-` for standard input.
+    #[arg(long, value_name = "EVENT")]
+    pub event: String,
+    /// Change the event: a path, and JSON or a text; null removes. May be given again.
+    #[arg(long, value_name = "PATH=VALUE", value_parser = event::assignment)]
+    pub set: Vec<(String, Value)>,
     /// A secret for `event.secrets`. May be given again.
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
-    /// Print the whole run report as one JSON object.
+    /// A TOML file of stand-ins, as [stand_ins] of action.toml. With it, or with those of action.toml, no request is sent.
+    #[arg(long, value_name = "FILE")]
+    pub stand_ins: Option<PathBuf>,
+    /// The browser is back with this in its query: the first Action goes on in onContinuePostLogin. May be given again.
+    #[arg(long = "continue", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub continues: Vec<(String, String)>,
+    /// The time of the login, as 2026-01-15T09:00:00Z or in milliseconds.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub now: Option<Timestamp>,
+    /// A number that all randomness comes from.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Print run reports, decision and places as one JSON object.
     #[arg(long)]
     pub json: bool,
 }
@@ -97,6 +136,36 @@ pub struct ActionInspectArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    parse_moment(text).ok_or_else(|| "expected a time, as 2026-01-15T09:00:00Z".to_owned())
+}
+
+/// Arguments of `action test`.
+#[derive(Debug, Clone, Args)]
+pub struct ActionTestArgs {
+    /// The Action's folder.
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// Only cases whose names have this in them.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Write what came out into the cases that are data, where it is not as expected.
+    #[arg(long)]
+    pub update: bool,
+    /// Run again whenever a file of the folder changes.
+    #[arg(long)]
+    pub watch: bool,
+    /// Say which lines of a script the cases ran.
+    #[arg(long)]
+    pub coverage: bool,
+    /// Write a report as JUnit's XML, besides.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print TAP 14.
+    #[arg(long)]
+    pub tap: bool,
 }
 
 /// Arguments of `action deploy`.

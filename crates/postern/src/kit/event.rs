@@ -66,6 +66,9 @@ pub enum EventError {
     /// JSON of another kind.
     #[error("the event {0} is not a JSON object")]
     NoObject(String),
+    /// A part of it is of another kind.
+    #[error("event{} is not an object", .0.replace('/', "."))]
+    NoPart(&'static str),
     /// A change of what no event has.
     #[error("an event has no property {name:?}; it has: {}", PROPERTIES.join(", "))]
     Property {
@@ -76,6 +79,17 @@ pub enum EventError {
     #[error("{0}: the list has no such entry")]
     Entry(String),
 }
+
+/// What a run puts things into, where an event has it.
+const OBJECTS: [&str; 7] = [
+    "/authentication",
+    "/refresh_token",
+    "/request",
+    "/secrets",
+    "/session",
+    "/session/cookie",
+    "/transaction",
+];
 
 /// The text of an event that the program has.
 pub fn built_in(name: &str) -> Option<&'static str> {
@@ -129,6 +143,15 @@ pub fn change(event: &mut Value, changes: &Map<String, Value>) -> Result<(), Eve
         merge(event, &patch, path)?;
     }
     Ok(())
+}
+
+/// Looks whether an event is one that can be run.
+///
+/// # Errors
+/// [`EventError::NoPart`]
+pub fn check(event: &Value) -> Result<(), EventError> {
+    let wrong = OBJECTS.iter().find(|path| event.pointer(path).is_some_and(|part| !part.is_object()));
+    wrong.map_or(Ok(()), |path| Err(EventError::NoPart(path)))
 }
 
 /// Reads `path=value` of a command line: the value is JSON, or else a text.
@@ -234,6 +257,18 @@ mod tests {
         );
         let user = json!({ "email": "a", "tags": [1, { "x": 3 }], "app_metadata": { "a.b": [4] } });
         assert_eq!(event.expect("changed"), json!({ "user": user, "client": { "name": "c" } }));
+    }
+
+    #[test]
+    fn parts_of_another_kind_are_refused() {
+        for (event, wrong) in [
+            (json!({ "request": [] }), "event.request is not an object"),
+            (json!({ "transaction": "x" }), "event.transaction is not an object"),
+            (json!({ "session": { "cookie": null } }), "event.session.cookie is not an object"),
+        ] {
+            assert_eq!(check(&event).expect_err(wrong).to_string(), wrong);
+        }
+        check(&json!({})).expect("an event of nothing can be run");
     }
 
     #[test]

@@ -1,10 +1,20 @@
 //! What an Action's author has besides the server: a folder with settings, events, and cases, and the server's own engine to run
 //! them.
 
+pub mod case;
+pub mod coverage;
+pub mod diff;
 pub mod event;
+pub mod formats;
 pub mod project;
+pub mod real_world;
+pub mod runner;
+pub mod script_cases;
+pub mod show;
 pub mod stand_ins;
+pub mod suite;
 pub mod template;
+pub mod update;
 
 use serde_json::Value;
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use action_api::Limits;
+use action_build::BuildError;
+use action_runtime::Runtime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::runner::{self, Action};
 use super::stand_ins::StandIns;
 
 /// The file of settings in a project's folder.
@@ -42,6 +45,7 @@ pub struct Settings {
     pub stand_ins: StandIns,
     /// Events that `action check` must never see denied, each a partial event.
     #[serde(default)]
+    #[allow(dead_code, reason = "`action check` reads it")]
     pub never_deny: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
@@ -102,6 +106,15 @@ pub enum ProjectError {
     },
 }
 
+/// Why an Action was not built.
+#[derive(Debug)]
+pub enum NotBuilt {
+    /// Its settings are wrong.
+    Project(ProjectError),
+    /// Its source is: the file, and why.
+    Source(PathBuf, Box<BuildError>),
+}
+
 impl Project {
     /// Reads the settings of a folder.
     ///
@@ -110,6 +123,12 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self, ProjectError> {
         let settings: Settings = read_toml(&folder.join(FILE))?;
         Ok(Self { folder: folder.to_path_buf(), settings })
+    }
+
+    /// The folder's name.
+    pub fn name(&self) -> String {
+        let whole = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy().into_owned()
     }
 
     /// Runs `build`, where there is one, and yields the file with the handlers.
@@ -152,6 +171,21 @@ impl Project {
             asked,
             most,
         })
+    }
+}
+
+impl Project {
+    /// Builds the Action, within the server's limits.
+    ///
+    /// # Errors
+    /// [`NotBuilt`]
+    pub fn build(&self, runtime: &Runtime, server: &Limits, build: &Limits) -> Result<Action, NotBuilt> {
+        let Trigger::PostLogin = self.settings.trigger;
+        let limits = self.limits(server).map_err(NotBuilt::Project)?;
+        let file = self.entry().map_err(NotBuilt::Project)?;
+        let action = runner::build(runtime, self.name(), file.clone(), build, limits)
+            .map_err(|error| NotBuilt::Source(file, error))?;
+        Ok(Action { secrets: self.settings.secrets.clone(), ..action })
     }
 }
 

@@ -15,7 +15,10 @@ use idp::{Decision, Suspension, with_changes};
 use model::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::stand_ins::World;
+
 /// An Action that is built.
+#[derive(Clone)]
 pub struct Action {
     /// What it is called in what people read.
     pub name: String,
@@ -92,12 +95,12 @@ pub fn build(
 }
 
 /// Runs a login. `world` gives each run what it may ask.
-pub async fn run<E>(
+pub async fn run(
     runtime: &Arc<Runtime>,
     actions: &[Action],
     login: &Login,
-    world: impl Fn(&Limits) -> Result<Arc<dyn Operations>, E>,
-) -> Result<Outcome, E> {
+    world: impl Fn(&Limits) -> Arc<dyn Operations>,
+) -> Outcome {
     let mut event = login.event.clone();
     if let Some(query) = &login.continues {
         event["request"]["method"] = json!("GET");
@@ -129,7 +132,7 @@ pub async fn run<E>(
         let input = RunInput { handler, event: own.to_string(), secrets };
         let mut seed = login.seed;
         seed[31] ^= u8::try_from(index).unwrap_or(u8::MAX);
-        let watched = Arc::new(Watched { world: world(&limits)?, calls: Arc::default() });
+        let watched = Arc::new(Watched { world: world(&limits), calls: Arc::default() });
         let environment = Environment {
             now_ms: login.now.as_ms(),
             seed,
@@ -152,7 +155,30 @@ pub async fn run<E>(
             break;
         }
     }
-    Ok(outcome)
+    outcome
+}
+
+/// Runs a login in a world of stand-ins, and waits for nothing.
+///
+/// # Errors
+/// The text of what the system refused.
+pub fn run_in(
+    runtime: &Arc<Runtime>,
+    actions: &[Action],
+    login: &Login,
+    world: &Arc<World>,
+) -> Result<Outcome, String> {
+    without_waiting(run_in_time(runtime, actions, login, world))
+}
+
+/// The same, inside of [`without_waiting`].
+pub async fn run_in_time(
+    runtime: &Arc<Runtime>,
+    actions: &[Action],
+    login: &Login,
+    world: &Arc<World>,
+) -> Outcome {
+    run(runtime, actions, login, |limits| world.for_run(limits)).await
 }
 
 /// The texts of the event's own secrets, and the Action's, which come first.
@@ -236,7 +262,9 @@ impl Operations for Watched {
         Box::pin(async move {
             let answer = operation.await;
             let ended = match &answer {
-                Ok(value) => value["status"].as_u64().map_or("answered".to_owned(), |status| status.to_string()),
+                Ok(value) => {
+                    value["status"].as_u64().map_or("answered".to_owned(), |status| status.to_string())
+                }
                 Err(error) => format!("failed: {error}"),
             };
             if let Some(call) = calls.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {

@@ -125,9 +125,12 @@ fn files(language: &str, name: &str) -> Files {
     files
 }
 
-/// The declarations of `event` and `api`, by their path in the new folder. The package `actions/sdk-js` is their source.
-fn types(_language: &str) -> &'static [(&'static str, &'static str)] {
-    &[]
+/// The declarations for editors, by their path in the new folder.
+fn types(language: &str) -> &'static [(&'static str, &'static str)] {
+    match language {
+        "javascript" | "typescript" => &[("types/test.d.ts", include_str!("test_module.d.ts"))],
+        _ => &[],
+    }
 }
 
 fn collect(folder: &Dir<'_>, root: &Path, name: &str, files: &mut Files) {

@@ -12,10 +12,10 @@ use postern::rebuild::kept;
 use serde_json::json;
 
 use super::permissions::{self, Permissions};
-use super::run::build_failure;
 use crate::cli::action::ActionDeployArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::kit::show::build_failure;
 use crate::render::{Output, thousands};
 use crate::wiring::{Schema, existing_tenant, open_idp};
 

@@ -9,18 +9,17 @@ use serde_json::{Value, json};
 
 use super::deploy::build;
 use super::permissions::{self, Permissions};
-use super::run::build_failure;
 use crate::cli::action::ActionInspectArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::kit::event;
+use crate::kit::show::build_failure;
+use crate::kit::stand_ins::USUAL_NOW_MS;
 use crate::render::{Output, Style, duration_us, escape, thousands};
 use crate::wiring::start_runtime;
 
 /// The login that tells what a run costs.
 const EVENT: &str = "native-to-web";
-/// Its time, so that everybody gets the same answer: 2026-01-15T09:00:00Z.
-const NOW_MS: i64 = 1_768_467_600_000;
 
 /// Builds the Action, reads what it imports, and runs it once, with nothing around it.
 pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failure> {
@@ -40,7 +39,7 @@ pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failur
         secrets: std::collections::BTreeMap::new(),
     };
     let environment = Environment {
-        now_ms: NOW_MS,
+        now_ms: USUAL_NOW_MS,
         seed: [0; 32],
         operations: Arc::new(NoOperations),
         turns: Vec::new(),

@@ -5,6 +5,7 @@ mod inspect;
 mod new;
 mod permissions;
 mod run;
+mod test;
 
 pub use deploy::build;
 
@@ -18,6 +19,7 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
         ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
         ActionCommand::Inspect(args) => inspect::run(config, &args).await,
+        ActionCommand::Test(args) => test::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }
 }

@@ -1,0 +1,54 @@
+/** What cases that are code have. */
+declare module 'postern:test' {
+  /** One login, as the Action leaves it. */
+  interface Login {
+    /** What the Action asked for, in order. */
+    commands: { command: string; [argument: string]: any }[];
+    /** What all of it comes to: `denied`, `session_expires_at`, `id_token_claims`, ... */
+    decision: { denied: string | null; [part: string]: any };
+    /** Where the browser goes before the login is complete. */
+    suspension: { redirect: string } | { form: string } | { factors: object[] } | null;
+    /** Each line as `log: text`. */
+    console: string[];
+    /** Why the Action failed. */
+    error: string | null;
+    /** The same on every machine. */
+    fuel: number;
+    /** What it asked the world for. */
+    calls: string[];
+  }
+  interface Options {
+    /** A partial event; a key may be a path, as `user.email`. `null` removes. */
+    set?: Record<string, unknown>;
+    /** The query with which the browser comes back, for `onContinuePostLogin`. */
+    continue?: Record<string, string>;
+    secrets?: Record<string, string>;
+    /** They come before those of action.toml. */
+    stand_ins?: {
+      now?: string | number;
+      seed?: number;
+      http?: {
+        method?: string;
+        url: string;
+        body?: unknown;
+        status?: number;
+        headers?: Record<string, string>;
+        json?: unknown;
+        text?: string;
+        delay_ms?: number;
+        failure?: string;
+      }[];
+      cache?: Record<string, string>;
+      roles?: { id: string; name: string }[];
+      groups?: { id: string; name: string; external_id?: string; connection_id?: string }[];
+    };
+    /** The most fuel that the run may use. */
+    fuel?: number;
+    /** As in a case that is data: what differs throws. */
+    expect?: Record<string, unknown>;
+  }
+  /** A case: it passes when `body` does not throw. */
+  export function test(name: string, body: () => unknown): void;
+  /** Runs a login: the event by its name, its file, or itself. */
+  export function run(event: string | object, options?: Options): Promise<Login>;
+}
