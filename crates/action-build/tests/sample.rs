@@ -153,7 +153,7 @@ fn what_is_no_component_is_refused() {
     assert!(
         refused(b"\0asm\x01\0\0\0").starts_with("action.wasm: a core Wasm module; a component is needed")
     );
-    assert!(refused(b"\0asm\x0d\0\x01\0").contains("does not export `on-execute-post-login`"));
+    assert!(refused(b"\0asm\x0d\0\x01\0").contains("does not export `on-execute-post-login: func(event: string)"));
     assert!(refused(&vec![0; (4 << 20) + 1]).contains("the most is 4194304"));
     let whole = c_component::build(&c_sample());
     refused(&whole[..whole.len() / 2]);

@@ -6,7 +6,7 @@ use action_build::Source;
 use action_runtime::{Runtime, RuntimeConfig};
 use end_to_end::actions;
 
-use super::template::{built, does_what_the_sample_does, imports, project};
+use super::template::{does_what_the_sample_does, imports, project, tested};
 
 /// What starting Python takes is part of the component; what the program takes beyond that is little.
 const LIMITS: Limits = Limits { fuel: 100_000_000, memory_bytes: 32 << 20, ..actions::LIMITS };
@@ -19,7 +19,7 @@ async fn a_new_action_in_python_is_built_and_does_what_the_sample_does() {
     let folder = Path::new(&program).parent().expect("a folder").display().to_string();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
     let project = project("python").await;
-    let artifact = built(&project, actions::runtime(), vec![("PATH".to_owned(), path)]).await;
+    let artifact = tested(&project, actions::runtime(), vec![("PATH".to_owned(), path)]).await;
     assert_eq!(imports(&artifact), ["clock", "session"]);
     assert!(artifact.bytes.len() > 4 << 20, "its size is why it has a limit of its own");
     does_what_the_sample_does(actions::runtime(), artifact, &LIMITS).await;

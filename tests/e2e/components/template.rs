@@ -8,7 +8,7 @@ use action_api::{Artifact, Handler, Limits, NoOperations};
 use action_build::Source;
 use action_runtime::{Environment, RunInput, Runtime};
 use end_to_end::actions;
-use end_to_end::process::run;
+use end_to_end::process::{program, run};
 use serde_json::{Value, json};
 
 /// A new project of this language. It stays in the target folder: building one takes minutes, building it again takes
@@ -41,18 +41,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Runs the project's command to build it, and deploys what comes of it.
-pub async fn built(folder: &Path, runtime: &Arc<Runtime>, variables: Vec<(String, String)>) -> Artifact {
+/// Runs `postern action test` in the project, which builds it, and deploys what comes of it.
+pub async fn tested(folder: &Path, runtime: &Arc<Runtime>, variables: Vec<(String, String)>) -> Artifact {
+    let mut command = Command::new(program());
+    command.args(["action", "test"]).arg(folder).envs(variables).stdin(Stdio::null());
     let settings = std::fs::read_to_string(folder.join("action.toml")).unwrap();
     let settings: Value = toml_edit::de::from_str(&settings).expect("TOML");
-    let mut command = Command::new("sh");
-    command.args(["-c", settings["build"].as_str().expect("a command")]).current_dir(folder);
-    command.envs(variables).stdin(Stdio::null()).env_remove("CARGO_ENCODED_RUSTFLAGS");
     let entry = folder.join(settings["entry"].as_str().expect("a file"));
     let runtime = Arc::clone(runtime);
     let build = move || {
-        let output = command.output().expect("a shell");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = command.output().expect("the program");
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
+        assert!(said(&output.stdout).contains("2 passed"), "{}", said(&output.stdout));
         let source = Source::read(&entry).expect("the component");
         action_build::build(&runtime, &source, &actions::LIMITS).unwrap_or_else(|error| panic!("{error}"))
     };
