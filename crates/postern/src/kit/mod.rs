@@ -1,6 +1,7 @@
 //! What an Action's author has besides the server: a folder with settings, events, and cases, and the server's own engine to run
 //! them.
 
+pub mod c_bindings;
 pub mod case;
 pub mod check;
 pub mod coverage;

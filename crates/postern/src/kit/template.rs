@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, DirEntry, include_dir};
 
+use super::c_bindings::c_bindings;
 use super::event;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../actions/templates");
@@ -41,6 +42,9 @@ pub enum NewError {
     /// It is there already.
     #[error("{} is there already; nothing was written", .0.display())]
     Exists(PathBuf),
+    /// What is generated could not be.
+    #[error("{0}")]
+    Bindings(String),
     /// The file system refused.
     #[error("cannot write {}: {cause}", .path.display())]
     Write {
@@ -79,7 +83,7 @@ pub fn create(folder: &Path, language: &str) -> Result<(), NewError> {
     // Beside the place that it gets: a rename does not cross file systems.
     let unfinished =
         tempfile::Builder::new().prefix(".postern-new-").tempdir_in(parent).map_err(written(parent))?;
-    for (path, content) in files(language, &name) {
+    for (path, content) in files(language, &name)? {
         let path = unfinished.path().join(path);
         if let Some(within) = path.parent() {
             std::fs::create_dir_all(within).map_err(written(within))?;
@@ -103,7 +107,7 @@ fn make_readable(folder: &Path) -> io::Result<()> {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(usual))
 }
 
-fn files(language: &str, name: &str) -> Files {
+fn files(language: &str, name: &str) -> Result<Files, NewError> {
     let mut files = Files::new();
     for folder in [COMMON, language] {
         if let Some(folder) = TEMPLATES.get_dir(folder) {
@@ -122,7 +126,11 @@ fn files(language: &str, name: &str) -> Files {
     for (path, text) in types(language) {
         files.push((path.into(), (*text).into()));
     }
-    files
+    if language == "c" {
+        let bindings = c_bindings().map_err(NewError::Bindings)?;
+        files.extend(bindings.into_iter().map(|(name, content)| (Path::new("bindings").join(name), content)));
+    }
+    Ok(files)
 }
 
 /// The declarations for editors, by their path in the new folder.
@@ -156,7 +164,7 @@ mod tests {
     #[test]
     fn every_language_has_a_template_with_settings() {
         for language in languages() {
-            let files = files(language, "x");
+            let files = files(language, "x").expect("files");
             let has = |wanted: &str| files.iter().any(|(path, _)| path == Path::new(wanted));
             assert!(has("action.toml") && has("README.md") && has("events/native-to-web.json"), "{language}");
             assert!(has("tests/native-to-web.toml"), "{language}");
