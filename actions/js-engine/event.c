@@ -53,13 +53,29 @@ static char *skip_container(char *at) {
     return at;
 }
 
-// The event as an object whose objects and arrays are parsed when they are read: most Actions read a few. Answers
-// `undefined` for what is no object with each name once and without escapes, and then `json` is as it was.
-static JSValue unread_event(char *json) {
+// A string, number or literal between the two. A zero may be written behind it for a moment.
+static JSValue parse_scalar(char *value, char *end) {
+    size_t length = end - value;
+    if (*value == '"' && !memchr(value, '\\', length))
+        return JS_NewStringLen(context, value + 1, length - 2);
+    if (length == 4 && !memcmp(value, "true", 4))
+        return JS_TRUE;
+    if (length == 5 && !memcmp(value, "false", 5))
+        return JS_FALSE;
+    char next = *end;
+    *end = 0;
+    JSValue scalar = JS_ParseJSON(context, value, length, "postern:event");
+    *end = next;
+    return scalar;
+}
+
+// An object whose objects and arrays are parsed when they are read, and so are those within: most Actions read a few values.
+// Answers `undefined` for what is no object with each name once and without escapes, and then `json` is as it was.
+static JSValue unread_object(char *json) {
     char *at = skip_space(json);
     if (*at != '{')
         return JS_UNDEFINED;
-    JSValue event = JS_NewObject(context);
+    JSValue object = JS_NewObject(context);
     do {
         char *name = skip_space(at + 1);
         char *name_end = *name == '"' ? skip_string(name) : NULL;
@@ -71,36 +87,36 @@ static JSValue unread_event(char *json) {
         char *value = at = skip_space(at + 1);
         JSAtom atom = JS_NewAtomLen(context, name + 1, name_end - name - 2);
         JSProperty *known;
-        bool fresh = atom != JS_ATOM_NULL && !find_own_property(&known, JS_VALUE_GET_OBJ(event), atom);
+        bool fresh = atom != JS_ATOM_NULL && !find_own_property(&known, JS_VALUE_GET_OBJ(object), atom);
         if (fresh && (*at == '{' || *at == '[')) {
             struct unread *unread = js_malloc(context, sizeof *unread);
             at = skip_container(at);
             fresh = unread && at;
             if (fresh) {
                 *unread = (struct unread){.json = value, .length = at - value};
-                fresh = JS_DefineAutoInitProperty(context, event, atom, JS_AUTOINIT_ID_BYTECODE, unread,
+                fresh = JS_DefineAutoInitProperty(context, object, atom, JS_AUTOINIT_ID_BYTECODE, unread,
                                                   JS_PROP_C_W_E) > 0;
             }
         } else if (fresh) {
             at = *at == '"' ? skip_string(at) : at + strcspn(at, ",}");
-            fresh = at;
-            if (fresh) {
-                char next = *at;
-                *at = 0;
-                JSValue scalar = JS_ParseJSON(context, value, at - value, "postern:event");
-                *at = next;
-                fresh = !JS_IsException(scalar) &&
-                        JS_DefinePropertyValue(context, event, atom, scalar, JS_PROP_C_W_E) > 0;
-            }
+            JSValue scalar = at ? parse_scalar(value, at) : JS_EXCEPTION;
+            fresh = !JS_IsException(scalar) &&
+                    JS_DefinePropertyValue(context, object, atom, scalar, JS_PROP_C_W_E) > 0;
         }
         JS_FreeAtom(context, atom);
         if (!fresh)
             break;
         at = skip_space(at);
         if (*at == '}' && !*skip_space(at + 1))
-            return event;
+            return object;
     } while (*at == ',');
     JS_FreeValue(context, JS_GetException(context));
-    JS_FreeValue(context, event);
+    JS_FreeValue(context, object);
     return JS_UNDEFINED;
+}
+
+// JSON, with a zero behind it, as a value.
+static JSValue parse_unread(char *json, size_t length) {
+    JSValue value = unread_object(json);
+    return JS_IsUndefined(value) ? JS_ParseJSON(context, json, length, "postern:event") : value;
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `shim.c` includes the fourth, `quickjs.c`, and `event.c`.
+/// `shim.c` includes the fourth, `quickjs.c`, and its own parts.
 const SOURCES: [&str; 3] = ["libregexp.c", "libunicode.c", "dtoa.c"];
 /// The shadow stack. The native stack that Wasm code has is 512 KiB: JavaScript meets that limit first (`script.rs`).
 const STACK_BYTES: u32 = 512 * 1024;
@@ -23,7 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let shim = manifest.join("../../actions/js-engine/shim.c");
     println!("cargo::rerun-if-changed={}", shim.display());
-    println!("cargo::rerun-if-changed={}", shim.with_file_name("event.c").display());
+    for part in ["event.c", "host.c"] {
+        println!("cargo::rerun-if-changed={}", shim.with_file_name(part).display());
+    }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=WASI_SDK_PATH");
     println!("cargo::rustc-env=ENGINE_STACK_BYTES={STACK_BYTES}");
@@ -107,6 +109,15 @@ fn changed(source: &str) -> Result<String, String> {
             "    val = func(realm, p, prop, pr->u.init.opaque);\n    prs = find_own_property(&pr, p, prop);\n    \
              if (!prs || (prs->flags & JS_PROP_TMASK) != JS_PROP_AUTOINIT) {\n        if (JS_IsException(val))\n            \
              return -1;\n        JS_FreeValue(ctx, val);\n        return 0;\n    }\n",
+        ),
+        // What needs no escape in JSON is taken over as it is.
+        (
+            "    for(i = 0; i < p->len; ) {\n        c = string_getc(p, &i);\n        switch(c) {\n        case '\\t':",
+            "    for(i = 0; i < p->len; ) {\n        if (!p->is_wide_char) {\n            int from = i;\n            \
+             while (i < p->len && str8(p)[i] >= 32 && str8(p)[i] != '\\\"' && str8(p)[i] != '\\\\')\n                \
+             i++;\n            if (i > from && string_buffer_write8(b, str8(p) + from, i - from))\n                \
+             goto fail;\n            if (i == p->len)\n                break;\n        }\n        \
+             c = string_getc(p, &i);\n        switch(c) {\n        case '\\t':",
         ),
     ] {
         if !changed.contains(old) {

@@ -101,6 +101,7 @@ async fn deploy(server: &TestServer, tenant: &str, body: &str) {
         &actions::kept(""),
         &artifact,
         &none,
+        None,
     )
     .await
     .expect("an Action");

@@ -130,7 +130,7 @@ impl Node {
     pub async fn deploy_action(&self, name: &str, javascript: &str) {
         let (artifact, none) = (actions::build(javascript), Default::default());
         let tenant = TenantId::new(seed::ACME);
-        manage::deploy_action(&self.idp, &tenant, name, &actions::kept(javascript), &artifact, &none)
+        manage::deploy_action(&self.idp, &tenant, name, &actions::kept(javascript), &artifact, &none, None)
             .await
             .unwrap();
     }

@@ -203,6 +203,7 @@ impl TestServer {
             &actions::kept(javascript),
             &artifact,
             &BTreeMap::new(),
+            None,
         )
         .await
         .expect("an Action");

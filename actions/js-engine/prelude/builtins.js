@@ -35,6 +35,8 @@ const shared = {
   timerFunctions,
   usual,
   operation,
+  startOperation,
+  cancelOperation,
   console,
 };
 

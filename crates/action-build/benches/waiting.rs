@@ -12,12 +12,18 @@ use action_runtime::{Environment, RunInput, Runtime, RuntimeConfig};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EVENT: &str =
     include_str!("../../../samples/actions/limit-transferred-session/events/native-to-web.json");
 const WAIT: Duration = Duration::from_millis(50);
 /// Of the runs whose memory is read.
 const LONG_WAIT: Duration = Duration::from_secs(10);
 const RUNS: usize = 1_000;
+const STREAM: usize = 50;
+const STREAM_ROUNDS: usize = 20;
 const LIMITS: Limits = Limits {
     fuel: 1_000_000_000,
     wall_clock_ms: 20_000,
@@ -100,6 +106,14 @@ fn main() {
             (cpu_us, fuel)
         })
     };
+    // A steady stream of them: as many at once as a busy server has, again and again.
+    all(STREAM);
+    let before = process_cpu();
+    for _ in 0..STREAM_ROUNDS {
+        all(STREAM);
+    }
+    let stream_us = (process_cpu() - before).as_secs_f64() * 1e6 / (STREAM * STREAM_ROUNDS) as f64;
+    let stream_guest = all(STREAM).0;
     let mut alone = Vec::new();
     for _ in 0..20 {
         alone.extend(all(1).0);
@@ -129,6 +143,8 @@ fn main() {
             "fuel": fuel,
             "first_wave_process_cpu_us_per_run": first_process_us,
             "first_wave_beyond_the_wait_ms": first_beyond_ms,
+            "stream_process_cpu_us_per_run": stream_us,
+            "stream_guest_cpu_us_median": measure::quantile(&stream_guest, 0.5),
             "guest_cpu_us_alone": measure::quantile(&alone, 0.5),
             "guest_cpu_us_median": guest_us,
             "process_cpu_us_per_run": process_us,

@@ -43,7 +43,7 @@ macro_rules! part {
                 "'use strict';\n(function ({ host, native, makers, part, Uint8Array_, ArrayBuffer_, isView, DOMException_, parseJson, utf8, ",
                 "utf8Text, isBuffer, bytesOf, concatBytes, toBase64, fromBase64, define, tag, nodeError, inspected, ",
                 "stringify, String_, Error_, TypeError_, isFinite_, isArray, keysOf, prototypeOf, bind, hasOwn, isError, ",
-                "timerFunctions, operation, console, usual }) {\n",
+                "timerFunctions, operation, startOperation, cancelOperation, console, usual }) {\n",
                 include_str!(concat!("../../../actions/js-engine/prelude/parts/", $file, ".js")),
                 "})",
             ),

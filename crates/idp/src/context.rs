@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use action_api::{Handler, Limits, Operations, RunReport};
-use model::{Clock, GeoIp, RandomSource, RequestOrigin, Tenant, Timestamp};
+use model::{AllowedHosts, Clock, GeoIp, RandomSource, RequestOrigin, Tenant, Timestamp};
 use serde_json::Value;
 use storage::Storage;
 
@@ -73,6 +73,8 @@ pub struct ActionRun {
     pub seed: [u8; 32],
     /// What it may use.
     pub limits: Limits,
+    /// Where its requests may go.
+    pub allowed_hosts: AllowedHosts,
     /// What it may ask of the server while it runs. The executor adds outgoing requests and the cache.
     pub operations: Arc<dyn Operations>,
 }

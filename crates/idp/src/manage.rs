@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use action_api::Artifact;
 use aws_lc_rs::digest::{SHA256, digest};
 use model::{
-    ActionId, ActionSource, ActionVersion, Client, ClientGrant, Connection, ConnectionId, ResourceServer,
-    Tenant, TenantId, User, UserId, random_token,
+    ActionId, ActionSource, ActionVersion, AllowedHosts, Client, ClientGrant, Connection, ConnectionId,
+    ResourceServer, Tenant, TenantId, User, UserId, random_token,
 };
 use serde_json::{Map, Value};
 use storage::StorageError;
@@ -216,7 +216,8 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
 /// Actions of a tenant (`reference/post-login.md` section 4): each one that is deployed is bound to the one trigger.
 const MAX_BOUND_ACTIONS: usize = 20;
 
-/// Deploys a new version of the Action of this name, with these secrets and no others.
+/// Deploys a new version of the Action of this name, with these secrets and no others. `hosts` is where its requests may go
+/// from now on; without it that stays as it is, which is anywhere for a new Action.
 ///
 /// # Errors
 /// [`ManageError::Invalid`] for a bad name, too many secrets, too much code, a 21st Action, or an artifact that is not what
@@ -228,8 +229,12 @@ pub async fn deploy_action(
     source: &ActionSource,
     artifact: &Artifact,
     secrets: &BTreeMap<String, String>,
+    hosts: Option<&AllowedHosts>,
 ) -> Result<ActionVersion, ManageError> {
     validate::action(name, &source.code, secrets)?;
+    if let Some(AllowedHosts::Only(hosts)) = hosts {
+        validate::hosts(hosts)?;
+    }
     if hex(digest(&SHA256, &artifact.bytes).as_ref()) != artifact.digest {
         return Err(ManageError::invalid("the artifact does not have its digest"));
     }
@@ -252,6 +257,9 @@ pub async fn deploy_action(
     tx.put_artifact(&artifact.digest, &kind, &artifact.bytes).await?;
     let version =
         tx.deploy_action(&new_id, name, source, &artifact.digest, sealed.as_deref(), idp.now()).await?;
+    if let Some(hosts) = hosts {
+        tx.set_allowed_hosts(&version.action_id, hosts).await?;
+    }
     tx.commit().await?;
     Ok(version)
 }

@@ -107,6 +107,7 @@ pub(crate) async fn run(
             now,
             seed,
             limits,
+            allowed_hosts: binding.allowed_hosts.clone(),
             operations: Arc::clone(&lookups),
         };
         let report = idp.actions.run(run).await;

@@ -28,6 +28,29 @@ pub struct ActionSource {
     pub modules: BTreeMap<String, String>,
 }
 
+/// Hosts that an Action may send requests to: a policy of the tenant, beside the server's address guard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AllowedHosts {
+    /// Any host. Names that it asks for may carry data out.
+    #[default]
+    Any,
+    /// These: host names, and `*.example.com` for all names below one. Lower case.
+    Only(Vec<String>),
+}
+
+impl AllowedHosts {
+    /// Whether requests may go to this host, as a URL names it: lower case, punycode.
+    #[must_use]
+    pub fn allows(&self, host: &str) -> bool {
+        let Self::Only(hosts) = self else { return true };
+        hosts.iter().any(|allowed| match allowed.strip_prefix('*') {
+            Some(below) => host.len() > below.len() && host.ends_with(below),
+            None => host == allowed,
+        })
+    }
+}
+
 /// One immutable version of an Action. Versions count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionVersion {
@@ -56,6 +79,8 @@ pub struct ActionBinding {
     pub digest: String,
     /// JSON of its secrets, sealed with the installation's key.
     pub sealed_secrets: Option<String>,
+    /// Where its requests may go.
+    pub allowed_hosts: AllowedHosts,
 }
 
 /// The record of one run in a login.
@@ -71,4 +96,24 @@ pub struct Execution {
     pub report: Value,
     /// When it ran.
     pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_for_the_names_below_and_for_whole_labels() {
+        let hosts = AllowedHosts::Only(vec!["api.example".to_owned(), "*.example.com".to_owned()]);
+        for allowed in ["api.example", "a.example.com", "a.b.example.com"] {
+            assert!(hosts.allows(allowed), "{allowed}");
+        }
+        for refused in
+            ["example.com", "evilexample.com", "x.api.example", "api.example.evil", ".example.com", ""]
+        {
+            assert!(!hosts.allows(refused), "{refused}");
+        }
+        assert!(AllowedHosts::Any.allows("anything"));
+        assert!(!AllowedHosts::Only(Vec::new()).allows("anything"));
+    }
 }

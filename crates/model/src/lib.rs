@@ -18,7 +18,7 @@ mod tenant;
 mod token;
 mod user;
 
-pub use action::{Action, ActionBinding, ActionSource, ActionVersion, Execution};
+pub use action::{Action, ActionBinding, ActionSource, ActionVersion, AllowedHosts, Execution};
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,

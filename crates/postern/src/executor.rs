@@ -91,7 +91,7 @@ impl SandboxExecutor {
         let artifact = self.artifact(&TenantId::new(name), &tenant, &run.digest).await?;
         let operations = self
             .outside
-            .for_run(name, &run.limits, run.operations)
+            .for_run(name, &run.limits, run.allowed_hosts, run.operations)
             .map_err(|error| host(error.to_string()))?;
         let permits = self.in_time(self.places(&tenant)).await?.map_err(host)?;
         let environment = Environment {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use action_api::{Limits, OperationAnswer, OperationFuture, Operations};
+use model::AllowedHosts;
 use serde_json::Value;
 
 use crate::action_cache::{ActionCache, RunCache};
@@ -29,7 +30,7 @@ impl Outside {
         Self { fetcher, cache: ActionCache::default() }
     }
 
-    /// What a run of this tenant can ask, with `server` for what is not outside of it.
+    /// What a run of this tenant can ask: requests to `hosts`, and `server` for what is not outside of it.
     ///
     /// # Errors
     /// [`ClientError`]
@@ -37,9 +38,10 @@ impl Outside {
         &self,
         tenant: &str,
         limits: &Limits,
+        hosts: AllowedHosts,
         server: Arc<dyn Operations>,
     ) -> Result<Arc<dyn Operations>, ClientError> {
-        let fetch = Arc::new(self.fetcher.for_run(tenant, limits)?);
+        let fetch = Arc::new(self.fetcher.for_run(tenant, limits, hosts)?);
         Ok(Arc::new(RunOutside { fetch, cache: self.cache.for_run(tenant), server }))
     }
 }

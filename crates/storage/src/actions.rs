@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{Action, ActionBinding, ActionId, ActionSource, ActionVersion, Execution, Timestamp};
+use model::{
+    Action, ActionBinding, ActionId, ActionSource, ActionVersion, AllowedHosts, Execution, Timestamp,
+};
 
 use crate::row::{Record, to_json};
 use crate::statement::Statement;
@@ -154,6 +156,24 @@ impl TenantTx {
         Ok(version)
     }
 
+    /// Sets where the requests of an Action may go.
+    pub async fn set_allowed_hosts(
+        &mut self,
+        action: &ActionId,
+        hosts: &AllowedHosts,
+    ) -> Result<(), StorageError> {
+        self.lock_settings().await?;
+        let hosts = match hosts {
+            AllowedHosts::Any => None,
+            AllowedHosts::Only(_) => Some(to_json(hosts)?),
+        };
+        let query = self
+            .sql("UPDATE actions SET allowed_hosts = $3 WHERE tenant_id = $1 AND id = $2")
+            .bind(action.as_str())
+            .bind(hosts);
+        self.run(query).await.map(drop)
+    }
+
     /// All Actions by name, with the version that is deployed.
     pub async fn actions(&mut self) -> Result<Vec<(Action, Option<i64>)>, StorageError> {
         let query = self.sql(
@@ -176,7 +196,7 @@ impl TenantTx {
     pub async fn bindings(&mut self) -> Result<Vec<ActionBinding>, StorageError> {
         let query = self
             .sql(
-                "SELECT a.id, a.name, v.number, v.digest, v.sealed_secrets FROM action_bindings b
+                "SELECT a.id, a.name, a.allowed_hosts, v.number, v.digest, v.sealed_secrets FROM action_bindings b
                  JOIN actions a ON a.tenant_id = b.tenant_id AND a.id = b.action_id
                  JOIN action_versions v ON v.tenant_id = a.tenant_id AND v.action_id = a.id
                      AND v.number = a.deployed_version
@@ -192,6 +212,10 @@ impl TenantTx {
                     version: row.int("number")?,
                     digest: row.text("digest")?,
                     sealed_secrets: row.opt_text("sealed_secrets")?,
+                    allowed_hosts: match row.opt_text("allowed_hosts")? {
+                        Some(_) => row.json("allowed_hosts")?,
+                        None => AllowedHosts::Any,
+                    },
                 })
             })
             .collect()

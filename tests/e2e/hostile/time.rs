@@ -1,11 +1,14 @@
 //! HT: guests that do not end.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use action_api::Limits;
 use action_build::Source;
 use end_to_end::gate::Gate;
 use end_to_end::{Login, actions, seed};
+use postern::executor::Places;
 
 use super::guest::{DONE, Guest, running, with_module};
 use super::{ENDLESS_FUEL, Scene, handler, handler_after_commands, script};
@@ -251,6 +254,49 @@ async fn a_browser_that_goes_away_takes_its_guest_along_and_leaves_nothing() {
     scene.deploy(&handler_after_commands("for (;;) {}")).await.expect("it builds");
     for _ in 0..3 {
         let _ = tokio::time::timeout(Duration::from_millis(30), Login::web().begin(&browser)).await;
+    }
+    scene.a_good_login().await;
+    scene.end().await;
+}
+
+// HC6: the server's own part, at each point at which it may be left.
+#[tokio::test]
+async fn a_run_that_is_dropped_at_any_await_gives_back_its_place() {
+    let scene = Scene::start().await;
+    let gate = Gate::closed().await;
+    gate.open();
+    let body = format!(
+        "await Promise.all([fetch('{}'), new Promise((done) => setTimeout(done, 1))]); await api.cache.get('x');
+         await new Promise((done) => setTimeout(done, 1)); await fetch('{}')",
+        gate.url, gate.url
+    );
+    scene.deploy(&handler_after_commands(&body)).await.expect("it builds");
+    let artifact = super::build(&handler_after_commands(&body), scene.idp.limits).await.expect("it builds");
+    let places = Places { runs: 2, runs_per_tenant: 1, queue: Duration::from_secs(20) };
+    let executor = actions::executor(scene.database.open().await, places);
+    let mut polls = 0;
+    loop {
+        let mut run = executor.run(super::run_of(&scene, &artifact.digest));
+        let mut left = polls;
+        let ended = poll_fn(|context| match left {
+            0 => Poll::Ready(None),
+            _ => {
+                left -= 1;
+                run.as_mut().poll(context).map(Some)
+            }
+        });
+        match ended.await {
+            None => polls += 1,
+            Some(report) => {
+                assert_eq!(report.error, None);
+                break;
+            }
+        }
+    }
+    assert!(polls > 5, "it was left {polls} times");
+    // The one place is there again.
+    for _ in 0..3 {
+        assert_eq!(executor.run(super::run_of(&scene, &artifact.digest)).await.error, None);
     }
     scene.a_good_login().await;
     scene.end().await;

@@ -84,7 +84,7 @@ async fn server_and_runner_report_the_same_of_every_sample() {
         let secrets = [("SHARED".to_owned(), "s3cret".to_owned())].into();
         let artifact = actions::build(&code);
         let kept = actions::kept(&code);
-        manage::deploy_action(&server.idp, &server.acme(), "sample", &kept, &artifact, &secrets)
+        manage::deploy_action(&server.idp, &server.acme(), "sample", &kept, &artifact, &secrets, None)
             .await
             .unwrap();
     };

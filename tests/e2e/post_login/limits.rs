@@ -27,10 +27,18 @@ async fn deploy(
 ) -> Result<i64, String> {
     let artifact = actions::build(NOTHING);
     let secrets: BTreeMap<_, _> = secrets.iter().cloned().collect();
-    manage::deploy_action(&server.idp, &server.acme(), name, &actions::kept(source), &artifact, &secrets)
-        .await
-        .map(|version| version.number)
-        .map_err(|error| error.to_string())
+    manage::deploy_action(
+        &server.idp,
+        &server.acme(),
+        name,
+        &actions::kept(source),
+        &artifact,
+        &secrets,
+        None,
+    )
+    .await
+    .map(|version| version.number)
+    .map_err(|error| error.to_string())
 }
 
 #[tokio::test]

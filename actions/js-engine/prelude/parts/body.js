@@ -4,7 +4,7 @@
 makers.body = () => {
   const { URLSearchParams } = part('url');
   let bytesOfBlob;
-  let wholeBody;
+  let partsOf;
   class Blob {
     #bytes;
     #type;
@@ -128,11 +128,11 @@ makers.body = () => {
       chunks.push(utf8(`--${boundary}\r\n`), parts[at], parts[at + 1], utf8('\r\n'));
     }
     chunks.push(utf8(`--${boundary}--\r\n`));
-    return [concatBytes(chunks), `multipart/form-data; boundary=${boundary}`];
+    return { bytes: concatBytes(chunks), type: `multipart/form-data; boundary=${boundary}` };
   };
 
   const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-  const notInValues = /[\0\r\n]|[^\0-\xff]/;
+  const { isHeaderValue } = host;
   const nameOf = (name) => {
     const text = `${name}`;
     if (!token.test(text)) throw new TypeError_(`Headers: ${text} is an invalid header name.`);
@@ -149,31 +149,48 @@ makers.body = () => {
     if (text.charCodeAt(0) <= 32 || text.charCodeAt(text.length - 1) <= 32) {
       text = text.replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
     }
-    if (notInValues.test(text)) throw new TypeError_(`Headers: ${text} is an invalid header value.`);
+    if (!isHeaderValue(text)) throw new TypeError_(`Headers: ${text} is an invalid header value.`);
     return text;
   };
-  let headersOfHost;
+  const entryOf = (list, key) => {
+    for (let at = 0; at < list.length; at++) if (list[at][0] === key) return list[at];
+  };
+  const add = (list, name, value) => {
+    const key = keyOf(name);
+    const text = valueOf(value);
+    const known = key === 'set-cookie' ? undefined : entryOf(list, key);
+    if (known === undefined) list.push([key, text]);
+    else known[1] = `${known[1]}, ${text}`;
+  };
+  let headersOf;
   let listOf;
-  class Headers {
-    #list = [];
-    constructor(init) {
-      if (init === undefined) return;
-      if (init === null || typeof init !== 'object') throw new TypeError_('Headers: the init must be an object');
-      if (init instanceof Headers) {
-        for (const [name, value] of init.#list) this.#list.push([name, value]);
-      } else if (typeof init[Symbol.iterator] === 'function') {
-        for (const pair of init) {
-          const values = [...pair];
-          if (values.length !== 2) throw new TypeError_('Headers: each pair must have a name and a value');
-          this.append(values[0], values[1]);
-        }
-      } else {
-        for (const name of Object.keys(init)) this.append(name, init[name]);
+  // What a caller gave for headers, as pairs.
+  const listFrom = (init) => {
+    const list = [];
+    if (init === undefined) return list;
+    if (init === null || typeof init !== 'object') throw new TypeError_('Headers: the init must be an object');
+    if (init instanceof Headers) {
+      for (const [name, value] of listOf(init)) list.push([name, value]);
+    } else if (typeof init[Symbol.iterator] === 'function') {
+      for (const pair of init) {
+        const values = [...pair];
+        if (values.length !== 2) throw new TypeError_('Headers: each pair must have a name and a value');
+        add(list, values[0], values[1]);
       }
+    } else {
+      const names = keysOf(init);
+      for (let at = 0; at < names.length; at++) add(list, names[at], init[names[at]]);
+    }
+    return list;
+  };
+  class Headers {
+    #list;
+    constructor(init) {
+      this.#list = listFrom(init);
     }
     static {
-      // The host has looked at what it gives.
-      headersOfHost = (list) => {
+      // Of pairs that were looked at.
+      headersOf = (list) => {
         const headers = new Headers();
         headers.#list = list;
         return headers;
@@ -181,14 +198,11 @@ makers.body = () => {
       listOf = (headers) => headers.#list;
     }
     append(name, value) {
-      const entry = [keyOf(name), valueOf(value)];
-      const known = entry[0] === 'set-cookie' ? undefined : this.#entry(entry[0]);
-      if (known === undefined) this.#list.push(entry);
-      else known[1] = `${known[1]}, ${entry[1]}`;
+      add(this.#list, name, value);
     }
     set(name, value) {
       const entry = [keyOf(name), valueOf(value)];
-      if (this.#entry(entry[0]) !== undefined) this.#list = this.#list.filter((known) => known[0] !== entry[0]);
+      if (entryOf(this.#list, entry[0]) !== undefined) this.#list = this.#list.filter((known) => known[0] !== entry[0]);
       this.#list.push(entry);
     }
     delete(name) {
@@ -207,11 +221,8 @@ makers.body = () => {
     getSetCookie() {
       return this.#list.filter((entry) => entry[0] === 'set-cookie').map((entry) => entry[1]);
     }
-    #entry(key) {
-      for (let at = 0; at < this.#list.length; at++) if (this.#list[at][0] === key) return this.#list[at];
-    }
     has(name) {
-      return this.#entry(keyOf(name)) !== undefined;
+      return entryOf(this.#list, keyOf(name)) !== undefined;
     }
     forEach(callback, self) {
       for (const [name, value] of this) callback.call(self, value, name, this);
@@ -235,40 +246,49 @@ makers.body = () => {
   define(Headers.prototype, Symbol.iterator, Headers.prototype.entries);
 
   // A body's bytes, and the type that it has by itself.
+  const none = { bytes: null, type: undefined };
   const bodyOf = (init) => {
-    if (init === undefined || init === null) return [null, undefined];
-    if (typeof init === 'string') return [utf8(init), 'text/plain;charset=UTF-8'];
-    if (isView(init)) return [bytesOf(init).slice(), undefined];
+    if (init === undefined || init === null) return none;
+    if (typeof init === 'string') return { bytes: utf8(init), type: 'text/plain;charset=UTF-8' };
+    if (isView(init)) return { bytes: bytesOf(init).slice(), type: undefined };
     if (init instanceof URLSearchParams) {
-      return [utf8(init.toString()), 'application/x-www-form-urlencoded;charset=UTF-8'];
+      return { bytes: utf8(init.toString()), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
     }
     if (init instanceof FormData) return multipart(init);
-    if (init instanceof Blob) return [bytesOfBlob(init), init.type || undefined];
+    if (init instanceof Blob) return { bytes: bytesOfBlob(init), type: init.type || undefined };
     const bytes = bytesOf(init);
-    if (bytes !== undefined) return [bytes.slice(), undefined];
-    return [utf8(`${init}`), 'text/plain;charset=UTF-8'];
+    if (bytes !== undefined) return { bytes: bytes.slice(), type: undefined };
+    return { bytes: utf8(`${init}`), type: 'text/plain;charset=UTF-8' };
   };
 
+  const used = Symbol('used');
   class Body {
-    #bytes;
-    #used = false;
-    constructor(bytes) {
-      this.#bytes = bytes;
+    // `body`: its bytes, null where there is none, `used` when they were taken. `headers`: pairs, or the object that somebody
+    // asked for. And what requests and responses have besides.
+    #parts;
+    constructor(parts) {
+      this.#parts = parts;
     }
     static {
-      wholeBody = (holder) => holder.#bytes;
+      partsOf = (holder) => holder.#parts;
     }
     // No stream, as `ReadableStream` is not there: null without a body, else undefined.
     get body() {
-      return this.#bytes === null ? null : undefined;
+      return this.#parts.body === null ? null : undefined;
+    }
+    get headers() {
+      const parts = this.#parts;
+      return isArray(parts.headers) ? (parts.headers = headersOf(parts.headers)) : parts.headers;
     }
     get bodyUsed() {
-      return this.#used;
+      return this.#parts.body === used;
     }
     #take() {
-      if (this.#used) throw new TypeError_('Body is unusable: Body has already been read');
-      this.#used = this.#bytes !== null;
-      return this.#bytes ?? new Uint8Array_(0);
+      const { body } = this.#parts;
+      if (body === used) throw new TypeError_('Body is unusable: Body has already been read');
+      if (body === null) return new Uint8Array_(0);
+      this.#parts.body = used;
+      return body;
     }
     #text() {
       const text = utf8Text(this.#take());
@@ -299,5 +319,5 @@ makers.body = () => {
     }
   }
   for (const known of [Blob, File, FormData, Headers]) tag(known, known.name);
-  return { Blob, File, FormData, Headers, Body, bodyOf, wholeBody, headersOfHost, listOf, token };
+  return { Blob, File, FormData, Headers, Body, bodyOf, partsOf, used, listFrom, entryOf, token };
 };

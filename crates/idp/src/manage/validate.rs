@@ -367,6 +367,21 @@ pub(super) fn action(
     )
 }
 
+/// Hosts that an Action may send requests to: as a URL has them, so that they compare.
+pub(super) fn hosts(hosts: &[String]) -> Result<(), ManageError> {
+    let is_host = |host: &str| {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        url::Url::parse(&format!("https://{name}/")).is_ok_and(|url| url.host_str() == Some(name))
+    };
+    rule(hosts.len() <= 50, "an Action has at most 50 allowed hosts")?;
+    match hosts.iter().find(|host| !is_host(host)) {
+        None => Ok(()),
+        Some(host) => Err(ManageError::invalid(format!(
+            "{host:?} is no host: it is written as in a URL, api.example or *.example.com, without scheme, port and path"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use model::{

@@ -192,6 +192,13 @@ pub struct ActionDeployArgs {
     /// A secret for `event.secrets`. May be given again.
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
+    /// A host that its requests may go to, as api.example or *.example.com. May be given again; the Action reaches these
+    /// and no others, also after the next deploy.
+    #[arg(long = "allow-host", value_name = "HOST")]
+    pub allowed_hosts: Vec<String>,
+    /// Its requests may go to any public host, which is so for a new Action.
+    #[arg(long, conflicts_with = "allowed_hosts")]
+    pub allow_any_host: bool,
     /// Print the deployed version as one JSON object.
     #[arg(long)]
     pub json: bool,

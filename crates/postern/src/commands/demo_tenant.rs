@@ -126,7 +126,7 @@ pub async fn seed(
         let source = Source::script("limit-transferred-session.js", ACTION);
         let kept = postern::rebuild::kept(&source);
         let artifact = build(runtime, source, config).await?.or_exit(ExitCode::Action, "the demo Action")?;
-        manage::deploy_action(idp, &id, ACTION_NAME, &kept, &artifact, &BTreeMap::new())
+        manage::deploy_action(idp, &id, ACTION_NAME, &kept, &artifact, &BTreeMap::new(), None)
             .await
             .or_exit(failed, "the demo Action was not deployed")?;
     }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use action_api::{Limits, NoOperations, OperationAnswer, OperationFuture, Operations};
+use model::AllowedHosts;
 use postern::outside::Outside;
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ impl RunInIt {
         let made = self.made.get_or_init(|| {
             let outside = self.world.made.get_or_init(|| (self.world.make)()).as_ref()?;
             outside
-                .for_run("", &self.limits, Arc::new(NoOperations))
+                .for_run("", &self.limits, AllowedHosts::Any, Arc::new(NoOperations))
                 .map_err(|error| format!("no request can be sent: {error}"))
         });
         made.as_ref().map_err(Clone::clone)

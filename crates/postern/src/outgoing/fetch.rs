@@ -9,6 +9,7 @@ use action_api::{Limits, OperationAnswer};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ipnet::IpNet;
+use model::AllowedHosts;
 use quick_cache::sync::Cache;
 use reqwest::header::{
     AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
@@ -65,6 +66,7 @@ pub struct Fetcher {
 /// The requests of one run, under its limits.
 pub struct RunFetch {
     clients: Arc<Clients>,
+    hosts: AllowedHosts,
     requests: AtomicU32,
     max_requests: u32,
     answer_bytes: AtomicU64,
@@ -108,6 +110,8 @@ enum FetchError {
     Body,
     #[error(transparent)]
     Refused(#[from] RefusedUrl),
+    #[error("{0} is not among the hosts that this Action may send requests to")]
+    Host(String),
     #[error("{0} is not at an address that requests may be sent to")]
     Address(String),
     #[error("the answer is a redirect")]
@@ -138,14 +142,20 @@ impl Fetcher {
         Ok(Self { allowed: allowed.into_iter().collect(), tls, tenants: Cache::new(TENANTS) })
     }
 
-    /// For a run of this tenant.
+    /// For a run of this tenant, which may send requests to these hosts.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub fn for_run(&self, tenant: &str, limits: &Limits) -> Result<RunFetch, ClientError> {
+    pub fn for_run(
+        &self,
+        tenant: &str,
+        limits: &Limits,
+        hosts: AllowedHosts,
+    ) -> Result<RunFetch, ClientError> {
         let clients = self.tenants.get_or_insert_with(tenant, || self.clients().map(Arc::new))?;
         Ok(RunFetch {
             clients,
+            hosts,
             requests: AtomicU32::new(0),
             max_requests: limits.http_requests,
             answer_bytes: AtomicU64::new(0),
@@ -187,6 +197,11 @@ impl RunFetch {
         for redirects in 0.. {
             if !url.username().is_empty() || url.password().is_some() {
                 return Err(FetchError::Credentials);
+            }
+            if let Some(host) = url.host_str()
+                && !self.hosts.allows(host)
+            {
+                return Err(FetchError::Host(host.to_owned()));
             }
             let client = self.clients.client_for(&url)?;
             self.count_request()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use action_api::{Artifact, ArtifactKind};
 use action_build::{BuildError, Source};
 use action_runtime::Runtime;
+use model::AllowedHosts;
 use postern::rebuild::kept;
 use serde_json::json;
 
@@ -28,9 +29,15 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
         .await?
         .map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
     let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
-    let version = idp::manage::deploy_action(&idp, &tenant, &args.name, &kept, &artifact, &secrets)
-        .await
-        .or_exit(ExitCode::Failed, "the Action was not deployed")?;
+    let hosts = match (&args.allowed_hosts[..], args.allow_any_host) {
+        ([], false) => None,
+        ([], true) => Some(AllowedHosts::Any),
+        (hosts, _) => Some(AllowedHosts::Only(hosts.to_vec())),
+    };
+    let version =
+        idp::manage::deploy_action(&idp, &tenant, &args.name, &kept, &artifact, &secrets, hosts.as_ref())
+            .await
+            .or_exit(ExitCode::Failed, "the Action was not deployed")?;
     idp.storage.close().await;
     if args.json {
         output.json(&json!({
