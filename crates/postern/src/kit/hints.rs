@@ -125,6 +125,16 @@ fn of_exception(exception: &GuestException, line: &str, event: Option<&Value>) -
             "it takes milliseconds since 1970, as Date.now() + 30 * 60 * 1000, or date.getTime()".to_owned(),
         );
     }
+    if message == "fetch failed" {
+        return Some(
+            "a request can fail at any login: catch it, and say what the login does then".to_owned(),
+        );
+    }
+    if exception.name == "SyntaxError" && message.contains("JSON") && line.contains(".json()") {
+        return Some(
+            "an answer need not be JSON, also where it mostly is: look at its `ok` first".to_owned(),
+        );
+    }
     let event = event?;
     if message.contains("this flow has no session") {
         return Some(format!("there is no session{}: ask `if (event.session)` first", flow_of(event)));
