@@ -1,5 +1,7 @@
 //! A template that is added or changed is inside of the program at the next build.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../actions/templates");
+    for folder in ["actions/templates", "actions/sdk-rust", "wit"] {
+        println!("cargo::rerun-if-changed=../../{folder}");
+    }
 }

@@ -12,6 +12,7 @@ mod chromium;
 mod client_authentication;
 mod client_credentials;
 mod command_line;
+mod components;
 mod device;
 mod discovery;
 mod double_spend;

@@ -88,7 +88,7 @@ pub fn compiled_folder() -> PathBuf {
 }
 
 /// `tmp` in cargo's target folder.
-fn scratch_folder() -> PathBuf {
+pub fn scratch_folder() -> PathBuf {
     let this = std::env::current_exe().expect("this program");
     this.ancestors().nth(3).expect("the target folder").join("tmp")
 }

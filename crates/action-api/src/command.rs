@@ -28,6 +28,15 @@ impl Handler {
             Self::Continue => "onContinuePostLogin",
         }
     }
+
+    /// Its name among the exports of a component.
+    #[must_use]
+    pub fn component_export(self) -> &'static str {
+        match self {
+            Self::Execute => "on-execute-post-login",
+            Self::Continue => "on-continue-post-login",
+        }
+    }
 }
 
 /// Whether a session's cookie outlives the browser.

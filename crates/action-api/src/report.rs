@@ -106,7 +106,7 @@ pub enum RunError {
         exception: GuestException,
     },
     /// The handler is not there.
-    #[error("the Action has no handler: it must set `exports.{}`", .handler.export())]
+    #[error("the Action has no handler: it must set `exports.{}`, or as a component export `{}`", .handler.export(), .handler.component_export())]
     NoHandler {
         /// Which one.
         handler: Handler,

@@ -1,72 +1,124 @@
 //! Checks of an uploaded component before anything compiles it (`security-checklist.md`, section 3, HD).
 
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator, WasmFeatures};
+use std::borrow::Cow;
 
-/// The most bytes that a component may have.
-pub const MAX_COMPONENT_BYTES: u64 = 4 << 20;
-const MAX_BODY_BYTES: usize = 64 << 10;
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wit_component::ComponentEncoder;
+
+use crate::world::{self, Power};
+
+/// The section in which bindings say what a module imports and exports. More follows in its name.
+const TYPE: &str = "component-type";
+
+/// The most bytes that a component may have, unless it is made of linked libraries.
+const MAX_COMPONENT_BYTES: u64 = 4 << 20;
 const MAX_LOCALS: u64 = 2_000;
 const MAX_FUNCTIONS: u64 = 20_000;
-const MAX_MODULES: u32 = 8;
 const MAX_NESTING: u32 = 4;
-/// Instances that a component makes as it is written. Each may be of a component that makes more, so what the compiler
-/// takes in grows with the power of the nesting.
-const MAX_INSTANCES: u32 = 64;
-/// The only things that a component can ask for.
-const IMPORTS: &str = "postern:actions/";
-const HANDLER: &str = "on-execute-post-login";
 
-/// Refuses what is no component of the world `post-login`, or could not be compiled cheaply.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
-    if bytes.len() as u64 > MAX_COMPONENT_BYTES {
-        return Err(format!("{} bytes; the most is {MAX_COMPONENT_BYTES}", bytes.len()));
+/// What a component may have.
+struct Sizes {
+    bytes: u64,
+    body_bytes: usize,
+    modules: u32,
+    /// Instances that it makes as it is written. Each may be of a component that makes more, so what the compiler takes in
+    /// grows with the power of the nesting.
+    instances: u32,
+}
+
+const USUAL: Sizes = Sizes { bytes: MAX_COMPONENT_BYTES, body_bytes: 64 << 10, modules: 8, instances: 64 };
+
+impl Sizes {
+    /// Of this component. One that carries an interpreter with its libraries, as componentize-py makes, has a limit of its
+    /// own. Its modules say that they are to be linked, by a section `dylink.0`.
+    fn of(bytes: &[u8], linked_bytes: u64) -> Self {
+        let is_linked = bytes.len() as u64 > USUAL.bytes || parts(bytes) > USUAL.modules;
+        if is_linked && is_made_of_libraries(bytes) {
+            Self { bytes: linked_bytes.max(USUAL.bytes), body_bytes: 512 << 10, modules: 96, instances: 256 }
+        } else {
+            USUAL
+        }
+    }
+}
+
+fn parts(bytes: &[u8]) -> u32 {
+    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let modules = payloads.filter(|payload| {
+        matches!(payload, Payload::ModuleSection { .. } | Payload::ComponentSection { .. })
+    });
+    u32::try_from(modules.count()).unwrap_or(u32::MAX)
+}
+
+fn is_made_of_libraries(bytes: &[u8]) -> bool {
+    let mut payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    payloads.any(|payload| matches!(payload, Payload::CustomSection(section) if section.name() == "dylink.0"))
+}
+
+/// A component, made of a core module where that is what a compiler yields.
+pub(crate) fn from_module(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    if bytes.len() as u64 > MAX_COMPONENT_BYTES
+        || !matches!(
+            Parser::new(0).parse_all(bytes).next(),
+            Some(Ok(Payload::Version { encoding: Encoding::Module, .. }))
+        )
+    {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    sizes(bytes, &USUAL)?;
+    let mut payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let is_typed =
+        |payload| matches!(payload, Payload::CustomSection(section) if section.name().starts_with(TYPE));
+    if !payloads.any(is_typed) {
+        return Err(
+            "a core Wasm module; a component is needed, or a module that bindings of WIT are linked to"
+                .into(),
+        );
+    }
+    let encoded = ComponentEncoder::default().validate(true).module(bytes).and_then(|all| all.encode());
+    encoded.map(Cow::Owned).map_err(|error| {
+        format!("a core Wasm module; a component is needed, and it cannot become one: {error:#}")
+    })
+}
+
+fn invalid(error: wasmparser::BinaryReaderError) -> String {
+    format!("not a valid component: {error}")
+}
+
+/// Refuses what is no component of the worlds, or could not be compiled cheaply. `linked_bytes` is the most that one made
+/// of linked libraries may have.
+pub(crate) fn check(bytes: &[u8], linked_bytes: u64) -> Result<Vec<Power>, String> {
+    let most = Sizes::of(bytes, linked_bytes);
+    if bytes.len() as u64 > most.bytes {
+        return Err(format!("{} bytes; the most is {}", bytes.len(), most.bytes));
     }
     match Parser::new(0).parse_all(bytes).next() {
         Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => {}
         Some(Ok(_)) => return Err("a core Wasm module; a component is needed".into()),
         _ => return Err("not a Wasm component".into()),
     }
-    sizes(bytes)?;
-    let features = WasmFeatures::WASM1
-        | WasmFeatures::BULK_MEMORY
-        | WasmFeatures::REFERENCE_TYPES
-        | WasmFeatures::SIMD
-        | WasmFeatures::COMPONENT_MODEL;
+    sizes(bytes, &most)?;
+    // What compilers use without being told. Additions in constants are for what is linked when it is instantiated.
+    let features = WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL;
     Validator::new_with_features(features)
         .validate_all(bytes)
-        .map(|_| ())
-        .map_err(|error| format!("not a valid component: {error}"))
+        .map_err(|error| format!("not a valid component: {error}"))?;
+    world::check(bytes)
 }
 
-/// Limits on what a compiler would have to take in, and the imports and exports of the outermost component.
-fn sizes(bytes: &[u8]) -> Result<(), String> {
-    let invalid = |error: wasmparser::BinaryReaderError| format!("not a valid component: {error}");
-    let (mut depth, mut modules, mut functions, mut handler) = (0_u32, 0_u32, 0_u64, false);
+/// Limits on what a compiler would have to take in.
+fn sizes(bytes: &[u8], most: &Sizes) -> Result<(), String> {
+    let (mut depth, mut modules, mut functions) = (0_u32, 0_u32, 0_u64);
     let mut instances = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
                 depth += 1;
                 modules += 1;
-                if depth > MAX_NESTING || modules > MAX_MODULES {
+                if depth > MAX_NESTING || modules > most.modules {
                     return Err("too many modules inside".into());
                 }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(imports) if depth == 0 => {
-                for import in imports {
-                    let name = import.map_err(invalid)?.name.name;
-                    if !name.starts_with(IMPORTS) {
-                        return Err(format!("it imports `{name}`; an Action can only import {IMPORTS}*"));
-                    }
-                }
-            }
-            Payload::ComponentExportSection(exports) if depth == 0 => {
-                for export in exports {
-                    let export = export.map_err(invalid)?;
-                    handler |= export.name.name == HANDLER && export.kind == ComponentExternalKind::Func;
-                }
-            }
             Payload::InstanceSection(section) => instances = instances.saturating_add(section.count()),
             Payload::ComponentInstanceSection(section) => {
                 instances = instances.saturating_add(section.count());
@@ -81,8 +133,8 @@ fn sizes(bytes: &[u8]) -> Result<(), String> {
                 }
             }
             Payload::CodeSectionEntry(body) => {
-                if body.as_bytes().len() > MAX_BODY_BYTES {
-                    return Err(format!("a function of more than {MAX_BODY_BYTES} bytes"));
+                if body.as_bytes().len() > most.body_bytes {
+                    return Err(format!("a function of more than {} bytes", most.body_bytes));
                 }
                 let mut locals = 0;
                 for local in body.get_locals_reader().map_err(invalid)? {
@@ -94,9 +146,9 @@ fn sizes(bytes: &[u8]) -> Result<(), String> {
             }
             _ => {}
         }
-        if instances > MAX_INSTANCES {
-            return Err(format!("more than {MAX_INSTANCES} instances"));
+        if instances > most.instances {
+            return Err(format!("more than {} instances", most.instances));
         }
     }
-    if handler { Ok(()) } else { Err(format!("it does not export `{HANDLER}`")) }
+    Ok(())
 }

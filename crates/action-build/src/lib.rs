@@ -15,17 +15,19 @@ mod translate;
 mod trivia;
 mod typescript;
 mod words;
+mod world;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
 use action_runtime::{Runtime, ScriptPackage, sha256_hex};
 
-pub use component::MAX_COMPONENT_BYTES;
 pub use source::{Program, Source};
 pub use trace::Lines;
 use translate::translate_traced;
 pub use words::{Words, words};
+pub use world::{Power, WIT};
 
 /// The most bytes that an image may have. It is stored, and kept in memory beside those of other tenants.
 const MAX_IMAGE_BYTES: usize = 32 << 20;
@@ -77,9 +79,15 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
         }
         Program::Component(bytes) => {
             let unsuitable = |message| BuildError::Unsuitable { file: source.file_name.clone(), message };
-            component::check(bytes).map_err(unsuitable)?;
-            let artifact =
-                Artifact { kind: ArtifactKind::Component, digest: sha256_hex(bytes), bytes: bytes.clone() };
+            let most = runtime.linked_component_bytes();
+            let bytes = unpanicked(|| {
+                let component = component::from_module(bytes)?;
+                component::check(&component, most)?;
+                Ok(component.into_owned())
+            })
+            .map_err(unsuitable)?;
+            let digest = sha256_hex(&bytes);
+            let artifact = Artifact { kind: ArtifactKind::Component, digest, bytes };
             match runtime.check_component(&artifact) {
                 Ok(()) => Ok(artifact),
                 Err(RunError::Refused { message }) => Err(unsuitable(message)),
@@ -87,6 +95,23 @@ pub fn build(runtime: &Runtime, source: &Source, limits: &Limits) -> Result<Arti
             }
         }
     }
+}
+
+/// What an artifact may do: the interfaces that a component imports. `None` for a script, which has all of `api`; what it
+/// uses of that cannot be told from its source.
+///
+/// # Errors
+/// The artifact is of another version of the package. The text is for its author.
+pub fn powers(artifact: &Artifact) -> Result<Option<Vec<Power>>, String> {
+    match artifact.kind {
+        ArtifactKind::MemoryImage { .. } => Ok(None),
+        ArtifactKind::Component => unpanicked(|| world::check(&artifact.bytes)).map(Some),
+    }
+}
+
+/// What reads components is made for those that compilers write. One that it cannot even refuse is refused here.
+fn unpanicked<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("not a valid component".to_owned()))
 }
 
 /// Makes an artifact whose lines tell that they run, for [`Runtime::trace`], and which lines those are. `None` for a

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::BuildError;
-use crate::component::MAX_COMPONENT_BYTES;
 use crate::translate::translate;
 
 /// Bytes of a script with all of its modules.
 const MAX_SCRIPT_BYTES: u64 = 8 << 20;
+/// Bytes of a component that are read. How many it may have is decided when it is built.
+const MAX_COMPONENT_FILE_BYTES: u64 = 64 << 20;
 /// What may be left out of a module's name, as in `prelude/modules.js`.
 const ENDINGS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".cjs", ".json", "/index.js", "/index.ts"];
 const COMPILED: [(&str, &str); 3] = [(".js", ".ts"), (".mjs", ".mts"), (".cjs", ".cts")];
@@ -60,7 +61,7 @@ impl Source {
     pub fn read(path: &Path) -> Result<Self, BuildError> {
         let file_name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if path.extension().is_some_and(|extension| extension == "wasm") {
-            check_size(path, MAX_COMPONENT_BYTES)?;
+            check_size(path, MAX_COMPONENT_FILE_BYTES)?;
             let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
             return Ok(Self::component(&file_name, bytes));
         }

@@ -13,12 +13,12 @@ use action_api::{
 };
 use action_build::{Source, build};
 use action_runtime::{Environment, RunInput};
-use common::{LIMITS, RUNTIME, TASKS, good_run, run, run_with, sample};
+use common::{LIMITS, RUNTIME, TASKS, c_sample, good_run, run, run_with, sample};
 use serde_json::{Value, json};
 
 fn both() -> [(&'static str, Artifact); 2] {
     let script = Source::read(&sample("action.js")).expect("the script");
-    let component = Source::component("action.wasm", c_component::build(&sample("component/action.c")));
+    let component = Source::component("action.wasm", c_component::build(&c_sample()));
     [("script", script), ("component", component)]
         .map(|(name, source)| (name, build(&RUNTIME, &source, &LIMITS).expect(name)))
 }
@@ -150,10 +150,14 @@ fn what_is_no_component_is_refused() {
     };
     assert_eq!(refused(b"junk"), "action.wasm: not a Wasm component");
     assert_eq!(refused(b""), "action.wasm: not a Wasm component");
-    assert_eq!(refused(b"\0asm\x01\0\0\0"), "action.wasm: a core Wasm module; a component is needed");
-    assert!(refused(b"\0asm\x0d\0\x01\0").contains("does not export `on-execute-post-login`"));
+    assert!(
+        refused(b"\0asm\x01\0\0\0").starts_with("action.wasm: a core Wasm module; a component is needed")
+    );
+    assert!(
+        refused(b"\0asm\x0d\0\x01\0").contains("does not export `on-execute-post-login: func(event: string)")
+    );
     assert!(refused(&vec![0; (4 << 20) + 1]).contains("the most is 4194304"));
-    let whole = c_component::build(&sample("component/action.c"));
+    let whole = c_component::build(&c_sample());
     refused(&whole[..whole.len() / 2]);
     let (_, script) = &both()[0..1][0];
     assert!(matches!(script.kind, ArtifactKind::MemoryImage { .. }));

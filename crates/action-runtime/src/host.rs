@@ -1,13 +1,15 @@
 //! What a guest can reach: the host's side of one run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use action_api::{Command, ConsoleLevel, ConsoleLine, GuestException, Handler, Limits};
+use serde_json::Value;
 use wasmtime::{Memory, ResourceLimiter, Store};
 
 use crate::functions::Randomness;
-use crate::operations::{Source, Table};
+use crate::operations::{Shared, Source};
 use crate::record::Record;
 use crate::ticker::TICK_MS;
 use crate::trace::Trace;
@@ -33,6 +35,9 @@ pub(crate) struct Host {
     pub(crate) began_ms: i64,
     pub(crate) seed: [u8; 32],
     pub(crate) secrets: BTreeMap<String, String>,
+    /// A component's, for what the host computes of it.
+    pub(crate) event: Arc<str>,
+    pub(crate) parsed: Option<Value>,
     /// Which handler runs.
     pub(crate) handler: Handler,
     /// Whether clock and randomness were read: an image cannot hold what follows.
@@ -53,7 +58,7 @@ pub(crate) struct Host {
     pub(crate) began: Instant,
     /// When the wall clock limit is reached.
     pub(crate) deadline: Instant,
-    pub(crate) operations: Table,
+    pub(crate) operations: Shared,
     pub(crate) exception: Option<GuestException>,
     /// Where the script has been, for who asks.
     pub(crate) trace: Option<Trace>,
@@ -95,7 +100,9 @@ impl Host {
             fuel_reserve: (limits.fuel / 8).min(32_000_000),
             began,
             deadline: began + limits.wall_clock(),
-            operations: Table::new(source),
+            operations: Shared::new(source),
+            event: Arc::from(""),
+            parsed: None,
             exception: None,
             trace: None,
         }

@@ -2,7 +2,7 @@
 //! parts, so nothing here waits.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use action_api::Operations;
 use serde_json::Value;
@@ -35,7 +35,21 @@ pub(crate) struct Started {
     pub(crate) input: Value,
 }
 
-/// The operations of one run.
+/// The operations of one run. Who drives a component that waits reaches them here: its store is busy until it ends.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<Table>>);
+
+impl Shared {
+    pub(crate) fn new(source: Source) -> Self {
+        Self(Arc::new(Mutex::new(Table::new(source))))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What [`Shared`] holds.
 pub(crate) struct Table {
     pub(crate) source: Source,
     last_id: u32,
@@ -50,10 +64,16 @@ pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
     /// Why a replay cannot go on.
     pub(crate) diverged: Option<String>,
+    /// Answers that a component is yet to take.
+    pub(crate) answered: BTreeMap<u32, Reply>,
+    /// The run's clock at the last answer of a component.
+    pub(crate) answered_ms: Option<i64>,
+    /// A component that waits is to end.
+    pub(crate) out_of_time: bool,
 }
 
 impl Table {
-    pub(crate) fn new(source: Source) -> Self {
+    fn new(source: Source) -> Self {
         Self {
             source,
             last_id: 0,
@@ -64,12 +84,22 @@ impl Table {
             reply: Vec::new(),
             entries: Vec::new(),
             diverged: None,
+            answered: BTreeMap::new(),
+            answered_ms: None,
+            out_of_time: false,
         }
     }
 
     /// Takes the operation off the table. `None`: it was cancelled.
     pub(crate) fn take(&mut self, id: u32) -> Option<String> {
         self.under_way.remove(&id)
+    }
+
+    pub(crate) fn cancel(&mut self, id: u32) {
+        if self.take(id).is_some() {
+            self.started.retain(|started| started.id != id);
+            self.cancelled.push(id);
+        }
     }
 }
 
@@ -86,23 +116,24 @@ impl Host {
         if !self.count_call() {
             return false;
         }
-        self.operations.bytes += bytes as u64;
-        if self.operations.bytes > self.limits.operation_bytes {
+        let mut table = self.operations.lock();
+        table.bytes += bytes as u64;
+        if table.bytes > self.limits.operation_bytes {
             self.over.get_or_insert("operation_bytes");
         }
         self.over.is_none()
     }
 
-    fn start_operation(&mut self, kind: &[u8], json: &[u8]) -> i32 {
+    pub(crate) fn start_operation(&mut self, kind: &[u8], json: &[u8]) -> i32 {
         if !self.reserve_request(json.len()) {
             return OVER_LIMIT;
         }
-        if self.operations.under_way.len() as u64 >= u64::from(self.limits.operations) {
+        let mut table = self.operations.lock();
+        if table.under_way.len() as u64 >= u64::from(self.limits.operations) {
             self.over.get_or_insert("operations");
             return OVER_LIMIT;
         }
         let Ok(input) = serde_json::from_slice(json) else { return NOT_JSON };
-        let table = &mut self.operations;
         table.last_id += 1;
         let id = table.last_id;
         table.under_way.insert(id, identity(kind, json));
@@ -111,22 +142,16 @@ impl Host {
         i32::try_from(id).unwrap_or(OVER_LIMIT)
     }
 
-    fn cancel_operation(&mut self, id: u32) {
-        if self.operations.take(id).is_some() {
-            self.operations.started.retain(|started| started.id != id);
-            self.operations.cancelled.push(id);
-        }
-    }
-
-    /// Answers a call; the length of the reply, which `fetch_reply` hands over.
-    fn call_outside(&mut self, kind: &[u8], json: &[u8]) -> i32 {
+    /// Answers a call. `None`: the run ends here, by a limit or because it does not follow its record.
+    pub(crate) fn ask(&mut self, kind: &[u8], json: &[u8]) -> Option<Reply> {
         if !self.reserve_request(json.len()) {
-            return OVER_LIMIT;
+            return None;
         }
         let now_ms = self.now_ms;
         let request = identity(kind, json);
         let kind = String::from_utf8_lossy(kind);
-        let reply = match &mut self.operations.source {
+        let mut table = self.operations.lock();
+        let reply = match &mut table.source {
             Source::Nothing => Reply::Error("not available while a script is deployed".into()),
             Source::Live(outside) => match serde_json::from_slice(json) {
                 Ok(input) => outside.call(&kind, input, now_ms).into(),
@@ -136,18 +161,25 @@ impl Host {
                 Some(Entry::Called { request: recorded, answer }) if recorded == request => answer,
                 other => {
                     let has = other.as_ref().map_or("its end", describe);
-                    self.operations.diverged = Some(format!("it calls {kind:?} where the record has {has}"));
-                    // The run ends here; `Run` says why.
-                    return OVER_LIMIT;
+                    table.diverged = Some(format!("it calls {kind:?} where the record has {has}"));
+                    return None;
                 }
             },
         };
-        self.operations.reply = match &reply {
+        table.entries.push(Entry::Called { request, answer: reply.clone() });
+        Some(reply)
+    }
+
+    /// Answers a call of a script; the length of the reply, which [`reply`] hands over.
+    fn call_outside(&mut self, kind: &[u8], json: &[u8]) -> i32 {
+        let Some(reply) = self.ask(kind, json) else { return OVER_LIMIT };
+        let bytes = match &reply {
             Reply::Json(json) => format!("{{\"ok\":{json}}}").into_bytes(),
             Reply::Error(text) => serde_json::json!({ "error": text }).to_string().into_bytes(),
         };
-        self.operations.entries.push(Entry::Called { request, answer: reply });
-        i32::try_from(self.operations.reply.len()).unwrap_or(OVER_LIMIT)
+        let length = i32::try_from(bytes.len()).unwrap_or(OVER_LIMIT);
+        self.operations.lock().reply = bytes;
+        length
     }
 }
 
@@ -184,7 +216,7 @@ fn start(
 
 fn cancel(mut caller: Caller<'_, Host>, id: u32) -> wasmtime::Result<()> {
     charge(&mut caller, 0)?;
-    caller.data_mut().cancel_operation(id);
+    caller.data_mut().operations.lock().cancel(id);
     Ok(())
 }
 
@@ -203,7 +235,7 @@ fn ask(
 
 /// Hands over the reply to the last call, whose length the guest knows.
 fn reply(mut caller: Caller<'_, Host>, to: u32) -> wasmtime::Result<()> {
-    let reply = std::mem::take(&mut caller.data_mut().operations.reply);
+    let reply = std::mem::take(&mut caller.data_mut().operations.lock().reply);
     charge(&mut caller, reply.len())?;
     memory_of(&caller)?.write(&mut caller, to as usize, &reply)?;
     Ok(())

@@ -28,12 +28,12 @@ pub(crate) enum State {
 
 /// The answer of an export of the JS engine.
 pub(crate) fn of_script(result: wasmtime::Result<i32>, host: &mut Host) -> Result<State, RunError> {
-    if let Some(message) = host.operations.diverged.take() {
+    if let Some(message) = host.operations.lock().diverged.take() {
         return Err(RunError::Diverged { message });
     }
     match result {
         Ok(DONE) => Ok(State::Done),
-        Ok(WAITING) if host.operations.under_way.is_empty() => Err(RunError::NeverSettled),
+        Ok(WAITING) if host.operations.lock().under_way.is_empty() => Err(RunError::NeverSettled),
         Ok(WAITING) => Ok(State::Waiting),
         Ok(THREW) => Err(of_exception(host)),
         Ok(NO_HANDLER) => Err(RunError::NoHandler { handler: host.handler }),

@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use action_api::{Artifact, ArtifactKind, Handler, Limits, Operations, RunError, RunReport};
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Engine, Module};
 
 use crate::cache::{CodeCache, sha256_hex};
 use crate::compiler::Compiler;
 use crate::engine::{self, JsEngine};
 use crate::host::Host;
-use crate::outcome::State;
 use crate::record::Record;
 use crate::sandbox::{Sandbox, Step};
 use crate::script::{Evaluated, ScriptPackage};
@@ -30,6 +29,7 @@ pub struct Runtime {
     cache: CodeCache,
     compiler: Compiler,
     components: Linker<Host>,
+    linked_component_bytes: u64,
     loaded: Mutex<Loaded>,
     _ticker: Ticker,
 }
@@ -81,7 +81,7 @@ struct Loaded {
 #[derive(Clone)]
 enum Program {
     Image(Module),
-    Component(Component),
+    Component(component::Action),
 }
 
 impl Runtime {
@@ -91,12 +91,13 @@ impl Runtime {
     /// [`RuntimeError`] when the cache folder cannot be used or wasmtime cannot start on this machine.
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let engine = Engine::new(&config::wasmtime_config(&config))?;
+        let linked_component_bytes = config.linked_component_bytes;
         let cache = CodeCache::open(config.cache_dir)?;
         let js = JsEngine::load(&engine, &cache)?;
         let ticker = Ticker::start(&engine).map_err(|error| RuntimeError::Wasm(error.to_string()))?;
         let components = component::linker(&engine)?;
-        let compiler = config.compiler;
-        Ok(Self { engine, js, cache, compiler, components, loaded: Mutex::default(), _ticker: ticker })
+        let (compiler, loaded) = (config.compiler, Mutex::default());
+        Ok(Self { engine, js, cache, compiler, components, linked_component_bytes, loaded, _ticker: ticker })
     }
 
     /// Names the JS engine. An image runs only on the engine whose digest it carries; after an upgrade, scripts are
@@ -104,6 +105,12 @@ impl Runtime {
     #[must_use]
     pub fn engine_digest(&self) -> &str {
         &self.js.digest
+    }
+
+    /// The most bytes of a component that is made of linked libraries.
+    #[must_use]
+    pub fn linked_component_bytes(&self) -> u64 {
+        self.linked_component_bytes
     }
 
     /// Evaluates a script's top level, for an image.
@@ -122,9 +129,7 @@ impl Runtime {
         guarded(|| {
             let refused = |message| RunError::Refused { message };
             match self.read(artifact) {
-                Ok(Program::Component(action)) => {
-                    component::check(&self.components, &action).map_err(|error| refused(format!("{error:#}")))
-                }
+                Ok(Program::Component(_)) => Ok(()),
                 Ok(Program::Image(_)) => Err(refused("not a component".into())),
                 Err(RuntimeError::Wasm(message)) => Err(refused(message)),
                 Err(error) => Err(RunError::Host { message: error.to_string() }),
@@ -173,27 +178,24 @@ impl Runtime {
     /// Runs the first part.
     pub(crate) fn begin(&self, artifact: &Artifact, input: &RunInput, sandbox: Box<Sandbox>) -> Step {
         sandbox.compute(|sandbox| {
-            if input.event.len() as u64 > sandbox.store.data().limits.event_bytes {
+            let store = sandbox.store()?;
+            if input.event.len() as u64 > store.data().limits.event_bytes {
                 return Err(RunError::Limit { limit: "event_bytes".into(), exception: None });
             }
-            sandbox.store.data_mut().handler = input.handler;
+            store.data_mut().handler = input.handler;
             let host_error = |message| RunError::Host { message };
-            crate::host::set_limits(&mut sandbox.store).map_err(|error| host_error(format!("{error:#}")))?;
+            crate::host::set_limits(store).map_err(|error| host_error(format!("{error:#}")))?;
             match self.program(artifact).map_err(|error| host_error(error.to_string()))? {
                 Program::Image(image) => {
-                    let seed = sandbox.store.data().seed;
-                    let (running, state) = script::run(&mut sandbox.store, &self.js, &image, &seed, input)?;
+                    let seed = store.data().seed;
+                    let (running, state) = script::run(store, &self.js, &image, &seed, input)?;
                     sandbox.running = Some(running);
                     Ok(state)
                 }
-                // A component cannot leave, so it has nothing to go on with.
-                Program::Component(_) if input.handler == Handler::Continue => {
-                    Err(RunError::NoHandler { handler: input.handler })
-                }
                 Program::Component(action) => {
-                    sandbox.store.data_mut().secrets.clone_from(&input.secrets);
-                    component::run(&mut sandbox.store, &self.components, &action, &input.event)
-                        .map(|()| State::Done)
+                    store.data_mut().secrets.clone_from(&input.secrets);
+                    store.data_mut().event = input.event.as_str().into();
+                    sandbox.execute(|store| action.execute(store))
                 }
             }
         })
@@ -243,7 +245,8 @@ impl Runtime {
             ArtifactKind::Component => {
                 let compile = || self.compiler.compile(&self.engine, &artifact.bytes);
                 let compiled = self.cache.get(&self.engine, &artifact.digest, compile)?;
-                Ok(Program::Component(engine::deserialize_component(&self.engine, &compiled)?))
+                let component = engine::deserialize_component(&self.engine, &compiled)?;
+                Ok(Program::Component(component::Action::new(&self.components, &component)?))
             }
         }
     }

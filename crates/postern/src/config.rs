@@ -142,6 +142,7 @@ pub struct Actions {
     pub concurrent_runs: u32,
     pub concurrent_runs_per_tenant: u32,
     pub queue_ms: u64,
+    pub linked_component_bytes: u64,
     pub compile_cpu_seconds: u64,
     pub compile_memory_bytes: u64,
     pub compiled_bytes: u64,

@@ -91,6 +91,7 @@ pub async fn start_runtime(config: &Config) -> Result<Arc<Runtime>, Failure> {
         max_memory_bytes: usize::try_from(config.actions.memory_bytes)
             .or_exit(ExitCode::Configuration, "actions.memory_bytes is too large for this machine")?,
         cache_dir: config.actions.cache_dir(),
+        linked_component_bytes: config.actions.linked_component_bytes,
         compiler: Compiler::Child(ChildCompiler {
             // This very program, also when its file has been replaced since it was started.
             program: PathBuf::from("/proc/self/exe"),

@@ -3,6 +3,7 @@
 mod bench;
 mod declarations;
 mod demo;
+mod guests;
 mod http;
 mod packages;
 mod postgres;

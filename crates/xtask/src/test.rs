@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
+use crate::guests::{self, Guests};
 use crate::packages;
 use crate::postgres::{self, Postgres};
 use crate::process::{self, cargo, note, say};
@@ -12,8 +13,18 @@ use crate::process::{self, cargo, note, say};
 /// The variable that says on which database the end-to-end tests run.
 const DATABASE: &str = "TEST_DATABASE";
 /// Modules of the end-to-end tests that choose their database themselves, or depend on none: they run once.
-const OF_THEIR_OWN_DATABASE: [&str; 8] =
-    ["check", "chromium", "command_line", "double_spend", "kill", "nodes", "process", "tls"];
+const OF_THEIR_OWN_DATABASE: [&str; 10] = [
+    "check",
+    "chromium",
+    "command_line",
+    "components::python",
+    "components::rust",
+    "double_spend",
+    "kill",
+    "nodes",
+    "process",
+    "tls",
+];
 
 /// What the test runner said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,11 +38,13 @@ struct Counts {
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     packages::wasm_toolchain()?;
     packages::browser()?;
+    let guests = guests::compilers()?;
     let postgres = Postgres::start()?;
     if !arguments.is_empty() {
         // At the root of a workspace, that is all of it unless the arguments name a package.
         let mut command = cargo(&["test"]);
-        return process::run(command.args(arguments).env(postgres::VARIABLE, postgres.url()));
+        command.envs(guests.variables).env(postgres::VARIABLE, postgres.url());
+        return process::run(command.args(arguments));
     }
     note("$ cargo fmt --check");
     process::run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -50,16 +63,26 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     // Without --no-fail-fast the count would end at the first crate that fails.
     let all = ["test", "--workspace", "--locked", "--no-fail-fast"];
     note("$ cargo test");
-    let mut succeeded = run_tests(&mut cargo(&all), &postgres, &mut counts, &mut closing)?;
+    let mut once = cargo(&all);
+    if !guests.missing.is_empty() {
+        once.arg("--");
+    }
+    for (module, _) in &guests.missing {
+        once.args(["--skip", module]);
+    }
+    let mut succeeded = run_tests(&mut once, &postgres, &guests, &mut counts, &mut closing)?;
     note("$ cargo test --test e2e, on PostgreSQL");
     let mut again = cargo(&[&all[..], &["--test", "e2e", "--"]].concat());
     again.env(DATABASE, "postgres");
     for module in OF_THEIR_OWN_DATABASE {
         again.args(["--skip", &format!("{module}::")]);
     }
-    succeeded &= run_tests(&mut again, &postgres, &mut counts, &mut closing)?;
+    succeeded &= run_tests(&mut again, &postgres, &guests, &mut counts, &mut closing)?;
     say("");
     closing.iter().for_each(|line| say(line));
+    for (module, why) in &guests.missing {
+        say(&format!("not run: {module}: {why}"));
+    }
     if counts.ignored > 0 {
         say(&format!("{} ignored: nothing may be skipped on a machine that can run it", counts.ignored));
     }
@@ -74,10 +97,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 fn run_tests(
     command: &mut Command,
     postgres: &Postgres,
+    guests: &Guests,
     counts: &mut Counts,
     closing: &mut Vec<String>,
 ) -> Result<bool> {
-    let mut child = command.env(postgres::VARIABLE, postgres.url()).stdout(Stdio::piped()).spawn()?;
+    command.envs(guests.variables.iter().cloned()).env(postgres::VARIABLE, postgres.url());
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line?;

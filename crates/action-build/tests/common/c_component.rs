@@ -1,46 +1,45 @@
-//! Builds a component from C: bindings by wit-bindgen, the system's clang, and wit-component.
+//! Builds a module from C: bindings by wit-bindgen, and the system's clang. A deploy makes a component of it.
 
 use std::path::Path;
 use std::process::Command;
 
 use wit_bindgen_c::Opts;
 use wit_bindgen_core::Files;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-fn root() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The component made of one C file. It links no C library start-up: a reactor without WASI imports.
-pub fn build(source: &Path) -> Vec<u8> {
+/// The files that wit-bindgen makes for C, by their names.
+pub fn bindings(world: &str) -> Vec<(String, Vec<u8>)> {
     let mut resolve = wit_parser::Resolve::default();
-    let (package, _) = resolve.push_dir(root().join("wit")).expect("the wit package");
-    let world = resolve.select_world(&[package], Some("post-login")).expect("the world");
+    let package = resolve.push_str("post-login.wit", action_build::WIT).expect("the wit package");
+    let world = resolve.select_world(&[package], Some(world)).expect("the world");
     let mut files = Files::default();
     Opts::default().build().generate(&mut resolve, world, &mut files).expect("bindings");
+    files.iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect()
+}
 
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, bytes) in files.iter() {
-        std::fs::write(folder.path().join(name), bytes).expect("a generated file");
+/// Writes them.
+pub fn write_bindings(world: &str, folder: &Path) {
+    for (name, bytes) in bindings(world) {
+        std::fs::write(folder.join(name), bytes).expect("a generated file");
     }
+}
+
+/// The module made of one C file, which includes the header of its world. It links no C library start-up: a reactor
+/// without WASI imports.
+pub fn build(source: &Path) -> Vec<u8> {
+    let text = std::fs::read_to_string(source).expect("the source");
+    let world = if text.contains("post_login_continue.h") { "post-login-continue" } else { "post-login" };
+    let folder = tempfile::tempdir().expect("a folder");
+    write_bindings(world, folder.path());
     let module = folder.path().join("module.wasm");
     let mut clang = match std::env::var_os("WASI_SDK_PATH") {
         Some(sdk) => Command::new(Path::new(&sdk).join("bin/clang")),
         None => Command::new("clang"),
     };
     clang.args(["--target=wasm32-wasi", "-O2", "-mexec-model=reactor", "-w", "-Wl,--strip-debug", "-I"]);
-    clang.arg(folder.path()).arg(source).arg(folder.path().join("post_login.c"));
-    let object = folder.path().join("post_login_component_type.o");
-    if object.exists() {
-        clang.arg(object);
-    }
+    let bindings = folder.path().join(world.replace('-', "_"));
+    clang.arg(folder.path()).arg(source).arg(bindings.with_extension("c"));
+    clang.arg(format!("{}_component_type.o", bindings.display()));
     let result = clang.arg("-o").arg(&module).output().expect("clang");
     assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
-
-    let mut core = std::fs::read(&module).expect("the module");
-    // A second copy of the type that the object carries already does no harm; without the object it is needed.
-    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).expect("the component's type");
-    let mut encoder = ComponentEncoder::default();
-    encoder.validate(true).module(&core).expect("a module");
-    encoder.encode().expect("a component")
+    std::fs::read(&module).expect("the module")
 }

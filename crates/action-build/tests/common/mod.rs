@@ -91,6 +91,11 @@ pub fn sample(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/actions/limit-transferred-session").join(name)
 }
 
+/// The same in C.
+pub fn c_sample() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../actions/templates/c/action.c")
+}
+
 /// A run that must go as always, whatever ran before it.
 pub fn good_run() {
     let report = handler(

@@ -46,6 +46,12 @@ Of a folder, `action.toml` says which events must never be denied ([[never_deny]
 `postern action test`. Nothing is sent: requests are answered by the stand-ins, or by chance.
 Ends with 0 when nothing is wrong, with 5 when something is.")]
     Check(ActionCheckArgs),
+    /// Show what an Action may do, how large it is, and what a run of it costs.
+    #[command(after_help = "\
+Examples:
+  postern action inspect action.wasm
+  postern action inspect limit.js --json")]
+    Inspect(ActionInspectArgs),
     /// Run the cases of an Action: files in its folder `tests`, as data (.toml, .json) or code (.test.js, .test.ts).
     #[command(after_help = "\
 Examples:
@@ -65,7 +71,10 @@ Ends with 0 when all cases passed, with 5 when one failed or the Action does not
 Example:
   postern action deploy limit.js --tenant acme --name limit-sessions --secret API_KEY=s3cret
 
-Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.")]
+Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.
+
+A component may do what it imports (`postern action inspect`). An update that may do more than the version that is
+deployed needs --accept-permissions.")]
     Deploy(ActionDeployArgs),
 }
 
@@ -148,6 +157,16 @@ pub struct ActionCheckArgs {
     pub json: bool,
 }
 
+/// Arguments of `action inspect`.
+#[derive(Debug, Args)]
+pub struct ActionInspectArgs {
+    /// The Action: a script (.js, .ts) or a component (.wasm).
+    pub file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 fn time(text: &str) -> Result<Timestamp, String> {
     parse_moment(text).ok_or_else(|| "expected a time, as 2026-01-15T09:00:00Z".to_owned())
 }
@@ -199,6 +218,9 @@ pub struct ActionDeployArgs {
     /// Its requests may go to any public host, which is so for a new Action.
     #[arg(long, conflicts_with = "allowed_hosts")]
     pub allow_any_host: bool,
+    /// Deploy it although it may do more than the version that is deployed.
+    #[arg(long)]
+    pub accept_permissions: bool,
     /// Print the deployed version as one JSON object.
     #[arg(long)]
     pub json: bool,

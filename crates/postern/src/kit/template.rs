@@ -11,6 +11,11 @@ use include_dir::{Dir, DirEntry, include_dir};
 use super::event;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../actions/templates");
+/// What a template needs beside its own files, by its language, and the folder that it gets them in.
+static LIBRARIES: [(&str, &str, Dir<'_>); 2] = [
+    ("rust", "postern-actions", include_dir!("$CARGO_MANIFEST_DIR/../../actions/sdk-rust")),
+    ("python", "wit/deps/postern-actions", include_dir!("$CARGO_MANIFEST_DIR/../../wit")),
+];
 /// The events that every new folder gets, of those that the program has.
 const EVENTS: [&str; 2] = ["native-to-web", "ordinary-login"];
 
@@ -108,6 +113,11 @@ fn files(language: &str, name: &str) -> Files {
     for event in EVENTS {
         let text = event::built_in(event).unwrap_or_default();
         files.push((Path::new("events").join(event).with_extension("json"), text.into()));
+    }
+    for (_, place, library) in LIBRARIES.iter().filter(|library| library.0 == language) {
+        let mut of_library = Files::new();
+        collect(library, library.path(), name, &mut of_library);
+        files.extend(of_library.into_iter().map(|(path, content)| (Path::new(place).join(path), content)));
     }
     for (path, text) in types(language) {
         files.push((path.into(), (*text).into()));

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use action_api::{Artifact, ArtifactKind};
 use action_build::{BuildError, Source};
 use action_runtime::Runtime;
-use model::AllowedHosts;
+use idp::Idp;
+use model::{AllowedHosts, TenantId};
 use postern::rebuild::kept;
 use serde_json::json;
 
+use super::permissions::{self, Permissions};
 use crate::cli::action::ActionDeployArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
@@ -28,6 +30,12 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
     let artifact = build(&runtime, source, config)
         .await?
         .map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
+    let permissions = Permissions::of(&artifact);
+    let new = permissions.since(deployed(&idp, &tenant, &args.name).await?.as_ref());
+    if !new.is_empty() && !args.accept_permissions {
+        idp.storage.close().await;
+        return Err(permissions::refuse(&output, &args.name, &new, args.json));
+    }
     let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
     let hosts = match (&args.allowed_hosts[..], args.allow_any_host) {
         ([], false) => None,
@@ -46,6 +54,7 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
             "version": version.number,
             "digest": version.digest,
             "artifact_bytes": artifact.bytes.len(),
+            "permissions": permissions.json(),
         }));
         return Ok(());
     }
@@ -55,6 +64,7 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
         row("deployed", format!("{} version {} of {tenant}", args.name, version.number)),
         row("digest", version.digest),
         row("size", format!("{} bytes", thousands(artifact.bytes.len() as u64))),
+        row("may", permissions.in_words()),
         row(
             "top level",
             if evaluated { "evaluated at each login" } else { "evaluated now, once" }.to_owned(),
@@ -74,4 +84,17 @@ pub async fn build(
     tokio::task::spawn_blocking(move || action_build::build(&runtime, &source, &limits).map_err(Box::new))
         .await
         .or_exit(ExitCode::Failed, "the build did not end")
+}
+
+/// What the deployed version of that name may do, if there is one.
+async fn deployed(idp: &Idp, tenant: &TenantId, name: &str) -> Result<Option<Permissions>, Failure> {
+    let cannot_read = "cannot read the deployed version";
+    let mut tx = idp.storage.begin_read(tenant).await.or_exit(ExitCode::Database, cannot_read)?;
+    let bindings = tx.bindings().await.or_exit(ExitCode::Database, cannot_read)?;
+    drop(tx);
+    let Some(binding) = bindings.into_iter().find(|binding| binding.name == name) else { return Ok(None) };
+    let stored = idp.storage.artifact(&binding.digest).await.or_exit(ExitCode::Database, cannot_read)?;
+    let Some((kind, bytes)) = stored else { return Ok(None) };
+    let kind = serde_json::from_str(&kind).or_exit(ExitCode::Database, cannot_read)?;
+    Ok(Some(Permissions::of(&Artifact { kind, digest: binding.digest, bytes })))
 }

@@ -2,7 +2,9 @@
 
 mod check;
 mod deploy;
+mod inspect;
 mod new;
+mod permissions;
 mod run;
 mod test;
 
@@ -18,6 +20,7 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
         ActionCommand::New(args) => new::run(&args),
         ActionCommand::Run(args) => run::run(config, &args).await,
         ActionCommand::Check(args) => check::run(config, &args).await,
+        ActionCommand::Inspect(args) => inspect::run(config, &args).await,
         ActionCommand::Test(args) => test::run(config, &args).await,
         ActionCommand::Deploy(args) => deploy::run(config, &args).await,
     }

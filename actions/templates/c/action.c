@@ -1,9 +1,9 @@
-// The same Action as ../action.js, as a component. `post_login.h` is generated from wit/ by wit-bindgen for C.
+// Limits a browser session that a native app handed over (Native to Web SSO): 30 minutes in all, 15 without activity.
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "post_login.h"
+#include "bindings/post_login.h"
 
 // Steps over one JSON string that starts at `at`, which holds its first quote. Answers the index after the last quote.
 static size_t skip_string(const char *json, size_t length, size_t at) {
