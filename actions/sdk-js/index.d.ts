@@ -712,7 +712,7 @@ declare namespace PostLogin {
        * @param provider `none` asks for no second factor.
        * @param options Whether the browser may be remembered, and settings of the provider.
        */
-      enable(provider: 'any' | 'none' | 'guardian' | 'google-authenticator' | 'duo', options?: { allowRememberBrowser?: boolean; providerOptions?: { host?: string; ikey?: string; skey?: string; username?: string } }): API;
+      enable(provider: 'any' | 'none' | 'guardian' | 'google-authenticator' | 'duo', options?: { allowRememberBrowser?: boolean; providerOptions?: { host: string; ikey: string; skey: string; username?: string } }): API;
     };
     prompt: {
       /**

@@ -138,6 +138,20 @@ async fn requests_are_answered_by_chance_and_by_the_projects_stand_ins_first() {
     let settled =
         project(code, "[[stand_ins.http]]\nurl = \"https://api.example/*\"\njson = { score = 3 }\n");
     check(settled.path(), "600").await.expect(0);
+
+    // The answer that leads to the problem is a part of its case.
+    let careless =
+        "exports.onExecutePostLogin = async (event, api) => { await fetch('https://api.example/a'); };";
+    let folder = project(careless, "");
+    let found = check(folder.path(), "60").await.expect(5).json();
+    let failure = &problem(&found, "throws")["stand_ins"]["http"][0]["failure"];
+    assert_eq!(failure, "the connection was closed");
+    let path = folder.path().to_str().unwrap();
+    let ended = run(["action", "test", path]).await;
+    assert!(ended.expect(5).stdout.contains("hint: a request can fail at any login"), "{ended:?}");
+    let mended = careless.replace("a');", "a').catch(() => undefined);");
+    fs::write(folder.path().join("action.js"), mended).unwrap();
+    run(["action", "test", path]).await.expect(0);
 }
 
 #[tokio::test]

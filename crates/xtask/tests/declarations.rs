@@ -59,14 +59,27 @@ fn node(folder: &Path, arguments: &[&str]) -> Output {
 
 /// What the compiler has against the files; without browsers' declarations, or with them.
 fn errors(folder: &Path, libraries: &str, files: &[&str]) -> String {
+    let options = [
+        "--noEmit",
+        "--strict",
+        "--allowJs",
+        "--checkJs",
+        "--target",
+        "es2023",
+        "--module",
+        "nodenext",
+        "--types",
+        "postern-actions",
+        "--lib",
+        libraries,
+    ];
+    compile(folder, &[&options[..], files].concat())
+}
+
+/// What the compiler says.
+fn compile(folder: &Path, arguments: &[&str]) -> String {
     let compiler = COMPILER.as_deref().unwrap().join("node_modules/typescript/bin/tsc");
-    let options =
-        ["--noEmit", "--strict", "--allowJs", "--checkJs", "--target", "es2023", "--module", "nodenext"];
-    let mut arguments = vec![compiler.to_str().unwrap()];
-    arguments.extend(options);
-    arguments.extend(["--types", "postern-actions", "--lib", libraries]);
-    arguments.extend(files);
-    let output = node(folder, &arguments);
+    let output = node(folder, &[&[compiler.to_str().unwrap()], arguments].concat());
     String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 
@@ -87,6 +100,34 @@ fn the_samples_are_checked_without_an_import() {
         [("es2023", &["limit.js", "typed.ts"][..]), ("es2023,dom", &["limit.js", "terms.js", "typed.ts"])]
     {
         assert_eq!(errors(folder.path(), libraries, names), "", "{libraries}");
+    }
+}
+
+#[test]
+fn a_new_project_is_checked_by_its_own_settings() {
+    let templates = repository().join("actions/templates");
+    for (language, settings) in [("javascript", "jsconfig.json"), ("typescript", "tsconfig.json")] {
+        let Some(folder) = project(&[]) else { return };
+        copy(&templates.join(language), folder.path());
+        let types = folder.path().join("types");
+        fs::create_dir(&types).unwrap();
+        fs::copy(repository().join("actions/sdk-js/index.d.ts"), types.join("event.d.ts")).unwrap();
+        let test = repository().join("crates/postern/src/kit/test_module.d.ts");
+        fs::copy(test, types.join("test.d.ts")).unwrap();
+        assert_eq!(compile(folder.path(), &["--noEmit", "--project", settings]), "", "{language}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
     }
 }
 

@@ -132,7 +132,7 @@ async fn events_come_by_name_and_are_changed_by_path() {
     );
     shows(
         action(folder.path(), &["run", "a.js", "--event", "refresh", "--set", "request=1"]).await.expect(1),
-        &["event.request is not an object"],
+        &["event.request must be an object, not a number"],
     );
     write(folder.path(), &[("list.json", "[1]"), ("broken.json", "{\n\"user\": }")]);
     shows(

@@ -170,6 +170,24 @@ fn the_engine_has_the_methods_that_the_table_says_and_no_others() {
 }
 
 #[test]
+fn the_words_that_the_table_has_for_an_argument_are_those_that_the_engine_takes() {
+    let mut methods = 0;
+    for method in schema::methods() {
+        let Some(first) = method.params.first().filter(|param| param.kind.starts_with('\'')) else {
+            continue;
+        };
+        methods += 1;
+        for word in first.kind.split(" | ") {
+            let (given, ..) = call(&format!("{}({word})", method.method));
+            assert!(!given.starts_with("threw"), "{}({word}): {given}", method.method);
+        }
+        let (given, ..) = call(&format!("{}('other')", method.method));
+        assert!(given.starts_with("threw"), "{}: {given}", method.method);
+    }
+    assert_eq!(methods, 5, "setCookieMode, enable, and three algorithms of SAML");
+}
+
+#[test]
 fn s3_api_transaction_target_scopes() {
     for method in ["addTargetScope", "removeTargetScope", "setTargetScopes", "clearTargetScopes"] {
         let (given, _, report) = call(&format!("api.transaction.{method}('a')"));

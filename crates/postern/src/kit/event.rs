@@ -1,8 +1,10 @@
 //! The events of a runner: from a file, from standard input, or one that the program has; and changes to them.
 
+use std::fmt::Write;
 use std::io::Read;
 use std::path::Path;
 
+use action_api::schema::{self, Violation};
 use serde_json::{Map, Value};
 
 /// One of each kind of login, as the server makes them.
@@ -15,32 +17,6 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("device", include_str!("events/device.json")),
     ("password", include_str!("events/password.json")),
 ];
-/// The properties of `event` (`docs/event.md`).
-const PROPERTIES: [&str; 22] = [
-    "agent",
-    "anonymous_session",
-    "authentication",
-    "authorization",
-    "client",
-    "configuration",
-    "connection",
-    "custom_domain",
-    "experiment",
-    "organization",
-    "prompt",
-    "refresh_token",
-    "request",
-    "resource_server",
-    "secrets",
-    "security_context",
-    "session",
-    "session_transfer_token",
-    "stats",
-    "tenant",
-    "transaction",
-    "user",
-];
-
 /// Why there is no event. The texts are for the author of an Action.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
@@ -66,11 +42,11 @@ pub enum EventError {
     /// JSON of another kind.
     #[error("the event {0} is not a JSON object")]
     NoObject(String),
-    /// A part of it is of another kind.
-    #[error("event{} is not an object", .0.replace('/', "."))]
-    NoPart(&'static str),
+    /// It is none of the dialect.
+    #[error("the event is none of the post-login trigger:{}", listed(.0))]
+    Invalid(Vec<Violation>),
     /// A change of what no event has.
-    #[error("an event has no property {name:?}; it has: {}", PROPERTIES.join(", "))]
+    #[error("an event has no property {name:?}; it has: {}", property_names().collect::<Vec<_>>().join(", "))]
     Property {
         /// The first part of its path.
         name: String,
@@ -80,16 +56,24 @@ pub enum EventError {
     Entry(String),
 }
 
-/// What a run puts things into, where an event has it.
-const OBJECTS: [&str; 7] = [
-    "/authentication",
-    "/refresh_token",
-    "/request",
-    "/secrets",
-    "/session",
-    "/session/cookie",
-    "/transaction",
-];
+/// How many violations are shown.
+const SHOWN_VIOLATIONS: usize = 12;
+
+/// The names of what an event has.
+fn property_names() -> impl Iterator<Item = &'static str> {
+    schema::event_shape().named.keys().copied()
+}
+
+fn listed(violations: &[Violation]) -> String {
+    let mut text = String::new();
+    for violation in violations.iter().take(SHOWN_VIOLATIONS) {
+        let _ = write!(text, "\n  {violation}");
+    }
+    if violations.len() > SHOWN_VIOLATIONS {
+        let _ = write!(text, "\n  and {} more", violations.len() - SHOWN_VIOLATIONS);
+    }
+    text
+}
 
 /// The text of an event that the program has.
 pub fn built_in(name: &str) -> Option<&'static str> {
@@ -133,7 +117,7 @@ pub fn change(event: &mut Value, changes: &Map<String, Value>) -> Result<(), Eve
     for (path, value) in changes {
         let mut names = split(path);
         let first = names.first().cloned().unwrap_or_default();
-        if !PROPERTIES.contains(&first.as_str()) {
+        if !property_names().any(|name| name == first) {
             return Err(EventError::Property { name: first });
         }
         let mut patch = value.clone();
@@ -145,13 +129,12 @@ pub fn change(event: &mut Value, changes: &Map<String, Value>) -> Result<(), Eve
     Ok(())
 }
 
-/// Looks whether an event is one that can be run.
+/// Looks whether an event is one of the dialect, so that what an Action makes of it says something.
 ///
 /// # Errors
-/// [`EventError::NoPart`]
+/// [`EventError::Invalid`]
 pub fn check(event: &Value) -> Result<(), EventError> {
-    let wrong = OBJECTS.iter().find(|path| event.pointer(path).is_some_and(|part| !part.is_object()));
-    wrong.map_or(Ok(()), |path| Err(EventError::NoPart(path)))
+    schema::validate(event).map_err(EventError::Invalid)
 }
 
 /// Reads `path=value` of a command line: the value is JSON, or else a text.
@@ -227,24 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_event_is_an_object_of_known_properties() {
+    fn every_built_in_event_is_one_of_the_dialect() {
         for (name, _) in BUILT_IN {
             let event = read(name, Path::new(".")).expect("an event");
-            for property in event.as_object().expect("an object").keys() {
-                assert!(PROPERTIES.contains(&property.as_str()), "{name}: {property}");
-            }
+            check(&event).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(schema::Flow::of(&event).is_some(), "{name}");
         }
-    }
-
-    #[test]
-    fn the_properties_are_those_of_the_dialect() {
-        let fixture = include_str!("../../../../tests/fixtures/post-login.json");
-        let fixture: Value = serde_json::from_str(fixture).expect("JSON");
-        let paths = fixture["event"].as_array().expect("paths").iter().filter_map(Value::as_str);
-        let mut names: Vec<_> = paths.filter_map(|path| path.split(['.', '[']).nth(1)).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names, PROPERTIES);
     }
 
     #[test]
@@ -260,15 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_another_kind_are_refused() {
-        for (event, wrong) in [
-            (json!({ "request": [] }), "event.request is not an object"),
-            (json!({ "transaction": "x" }), "event.transaction is not an object"),
-            (json!({ "session": { "cookie": null } }), "event.session.cookie is not an object"),
-        ] {
-            assert_eq!(check(&event).expect_err(wrong).to_string(), wrong);
-        }
-        check(&json!({})).expect("an event of nothing can be run");
+    fn an_event_of_another_shape_is_refused_with_each_path() {
+        let mut event = read("refresh", Path::new(".")).expect("an event");
+        event["transaction"] = json!("x");
+        event["sesion"] = json!({});
+        let said = check(&event).expect_err("another shape").to_string();
+        assert_eq!(
+            said,
+            "the event is none of the post-login trigger:\n  \
+             event.sesion is not there in the dialect; did you mean session?\n  \
+             event.transaction must be an object, not a string"
+        );
     }
 
     #[test]

@@ -103,12 +103,14 @@ fn of_handler(handler: Handler, source: &str) -> String {
     if let Some(other) = of_other_trigger {
         return format!("{other} is of another trigger; this one runs exports.{wanted}");
     }
+    // An ES module has another way of saying it.
+    let is_module = source.lines().any(|line| line.starts_with("export ") || line.starts_with("import "));
+    let export = if is_module { "export const " } else { "exports." };
+    let write = format!("write {export}{wanted} = async (event, api) => {{ ... }}");
     if source.contains(wanted) {
-        return format!(
-            "{wanted} is there, but not exported: write exports.{wanted} = async (event, api) => {{ ... }}"
-        );
+        return format!("{wanted} is there, but not exported: {write}");
     }
-    format!("write exports.{wanted} = async (event, api) => {{ ... }}")
+    write
 }
 
 fn of_exception(exception: &GuestException, line: &str, event: Option<&Value>) -> Option<String> {
@@ -121,6 +123,16 @@ fn of_exception(exception: &GuestException, line: &str, event: Option<&Value>) -
     if message.starts_with("api.") && message.contains("must be a finite number") {
         return Some(
             "it takes milliseconds since 1970, as Date.now() + 30 * 60 * 1000, or date.getTime()".to_owned(),
+        );
+    }
+    if message == "fetch failed" {
+        return Some(
+            "a request can fail at any login: catch it, and say what the login does then".to_owned(),
+        );
+    }
+    if exception.name == "SyntaxError" && message.contains("JSON") && line.contains(".json()") {
+        return Some(
+            "an answer need not be JSON, also where it mostly is: look at its `ok` first".to_owned(),
         );
     }
     let event = event?;
@@ -296,6 +308,11 @@ mod tests {
                 "onExecutePostLogin is there, but not exported: write exports.onExecutePostLogin = async (event, api) => { ... }",
             ),
             ("", "write exports.onExecutePostLogin = async (event, api) => { ... }"),
+            (
+                "import a from './a';\nconst onExecutePostLogin = async () => {};",
+                "onExecutePostLogin is there, but not exported: write export const onExecutePostLogin = async (event, api) \
+                 => { ... }",
+            ),
         ] {
             assert_eq!(of_handler(Handler::Execute, source), hint, "{source}");
         }

@@ -52,3 +52,19 @@ declare module 'postern:test' {
   /** Runs a login: the event by its name, its file, or itself. */
   export function run(event: string | object, options?: Options): Promise<Login>;
 }
+
+/** The part of Node's `assert` that cases need most; `@types/node` has all of it. */
+declare module 'assert' {
+  function assert(value: unknown, message?: string | Error): asserts value;
+  namespace assert {
+    function ok(value: unknown, message?: string | Error): asserts value;
+    function equal(actual: unknown, expected: unknown, message?: string | Error): void;
+    function notEqual(actual: unknown, expected: unknown, message?: string | Error): void;
+    function strictEqual<T>(actual: unknown, expected: T, message?: string | Error): asserts actual is T;
+    function deepEqual(actual: unknown, expected: unknown, message?: string | Error): void;
+    function deepStrictEqual<T>(actual: unknown, expected: T, message?: string | Error): asserts actual is T;
+    function match(value: string, pattern: RegExp, message?: string | Error): void;
+    function fail(message?: string | Error): never;
+  }
+  export = assert;
+}

@@ -64,6 +64,9 @@ pub async fn run(config: &Config, args: &ActionCheckArgs) -> Result<(), Failure>
         .await
         .or_exit(ExitCode::Failed, "the check did not end")?
         .or_exit(ExitCode::Failed, "the check did not end")?;
+    if std::io::stderr().is_terminal() {
+        let _ = write!(std::io::stderr(), "\x1b[K");
+    }
     let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     let saved = match &project {
         Some(project) => save(project, &outcome)?,

@@ -181,7 +181,7 @@ impl Check {
             }
             progress(index);
             let case = new_tree(&cases[flow_index(index)], self.seed, index)?.current();
-            let report = self.run_one(&tokio, &case)?;
+            let (report, _) = self.run_one(&tokio, &case)?;
             if let Some(RunError::Limit { .. }) = &report.error {
                 limits.fetch_add(1, Ordering::Relaxed);
             }
@@ -210,15 +210,18 @@ impl Check {
             .sboxed()
     }
 
-    fn run_one(&self, tokio: &tokio::runtime::Runtime, case: &Case) -> Result<RunReport, CheckError> {
+    /// Its report, and whether all that it asked for had an answer.
+    fn run_one(&self, tokio: &tokio::runtime::Runtime, case: &Case) -> Result<(RunReport, bool), CheckError> {
         let made: StandIns = serde_json::from_value(case.stand_ins.clone())
             .map_err(|error| CheckError::Generate(error.to_string()))?;
         let stand_ins = self.stand_ins.clone().before(&made);
         let Action { artifact, secrets, limits, .. } = &self.action;
+        let seed = stand_ins.seed_bytes();
+        let world = World::new(stand_ins, self.now);
         let environment = Environment {
             now_ms: self.now.as_ms(),
-            seed: stand_ins.seed_bytes(),
-            operations: World::new(stand_ins, self.now).for_run(limits),
+            seed,
+            operations: world.for_run(limits),
             turns: Vec::new(),
             held: Box::new(()),
         };
@@ -227,7 +230,7 @@ impl Check {
         let report = tokio.block_on(self.runtime.run(artifact, input, environment, limits)).report;
         match &report.error {
             Some(error) if error.blame() == Blame::Host => Err(CheckError::Host(error.to_string())),
-            _ => Ok(report),
+            _ => Ok((report, world.unmatched().is_empty())),
         }
     }
 
@@ -240,13 +243,13 @@ impl Check {
         index: u64,
     ) -> Result<Found, CheckError> {
         let has_it = |case: &Case| -> Result<Option<RunReport>, CheckError> {
-            let report = self.run_one(tokio, case)?;
+            let (report, answered) = self.run_one(tokio, case)?;
             let found = problems(&case.event, &report, self.now, &self.never_deny);
-            Ok(found.contains(&problem).then_some(report))
+            Ok((answered && found.contains(&problem)).then_some(report))
         };
         let mut tree = new_tree(&self.cases(Flow::ALL[flow_index(index)]), self.seed, index)?;
         let mut case = tree.current();
-        let mut report = self.run_one(tokio, &case)?;
+        let (mut report, _) = self.run_one(tokio, &case)?;
         let mut steps = 0;
         let mut goes_on = tree.simplify();
         while goes_on && steps < SHRINK_STEPS {
