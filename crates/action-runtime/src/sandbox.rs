@@ -173,7 +173,7 @@ impl Sandbox {
                 Some(Entry::Answered { id, request, .. })
                     if operations.under_way.get(&id) != Some(&request) =>
                 {
-                    Err("the answer to another operation")
+                    Err("the answer to an operation")
                 }
                 Some(entry @ (Entry::OutOfTime | Entry::Answered { .. })) => Ok(entry),
                 other => Err(other.as_ref().map_or("its end", describe)),
