@@ -1,16 +1,5 @@
-/** What this Action reads of the event, and what it calls. */
-interface Login {
-  session_transfer_token?: { client_id: string };
-}
-interface Api {
-  session: {
-    setExpiresAt(absolute: number): void;
-    setIdleExpiresAt(inactivity: number): void;
-  };
-}
-
 /** Limits a browser session that a native app handed over (Native to Web SSO): 30 minutes in all, 15 without activity. */
-export const onExecutePostLogin = async (event: Login, api: Api): Promise<void> => {
+export const onExecutePostLogin: OnExecutePostLogin = async (event, api) => {
   if (!event.session_transfer_token) return;
   const now = Date.now();
   api.session.setExpiresAt(now + 30 * 60 * 1000);

@@ -128,7 +128,10 @@ fn files(language: &str, name: &str) -> Files {
 /// The declarations for editors, by their path in the new folder.
 fn types(language: &str) -> &'static [(&'static str, &'static str)] {
     match language {
-        "javascript" | "typescript" => &[("types/test.d.ts", include_str!("test_module.d.ts"))],
+        "javascript" | "typescript" => &[
+            ("types/postern-actions.d.ts", include_str!("../../../../actions/sdk-js/index.d.ts")),
+            ("types/test.d.ts", include_str!("test_module.d.ts")),
+        ],
         _ => &[],
     }
 }
