@@ -111,7 +111,7 @@ fn a_new_project_is_checked_by_its_own_settings() {
         copy(&templates.join(language), folder.path());
         let types = folder.path().join("types");
         fs::create_dir(&types).unwrap();
-        fs::copy(repository().join("actions/sdk-js/index.d.ts"), types.join("event.d.ts")).unwrap();
+        fs::copy(repository().join("actions/sdk-js/index.d.ts"), types.join("postern-actions.d.ts")).unwrap();
         let test = repository().join("crates/postern/src/kit/test_module.d.ts");
         fs::copy(test, types.join("test.d.ts")).unwrap();
         assert_eq!(compile(folder.path(), &["--noEmit", "--project", settings]), "", "{language}");

@@ -1,6 +1,5 @@
 // Cases as code. Each `run` is one login, in a sandbox of its own.
-import assert from 'assert';
-import { test, run } from 'postern:test';
+import { assert, test, run } from 'postern:test';
 
 test('a session that was handed over ends half an hour later', async () => {
   const login = await run('native-to-web', { stand_ins: { now: '2026-02-01T12:00:00Z' } });

@@ -137,7 +137,7 @@ fn files(language: &str, name: &str) -> Result<Files, NewError> {
 fn types(language: &str) -> &'static [(&'static str, &'static str)] {
     match language {
         "javascript" | "typescript" => &[
-            ("types/event.d.ts", include_str!("../../../../actions/sdk-js/index.d.ts")),
+            ("types/postern-actions.d.ts", include_str!("../../../../actions/sdk-js/index.d.ts")),
             ("types/test.d.ts", include_str!("test_module.d.ts")),
         ],
         _ => &[],

@@ -47,6 +47,16 @@ declare module 'postern:test' {
     /** As in a case that is data: what differs throws. */
     expect?: Record<string, unknown>;
   }
+  /** Node's `assert`. */
+  export const assert: {
+    (value: unknown, message?: string): void;
+    ok(value: unknown, message?: string): void;
+    equal(actual: unknown, expected: unknown, message?: string): void;
+    deepEqual(actual: unknown, expected: unknown, message?: string): void;
+    match(text: string, pattern: RegExp, message?: string): void;
+    rejects(promise: Promise<unknown>, expected?: unknown): Promise<void>;
+    [method: string]: any;
+  };
   /** A case: it passes when `body` does not throw. */
   export function test(name: string, body: () => unknown): void;
   /** Runs a login: the event by its name, its file, or itself. */

@@ -11,6 +11,8 @@ const ask = async (what, input) => {
   return text === '' ? undefined : JSON.parse(text);
 };
 
+exports.assert = require('assert');
+
 // A case: `body` is a function that throws when something is not as it must be.
 exports.test = (name, body) => {
   if (typeof body !== 'function') throw new TypeError('test(name, body): `body` must be a function');
