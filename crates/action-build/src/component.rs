@@ -24,9 +24,12 @@ struct Sizes {
     /// Instances that it makes as it is written. Each may be of a component that makes more, so what the compiler takes in
     /// grows with the power of the nesting.
     instances: u32,
+    /// Of these, instances of core modules. The others name what is there already.
+    core_instances: u32,
 }
 
-const USUAL: Sizes = Sizes { bytes: MAX_COMPONENT_BYTES, body_bytes: 64 << 10, modules: 8, instances: 64 };
+const USUAL: Sizes =
+    Sizes { bytes: MAX_COMPONENT_BYTES, body_bytes: 64 << 10, modules: 8, instances: 64, core_instances: 8 };
 
 impl Sizes {
     /// Of this component. One that carries an interpreter with its libraries, as componentize-py makes, has a limit of its
@@ -34,7 +37,13 @@ impl Sizes {
     fn of(bytes: &[u8], linked_bytes: u64) -> Self {
         let is_linked = bytes.len() as u64 > USUAL.bytes || parts(bytes) > USUAL.modules;
         if is_linked && is_made_of_libraries(bytes) {
-            Self { bytes: linked_bytes.max(USUAL.bytes), body_bytes: 512 << 10, modules: 96, instances: 256 }
+            Self {
+                bytes: linked_bytes.max(USUAL.bytes),
+                body_bytes: 512 << 10,
+                modules: 96,
+                instances: 256,
+                core_instances: 128,
+            }
         } else {
             USUAL
         }
@@ -108,7 +117,7 @@ pub(crate) fn check(bytes: &[u8], linked_bytes: u64) -> Result<Vec<Power>, Strin
 /// Limits on what a compiler would have to take in.
 fn sizes(bytes: &[u8], most: &Sizes) -> Result<(), String> {
     let (mut depth, mut modules, mut functions) = (0_u32, 0_u32, 0_u64);
-    let mut instances = 0_u32;
+    let (mut instances, mut core_instances) = (0_u32, 0_u32);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
@@ -119,7 +128,14 @@ fn sizes(bytes: &[u8], most: &Sizes) -> Result<(), String> {
                 }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::InstanceSection(section) => instances = instances.saturating_add(section.count()),
+            Payload::InstanceSection(section) => {
+                instances = instances.saturating_add(section.count());
+                for instance in section {
+                    if matches!(instance.map_err(invalid)?, wasmparser::Instance::Instantiate { .. }) {
+                        core_instances += 1;
+                    }
+                }
+            }
             Payload::ComponentInstanceSection(section) => {
                 instances = instances.saturating_add(section.count());
             }
@@ -148,6 +164,9 @@ fn sizes(bytes: &[u8], most: &Sizes) -> Result<(), String> {
         }
         if instances > most.instances {
             return Err(format!("more than {} instances", most.instances));
+        }
+        if core_instances > most.core_instances {
+            return Err(format!("more than {} instances of core modules", most.core_instances));
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use wasmparser::{ComponentTypeRef, Parser, Payload};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Function, FunctionKind, Resolve, Type, TypeDefKind, WorldItem, WorldKey};
 
@@ -108,6 +109,7 @@ impl Known {
 /// What is missing, unknown or of another type, for its author.
 pub(crate) fn check(bytes: &[u8]) -> Result<Vec<Power>, String> {
     let known = KNOWN.as_ref().map_err(String::clone)?;
+    imports_are_ours(bytes)?;
     let decoded =
         decode(bytes).map_err(|error| format!("its imports and exports are those of no world: {error:#}"))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
@@ -117,19 +119,47 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Vec<Power>, String> {
     let mut powers = Vec::new();
     for (key, item) in &world.imports {
         let name = resolve.name_world_key(key);
-        let WorldItem::Interface { id, .. } = item else {
-            // Types that stand alone are of no consequence.
-            if matches!(item, WorldItem::Type { .. }) {
-                continue;
-            }
-            return Err(format!("it imports `{name}`; an Action can only import {PACKAGE}*"));
-        };
+        let WorldItem::Interface { id, .. } = item else { return Err(foreign(&name)) };
         let functions = resolve.interfaces[*id].functions.values();
         powers.push(known.power(&resolve, &name, functions)?);
     }
     known.exports_fit(&resolve, &world.exports.iter().collect::<Vec<_>>())?;
     powers.sort_by(|a, b| a.interface.cmp(&b.interface));
     Ok(powers)
+}
+
+/// What the outermost component imports: interfaces of the package, and nothing else.
+fn imports_are_ours(bytes: &[u8]) -> Result<(), String> {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| format!("not a valid component: {error}"))? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    let import = import.map_err(|error| format!("not a valid component: {error}"))?;
+                    let name = import.name.name;
+                    if !name.starts_with(PACKAGE) {
+                        return Err(foreign(name));
+                    }
+                    if !matches!(import.ty, ComponentTypeRef::Instance(_)) {
+                        return Err(format!("it imports `{name}`, but not as an interface"));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn foreign(import: &str) -> String {
+    let hint = if import.starts_with("wasi:") {
+        " (build it without WASI: for wasm32-unknown-unknown, or with `componentize-py --stub-wasi`)"
+    } else {
+        ""
+    };
+    format!("it imports `{import}`; an Action can only import {PACKAGE}*{hint}")
 }
 
 impl Known {
@@ -139,14 +169,7 @@ impl Known {
         import: &str,
         functions: impl Iterator<Item = &'a Function>,
     ) -> Result<Power, String> {
-        let Some(local) = import.strip_prefix(PACKAGE) else {
-            let hint = if import.starts_with("wasi:") {
-                " (build it without WASI: for wasm32-unknown-unknown, or with `componentize-py --stub-wasi`)"
-            } else {
-                ""
-            };
-            return Err(format!("it imports `{import}`; an Action can only import {PACKAGE}*{hint}"));
-        };
+        let local = import.strip_prefix(PACKAGE).unwrap_or(import);
         let (name, version) = local.split_once('@').unwrap_or((local, ""));
         let major_minor = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
         if major_minor(version) != major_minor(&self.version) {

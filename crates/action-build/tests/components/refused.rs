@@ -68,6 +68,25 @@ fn an_import_that_is_not_there_is_named() {
 }
 
 #[test]
+fn an_import_that_is_no_interface_is_named() {
+    assert_eq!(
+        refused(&import("postern:actions/user@0.1.0", "(func)")),
+        "it imports `postern:actions/user@0.1.0`, but not as an interface"
+    );
+    assert_eq!(
+        refused(&import("x", "(func)")),
+        "it imports `x`; an Action can only import postern:actions/*"
+    );
+}
+
+#[test]
+fn many_instances_of_a_core_module_are_refused() {
+    let many = "(core instance (instantiate $N))".repeat(8);
+    let said = refused(&component(&format!("(core module $N) {many}"), "string"));
+    assert_eq!(said, "more than 8 instances of core modules");
+}
+
+#[test]
 fn an_import_of_another_type_is_shown_beside_the_right_one() {
     let said = refused(&import(
         "postern:actions/session@0.1.0",
