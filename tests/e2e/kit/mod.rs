@@ -2,7 +2,8 @@
 
 mod cases;
 mod new;
-mod parity;
+pub mod parity;
+mod readme;
 mod run;
 
 use std::path::{Path, PathBuf};
