@@ -57,15 +57,3 @@ fn assert_is_same(again: &RunReport, report: &RunReport) {
 fn printed(report: &RunReport) -> Vec<&str> {
     report.console.iter().map(|line| line.text.as_str()).collect()
 }
-
-#[test]
-fn the_template_in_c_has_the_bindings_of_the_package() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../actions/templates/c/bindings");
-    if std::env::var_os("UPDATE_BINDINGS").is_some() {
-        c_component::write_bindings("post-login", &folder);
-    }
-    for (name, bytes) in c_component::bindings("post-login") {
-        let there = std::fs::read(folder.join(&name)).unwrap_or_default();
-        assert!(there == bytes, "{name} is another: run this test with UPDATE_BINDINGS=1");
-    }
-}
