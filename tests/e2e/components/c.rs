@@ -5,9 +5,8 @@ use crate::kit::parity::of_a_component;
 
 #[tokio::test]
 async fn a_new_action_in_c_is_built_and_does_what_the_sample_does() {
-    let project = project("c").await;
-    let artifact = tested(&project, actions::runtime(), Vec::new()).await;
+    let artifact = tested(&project("c").await, actions::runtime(), Vec::new()).await;
     assert_eq!(imports(&artifact), ["clock", "session"]);
-    of_a_component(&project, &artifact, actions::LIMITS).await;
+    of_a_component(&artifact, actions::LIMITS).await;
     does_what_the_sample_does(actions::runtime(), artifact, &actions::LIMITS).await;
 }

@@ -23,7 +23,7 @@ async fn a_new_action_in_python_is_built_and_does_what_the_sample_does() {
     let artifact = tested(&project, actions::runtime(), vec![("PATH".to_owned(), path)]).await;
     assert_eq!(imports(&artifact), ["clock", "session"]);
     assert!(artifact.bytes.len() > 4 << 20, "its size is why it has a limit of its own");
-    of_a_component(&project, &artifact, LIMITS).await;
+    of_a_component(&artifact, LIMITS).await;
     does_what_the_sample_does(actions::runtime(), artifact, &LIMITS).await;
 
     // An operator may say that no such component is wanted.

@@ -12,10 +12,9 @@ async fn a_new_action_in_rust_is_built_and_does_what_the_sample_does() {
         std::env::var("TEST_RUST_VARIABLES").expect("a Rust for Wasm: run this by `cargo xtask test`");
     let variables: BTreeMap<String, String> =
         serde_json::from_str::<Vec<(String, String)>>(&variables).expect("JSON").into_iter().collect();
-    let project = project("rust").await;
-    let artifact = tested(&project, actions::runtime(), variables.into_iter().collect()).await;
+    let artifact = tested(&project("rust").await, actions::runtime(), variables.into_iter().collect()).await;
     assert_eq!(imports(&artifact), ["clock", "session"]);
     assert!(artifact.bytes.len() < 400_000, "{}", artifact.bytes.len());
-    of_a_component(&project, &artifact, actions::LIMITS).await;
+    of_a_component(&artifact, actions::LIMITS).await;
     does_what_the_sample_does(actions::runtime(), artifact, &actions::LIMITS).await;
 }

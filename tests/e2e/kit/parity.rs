@@ -112,15 +112,17 @@ async fn runner_reports_the_same(folder: &Path, file: &str, stand_ins: &str, run
     assert!(shown.fuel > 0 && shown.error.is_none());
 }
 
-/// Server and runner report the same of the sample as a component, which is `action.wasm` in a folder.
-pub async fn of_a_component(folder: &Path, artifact: &Artifact, limits: Limits) {
+/// Server and runner report the same of the sample as a component.
+pub async fn of_a_component(artifact: &Artifact, limits: Limits) {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("action.wasm"), &artifact.bytes).unwrap();
     let (server, seen) = watched(limits).await;
     let (none, source) = (BTreeMap::new(), actions::kept(""));
     manage::deploy_action(&server.idp, &server.acme(), "sample", &source, artifact, &none, None)
         .await
         .unwrap();
     for run in transferred(&server, &seen).await {
-        runner_reports_the_same(folder, "action.wasm", "", &run).await;
+        runner_reports_the_same(folder.path(), "action.wasm", "", &run).await;
     }
 }
 
