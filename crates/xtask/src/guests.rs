@@ -67,13 +67,23 @@ fn rust(folder: &Path) -> Result<Vec<(String, String)>> {
         ("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort".to_owned()),
         ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld".to_owned()),
     ];
-    let version = Command::new(usr.join("bin/rustc"))
-        .arg("--version")
-        .env("LD_LIBRARY_PATH", &libraries)
-        .output()
-        .is_ok_and(|output| output.status.success());
-    ensure!(version, "the compiler of Debian's packages does not start");
+    builds(&folder.join("trial"), &variables)?;
     Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+/// Whether a compiler that was put together so builds anything: what does not fit is found out here, not in a test.
+fn builds(folder: &Path, variables: &[(&str, String)]) -> Result<()> {
+    fs::create_dir_all(folder.join("src"))?;
+    let manifest = "[package]\nname = \"trial\"\nedition = \"2021\"\n[workspace]\n";
+    fs::write(folder.join("Cargo.toml"), manifest)?;
+    fs::write(folder.join("src/lib.rs"), "pub fn text() -> String {\n    String::from(\"it builds\")\n}\n")?;
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--quiet", "--target", TARGET]).current_dir(folder);
+    cargo
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .envs(variables.iter().map(|(name, value)| (name, value)));
+    ensure!(cargo.status()?.success(), "the compiler of Debian's packages does not build");
+    Ok(())
 }
 
 /// The folder of the compiler's libraries, which has the machine's architecture in its name.
