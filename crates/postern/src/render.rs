@@ -102,6 +102,13 @@ pub fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// What takes long and has begun, for a person who waits at a terminal.
+pub fn progress(text: impl Display) {
+    if io::stderr().is_terminal() {
+        note(text);
+    }
+}
+
 /// Text that someone else wrote, made safe for a terminal: control characters, and characters that turn the direction
 /// of writing, are shown by number. `lines`: whether line ends and tabs stay.
 pub fn escape(text: &str, lines: bool) -> String {

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use action_api::{
     Artifact, Handler, Limits, OperationAnswer, OperationFuture, Operations, RunError, RunReport,
 };
-use action_build::{BuildError, Source};
+use action_build::{BuildError, Program, Source};
 use action_runtime::{Environment, Position, Record, RunInput, Runtime};
 use idp::{Decision, Suspension, with_changes};
 use model::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::stand_ins::World;
+use crate::render::{escape, progress};
 
 /// An Action that is built.
 #[derive(Clone)]
@@ -90,9 +91,16 @@ pub fn build(
     limits: Limits,
 ) -> Result<Action, Box<BuildError>> {
     let source = Source::read(&file)?;
+    if matches!(&source.program, Program::Component(bytes) if bytes.len() > LARGE_COMPONENT) {
+        let file = escape(&file.display().to_string(), false);
+        progress(format!("{file} is compiled: a component of this size takes up to minutes, the first time"));
+    }
     let artifact = Arc::new(action_build::build(runtime, &source, build_limits)?);
     Ok(Action { name, file, source, artifact, secrets: BTreeMap::new(), limits })
 }
+
+/// Bytes of a component beyond which its compilation is noticed.
+const LARGE_COMPONENT: usize = 1 << 20;
 
 /// Runs a login. `world` gives each run what it may ask.
 pub async fn run(
