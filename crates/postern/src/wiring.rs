@@ -16,6 +16,7 @@ use crate::cli::CompileComponentArgs;
 use crate::config::Config;
 use crate::encryption;
 use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::render::progress;
 use postern::network::{DataFile, NetworkFiles};
 
 /// How many password hashes are computed at a time: 19 MiB each.
@@ -99,8 +100,15 @@ pub async fn start_runtime(config: &Config) -> Result<Arc<Runtime>, Failure> {
             limits: config.actions.compile_limits(),
         }),
     };
-    let runtime = tokio::task::spawn_blocking(move || Runtime::new(runtime_config))
-        .await
+    let mut starting = tokio::task::spawn_blocking(move || Runtime::new(runtime_config));
+    let started = tokio::select! {
+        started = &mut starting => started,
+        () = tokio::time::sleep(Duration::from_secs(1)) => {
+            progress("The sandbox engine is compiled: once for this version and machine, some seconds.");
+            starting.await
+        }
+    };
+    let runtime = started
         .or_exit(ExitCode::Failed, "the sandbox engine did not start")?
         .or_exit(ExitCode::Failed, "cannot start the sandbox engine")?;
     Ok(Arc::new(runtime))
