@@ -70,11 +70,12 @@ async fn what_is_no_action_is_refused_at_deploy_and_nothing_is_stored() {
     for part in 1..20 {
         scene.not_deployed(&bytes(&whole[..whole.len() * part / 20]), "component|export").await;
     }
-    // Compiled code is an ELF file behind its digest: neither with it nor without.
-    let cached = fs::read(&compiled(&actions::compiled_folder())[0]).unwrap();
+    // Compiled code is an ELF file behind its digest: neither with it nor without. It may be that of a whole Python.
+    let mut cached = fs::read(&compiled(&actions::compiled_folder())[0]).unwrap();
+    cached.truncate(4 << 20);
     assert_eq!(cached[32..36], *b"\x7fELF");
     scene.not_deployed(&bytes(&cached[32..]), "not a Wasm component").await;
-    scene.not_deployed(&bytes(&cached[..cached.len().min(4 << 20)]), "not a Wasm component").await;
+    scene.not_deployed(&bytes(&cached), "not a Wasm component").await;
 
     let imports =
         |imported: &str| Guest::GOOD.wat().replacen("(component", &format!("(component {imported}"), 1);
