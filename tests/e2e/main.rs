@@ -26,6 +26,7 @@ mod kill;
 mod kit;
 mod login;
 mod logout;
+mod management;
 mod mfa;
 mod mfa_api;
 mod nodes;

@@ -31,6 +31,7 @@ pub mod key;
 pub mod kill;
 pub mod ledger;
 pub mod lookups;
+pub mod management;
 pub mod mmdb;
 pub mod node;
 pub mod operator;

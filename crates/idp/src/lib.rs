@@ -20,6 +20,7 @@ pub mod login;
 pub mod logout;
 pub mod lookups;
 pub mod manage;
+pub mod management_api;
 pub mod mfa;
 mod organizations;
 pub mod par;

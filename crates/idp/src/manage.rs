@@ -3,7 +3,9 @@
 mod credentials;
 mod directory;
 mod factors;
+mod management_client;
 mod metadata;
+mod resource_servers;
 mod revoke;
 mod settings;
 mod validate;
@@ -19,12 +21,14 @@ use model::{
 use serde_json::{Map, Value};
 use storage::StorageError;
 
-use crate::{Idp, ServerError, keys, password};
+use crate::{Idp, ServerError, keys, management_api, password};
 
 pub use credentials::*;
 pub use directory::*;
 pub use factors::*;
+pub use management_client::*;
 pub use metadata::*;
+pub use resource_servers::*;
 pub use revoke::*;
 pub use settings::*;
 
@@ -37,6 +41,28 @@ pub enum ManageError {
     /// What was given breaks a rule.
     #[error("{0}")]
     Invalid(String),
+    /// There is no such thing in this tenant.
+    #[error("{message}")]
+    NotFound {
+        /// As tools compare it, where they do.
+        error_code: Option<&'static str>,
+        /// For people.
+        message: String,
+    },
+    /// It is there already, or in use.
+    #[error("{0}")]
+    Conflict(String),
+    /// It may not be done.
+    #[error("{message}")]
+    Forbidden {
+        /// As tools compare it.
+        error_code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// Something else has to be done first.
+    #[error("{0}")]
+    PreconditionFailed(String),
     /// Ours.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -152,10 +178,14 @@ pub async fn put_client_grant(idp: &Idp, tenant: &TenantId, grant: &ClientGrant)
     if tx.client(&grant.client_id).await?.is_none() {
         return Err(ManageError::invalid(format!("unknown client: {}", grant.client_id)));
     }
-    let Some(api) = tx.resource_server(&grant.audience).await? else {
-        return Err(ManageError::invalid(format!("unknown API: {}", grant.audience)));
+    let scopes = match grant.audience == management_api::STORED_AUDIENCE {
+        true => management_api::SCOPES.iter().map(|(scope, _)| (*scope).to_owned()).collect(),
+        false => match tx.resource_server(&grant.audience).await? {
+            Some(api) => api.scopes,
+            None => return Err(ManageError::invalid(format!("unknown API: {}", grant.audience))),
+        },
     };
-    if let Some(unknown) = grant.scope.iter().find(|scope| !api.scopes.contains(scope)) {
+    if let Some(unknown) = grant.scope.iter().find(|scope| !scopes.contains(scope)) {
         return Err(ManageError::invalid(format!("the API has no scope {unknown}")));
     }
     tx.put_client_grant(grant).await?;

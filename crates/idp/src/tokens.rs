@@ -24,7 +24,7 @@ pub(crate) use verify::{is_jwt, origin_lives, verify_access_token, verify_id_tok
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::settings::Api;
-use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys};
+use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys, management_api};
 
 /// Lifetime of an access token for `/userinfo` only.
 const OPAQUE_LIFETIME_SECS: i64 = 86_400;
@@ -220,6 +220,12 @@ pub(crate) fn machine_subject(client: &ClientId) -> String {
 /// # Errors
 /// `access_denied` when there is none.
 pub(crate) async fn api(idp: &Idp, ctx: &RequestContext, audience: &str) -> Result<Arc<Api>, IdpError> {
+    if management_api::stored_audience(ctx, audience) == management_api::STORED_AUDIENCE {
+        return Err(IdpError::oauth(
+            ErrorCode::AccessDenied,
+            "The Management API gives its tokens to clients, by the grant client_credentials, and not to users",
+        ));
+    }
     idp.settings
         .api(&ctx.tenant, audience)
         .await?

@@ -65,6 +65,8 @@ pub enum LogType {
     LimitReached,
     BackchannelLogoutSucceeded,
     BackchannelLogoutFailed,
+    ApiOperationSucceeded,
+    ApiOperationFailed,
 }
 
 impl LogType {
@@ -112,6 +114,8 @@ impl LogType {
             Self::LimitReached => "limit_wc",
             Self::BackchannelLogoutSucceeded => "oidc_backchannel_logout_succeeded",
             Self::BackchannelLogoutFailed => "oidc_backchannel_logout_failed",
+            Self::ApiOperationSucceeded => "sapi",
+            Self::ApiOperationFailed => "fapi",
         }
     }
 }

@@ -210,7 +210,7 @@ pub(crate) fn server_error_json_unlogged() -> Response {
 }
 
 /// The whole chain of causes, with the id that the client was given.
-fn log_once(error: &ServerError) {
+pub(crate) fn log_once(error: &ServerError) {
     let mut chain = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -15,7 +15,8 @@ use crate::AppState;
 use crate::cookies::{CookieWriter, Cookies};
 use crate::error::{JsonError, PageFailure};
 use crate::hosts::FoundHost;
-use crate::middleware::{is_for_programs, refuse};
+use crate::management::ApiError;
+use crate::middleware::{Surface, refuse};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -66,9 +67,10 @@ fn unknown() -> Response {
 }
 
 fn fail(parts: &Parts, error: ServerError) -> Response {
-    match is_for_programs(parts.uri.path()) {
-        true => JsonError::from(error).into_response(),
-        false => PageFailure::from(PageError::from(error)).into_response(),
+    match Surface::of(parts.uri.path()) {
+        Surface::OAuth => JsonError::from(error).into_response(),
+        Surface::Pages => PageFailure::from(PageError::from(error)).into_response(),
+        Surface::Management => ApiError::from(error).into_response(),
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod extract;
 mod headers;
 mod hosts;
+mod management;
 mod middleware;
 mod oidc;
 mod pages;
@@ -22,6 +23,7 @@ use idp::Idp;
 use ipnet::IpNet;
 
 pub use hosts::{Hosts, HostsError, Scheme};
+pub use management::openapi;
 pub use serve::{ServeError, Tls, serve};
 
 /// What every handler works with.
@@ -35,6 +37,7 @@ pub struct AppState {
     pub trusted_proxies: Arc<[IpNet]>,
     /// `Secure` cookies with the `__Host-` prefix. Off only for development over plain HTTP on loopback.
     pub secure_cookies: bool,
+    management_calls: Arc<management::RateLimits>,
 }
 
 impl AppState {
@@ -42,7 +45,13 @@ impl AppState {
     #[must_use]
     pub fn new(idp: Arc<Idp>, hosts: Hosts, trusted_proxies: Vec<IpNet>) -> Self {
         let secure_cookies = hosts.scheme() == Scheme::Https;
-        Self { idp, hosts: Arc::new(hosts), trusted_proxies: trusted_proxies.into(), secure_cookies }
+        Self {
+            idp,
+            hosts: Arc::new(hosts),
+            trusted_proxies: trusted_proxies.into(),
+            secure_cookies,
+            management_calls: Arc::default(),
+        }
     }
 }
 
@@ -76,6 +85,7 @@ pub fn router(state: AppState) -> Router {
         .route("/.well-known/jwks.json", get(oidc::jwks::get).options(cors::preflight_public))
         .route("/assets/postern.css", get(pages::stylesheet))
         .route("/healthz", get(pages::healthz))
+        .merge(management::router(&state))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::method_not_allowed);
     middleware::wrap(routes, &state).with_state(state)

@@ -7,13 +7,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use model::random_token;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 use crate::error::{oauth_json, server_error_json_unlogged, server_error_page};
+use crate::management::{self, ApiError};
 use crate::pages::error::{ErrorText, render};
 use crate::{AppState, headers};
 
@@ -28,17 +29,41 @@ tokio::task_local! {
 
 struct RequestInfo {
     id: String,
-    for_programs: bool,
+    surface: Surface,
+}
+
+/// Who reads the errors of a path, and so their form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// People.
+    Pages,
+    /// OAuth clients.
+    OAuth,
+    /// Tools.
+    Management,
+}
+
+impl Surface {
+    /// By the path.
+    pub(crate) fn of(path: &str) -> Self {
+        let oauth = ["/oauth/", "/mfa/", "/.well-known/"];
+        if path.strip_prefix(management::BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            Self::Management
+        } else if oauth.iter().any(|folder| path.starts_with(folder)) || path == "/userinfo" {
+            Self::OAuth
+        } else {
+            Self::Pages
+        }
+    }
+
+    fn of_current() -> Self {
+        REQUEST.try_with(|request| request.surface).unwrap_or(Self::Pages)
+    }
 }
 
 /// The id of the request under way: in the log, in the header `x-request-id` and on error pages.
 pub(crate) fn current_request_id() -> String {
     REQUEST.try_with(|request| request.id.clone()).unwrap_or_default()
-}
-
-/// Whether programs call this path, so that errors are JSON.
-pub(crate) fn is_for_programs(path: &str) -> bool {
-    ["/oauth/", "/mfa/", "/.well-known/"].iter().any(|folder| path.starts_with(folder)) || path == "/userinfo"
 }
 
 /// Wraps the routes. The last layer added is the first to see a request.
@@ -62,10 +87,8 @@ pub(crate) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
 }
 
 async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let info = RequestInfo {
-        id: random_token(&*state.idp.random, 22),
-        for_programs: is_for_programs(request.uri().path()),
-    };
+    let info =
+        RequestInfo { id: random_token(&*state.idp.random, 22), surface: Surface::of(request.uri().path()) };
     let id = HeaderValue::from_str(&info.id);
     let path = request.uri().path().to_owned();
     let mut response = REQUEST.scope(info, within_limits(request, next)).await;
@@ -95,19 +118,22 @@ async fn within_limits(request: Request, next: Next) -> Response {
 
 /// A refusal that belongs to no endpoint, in the form that fits the path.
 pub(crate) fn refuse(status: StatusCode, text: &str) -> Response {
-    if is_current_for_programs() {
-        let code = if status.is_server_error() { "temporarily_unavailable" } else { "invalid_request" };
-        return oauth_json(status, code, text);
+    match Surface::of_current() {
+        Surface::Pages => render(status, &ErrorText { title: "This did not work", text, code: None }),
+        Surface::OAuth => {
+            let code = if status.is_server_error() { "temporarily_unavailable" } else { "invalid_request" };
+            oauth_json(status, code, text)
+        }
+        Surface::Management => ApiError::new(status, None, text).into_response(),
     }
-    render(status, &ErrorText { title: "This did not work", text, code: None })
-}
-
-fn is_current_for_programs() -> bool {
-    REQUEST.try_with(|request| request.for_programs).unwrap_or(false)
 }
 
 /// The message of a panic may hold anything and is not logged here; the panic hook has written its place.
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!(request_id = %current_request_id(), "a handler panicked");
-    if is_current_for_programs() { server_error_json_unlogged() } else { server_error_page() }
+    match Surface::of_current() {
+        Surface::Pages => server_error_page(),
+        Surface::OAuth => server_error_json_unlogged(),
+        Surface::Management => management::unexpected().into_response(),
+    }
 }

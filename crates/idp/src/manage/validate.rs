@@ -266,6 +266,7 @@ pub(super) fn resource_server(api: &ResourceServer) -> Result<(), ManageError> {
         (1..=600).contains(&id.len()) && !id.chars().any(|c| c.is_control() || c.is_whitespace()),
         "the identifier must have 1 to 600 bytes without spaces",
     )?;
+    rule(id != crate::management_api::STORED_AUDIENCE, "the identifier is that of the Management API")?;
     rule(!id.ends_with(":session_transfer"), "the identifier is reserved for session transfer")?;
     rule(
         !id.ends_with("/userinfo"),

@@ -1,12 +1,14 @@
 //! `grant_type=client_credentials` (RFC 6749 §4.4).
 
+use std::sync::Arc;
+
 use model::{Client, LogType, TokenEndpointAuthMethod};
 use oauth::ErrorCode;
 use serde_json::json;
 
 use super::{TokenInput, TokenResponse};
 use crate::post_login::log_entry;
-use crate::{Idp, IdpError, RequestContext, tokens};
+use crate::{Idp, IdpError, RequestContext, management_api, tokens};
 
 /// An access token for the client itself: only for a confidential client with a grant for the API. No refresh token,
 /// no ID token.
@@ -25,9 +27,13 @@ pub(super) async fn exchange(
     }
     let audience = input.parameters.require("audience")?;
     let requested = oauth::parse_scope(input.parameters.get("scope").unwrap_or_default())?;
-    let api = &tokens::api(idp, ctx, audience).await?.server;
-    let grant =
-        idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, audience).await?;
+    let stored = management_api::stored_audience(ctx, audience);
+    let api = match stored == management_api::STORED_AUDIENCE {
+        true => Arc::new(management_api::api(ctx)),
+        false => tokens::api(idp, ctx, audience).await?,
+    };
+    let api = &api.server;
+    let grant = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, stored).await?;
     let Some(grant) = grant else {
         return Err(IdpError::oauth(
             ErrorCode::UnauthorizedClient,

@@ -1,0 +1,93 @@
+//! The Management API, `/api/v2/`. A file for each resource lists its operations once, by `routes!`: the router, the OpenAPI document and
+//! the scopes that `auth` enforces all come from that list.
+
+mod auth;
+mod error;
+mod extract;
+mod page;
+mod rate_limit;
+mod resource_servers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::AppState;
+pub(crate) use auth::ApiCaller;
+pub(crate) use error::{ApiError, unexpected};
+pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
+pub(crate) use page::{Fields, Page};
+pub(crate) use rate_limit::RateLimits;
+
+/// Where it is.
+pub(crate) const BASE: &str = "/api/v2";
+
+/// What the document says before its operations are added.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Postern Management API",
+    description = "What a tenant has set up, and what happened in it. Each operation needs an access token of the grant \
+                   `client_credentials` for the audience `https://{host}/api/v2/`, with the scopes that it names: entries of `security` \
+                   are alternatives, the scopes of one entry are all needed."
+))]
+struct Document;
+
+/// The operations of every resource.
+fn operations() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(resource_servers::routes())
+}
+
+/// The OpenAPI 3.1 document of what this server serves.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    document(OpenApiRouter::with_openapi(Document::openapi()).nest(BASE, operations()).into_openapi())
+}
+
+fn document(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let token =
+        SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
+    document.components.get_or_insert_default().add_security_scheme("token", token);
+    document
+}
+
+/// The routes below [`BASE`], with what guards them.
+pub(crate) fn router(state: &AppState) -> Router<AppState> {
+    let (routes, api) =
+        OpenApiRouter::with_openapi(Document::openapi()).nest(BASE, operations()).split_for_parts();
+    let api = document(api);
+    let guard = auth::Guard { state: state.clone(), operations: Arc::new(auth::Operations::of(&api)) };
+    let text: Arc<str> = serde_json::to_string(&api).unwrap_or_default().into();
+    routes
+        .route(&format!("{BASE}/{{*rest}}"), any(unsupported))
+        .route_layer(from_fn_with_state(guard, auth::guard))
+        .route(
+            &format!("{BASE}/openapi.json"),
+            get(move || {
+                let text = text.to_string();
+                async move { ([(CONTENT_TYPE, "application/json")], text) }
+            }),
+        )
+}
+
+/// What this server does not have is answered as to a token that may not: tools then leave it out and go on, where any other answer ends
+/// them (`reference/management-api.md` section 4.2).
+async fn unsupported(method: Method, uri: Uri) -> ApiError {
+    let rest = uri.path().strip_prefix(BASE).unwrap_or_default();
+    let resource = rest.split('/').find(|part| !part.is_empty()).unwrap_or_default();
+    let is_name = resource.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let resource = if is_name { resource.replace('-', "_") } else { "unknown".to_owned() };
+    let verb = match method {
+        Method::GET | Method::HEAD => "read",
+        Method::POST => "create",
+        Method::DELETE => "delete",
+        _ => "update",
+    };
+    ApiError::insufficient_scope([format!("{verb}:{resource}")])
+}

@@ -1,0 +1,127 @@
+//! Parts of lists: by number (`page`, `per_page`), by position (`from`, `take`), and the fields that are shown.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::error::ApiError;
+
+/// The most rows of one answer.
+const MOST: i64 = 100;
+
+/// `page`, `per_page` and `include_totals`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    page: i64,
+    per_page: i64,
+    include_totals: bool,
+}
+
+impl Page {
+    /// From the query's values; `default` rows when it does not say how many.
+    pub(crate) fn new(
+        page: Option<i64>,
+        per_page: Option<i64>,
+        include_totals: Option<bool>,
+        default: i64,
+    ) -> Result<Self, ApiError> {
+        let (page, per_page) = (page.unwrap_or(0), per_page.unwrap_or(default));
+        if !(0..=i64::from(i32::MAX)).contains(&page) {
+            return Err(ApiError::invalid_query("Query validation error: page must be 0 or more"));
+        }
+        if !(0..=MOST).contains(&per_page) {
+            return Err(ApiError::invalid_query("Query validation error: per_page must be 0 to 100"));
+        }
+        Ok(Self { page, per_page, include_totals: include_totals.unwrap_or(false) })
+    }
+
+    /// The first row.
+    pub(crate) fn offset(&self) -> i64 {
+        self.page * self.per_page
+    }
+
+    /// How many rows.
+    pub(crate) fn limit(&self) -> i64 {
+        self.per_page
+    }
+
+    /// A bare array, or with totals the object `{start, limit, total, <name>}`.
+    pub(crate) fn answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
+        if !self.include_totals {
+            return Value::Array(rows);
+        }
+        json!({ "start": self.offset(), "limit": self.per_page, "total": total, name: rows })
+    }
+
+    #[expect(dead_code, reason = "the lists that use it are in the making")]
+    /// The object of the Actions family: `{<name>, total, page, per_page}`; `page` and `total` are not there when they are 0.
+    pub(crate) fn actions_answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
+        let mut answer = json!({ name: rows, "per_page": self.per_page });
+        for (name, value) in [("page", self.page), ("total", total)] {
+            if value != 0 {
+                answer[name] = json!(value);
+            }
+        }
+        answer
+    }
+}
+
+/// `from` and `take`.
+#[expect(dead_code, reason = "the lists that use it are in the making")]
+#[derive(Debug, Clone)]
+pub(crate) struct Checkpoint {
+    /// The key of the row before the first one.
+    pub(crate) after: Option<String>,
+    /// How many rows.
+    pub(crate) take: i64,
+}
+
+#[expect(dead_code, reason = "the lists that use it are in the making")]
+impl Checkpoint {
+    /// From the query's values; 50 rows when it does not say how many.
+    pub(crate) fn new(from: Option<&str>, take: Option<i64>) -> Result<Self, ApiError> {
+        let take = take.unwrap_or(50);
+        if !(1..=MOST).contains(&take) {
+            return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
+        }
+        let after = from.map(|from| {
+            let key = URL_SAFE_NO_PAD.decode(from).ok().and_then(|key| String::from_utf8(key).ok());
+            key.ok_or_else(|| {
+                ApiError::invalid_query("Query validation error: from is not what an answer gave as next")
+            })
+        });
+        Ok(Self { after: after.transpose()?, take })
+    }
+
+    /// `{<name>, next?}`. There is a next one after the row with `last_key` when the rows are as many as were asked for.
+    pub(crate) fn answer(&self, name: &str, rows: Vec<Value>, last_key: Option<&str>) -> Value {
+        let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == self.take);
+        let mut answer = json!({ name: rows });
+        if let Some(key) = last_key.filter(|_| is_full) {
+            answer["next"] = json!(URL_SAFE_NO_PAD.encode(key));
+        }
+        answer
+    }
+}
+
+/// `fields` and `include_fields`.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    names: Vec<String>,
+    are_left_out: bool,
+}
+
+impl Fields {
+    pub(crate) fn new(fields: Option<&str>, include_fields: Option<bool>) -> Self {
+        let names = fields.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+        Self { names: names.map(str::to_owned).collect(), are_left_out: include_fields == Some(false) }
+    }
+
+    /// The object with what is shown of it.
+    pub(crate) fn select(&self, object: Map<String, Value>) -> Map<String, Value> {
+        if self.names.is_empty() {
+            return object;
+        }
+        object.into_iter().filter(|(name, _)| self.names.contains(name) != self.are_left_out).collect()
+    }
+}
