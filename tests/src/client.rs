@@ -155,7 +155,7 @@ impl RawClient {
 /// Finds the tenants at this port of this machine, whatever their URL says: where a URL has a port, that one counts.
 fn http(port: u16, from: Ipv4Addr) -> Client {
     let mut builder = Client::builder().redirect(Policy::none()).no_proxy().local_address(IpAddr::V4(from));
-    for tenant in [seed::ACME, seed::OTHER, "unknown", "deep.acme"] {
+    for tenant in [seed::ACME, seed::OTHER, "demo", "unknown", "deep.acme"] {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         builder = builder.resolve(&format!("{tenant}.localhost"), address);
     }

@@ -32,6 +32,11 @@ impl Operator {
         std::fs::write(self.config(), text).unwrap();
     }
 
+    /// Where `serve` answers.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     fn config(&self) -> std::path::PathBuf {
         Path::new(self.folder.path()).join("postern.toml")
     }

@@ -154,13 +154,16 @@ pub enum KeysCommand {
 /// `tenant ...`
 #[derive(Debug, Subcommand)]
 pub enum TenantCommand {
-    /// Create a tenant with its signing keys and a database of users.
+    /// Create a tenant with its signing keys, a database of users and a client for its Management API, whose secret is shown once.
     Create {
         /// Lower-case letters, digits and hyphens: the first label of its host name.
         name: String,
         /// What its pages call it. Without it, the name.
         #[arg(long)]
         friendly_name: Option<String>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// List the tenants.
     List,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use action_build::Source;
 use action_runtime::Runtime;
 use idp::manage::{self, NewUser};
+use idp::management_api::STORED_AUDIENCE;
 use idp::{Idp, hash_credential};
 use model::{
     AppType, Client, ClientId, DeviceBinding, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
@@ -36,6 +37,7 @@ pub struct Demo {
     pub audience: String,
     pub native_client: NativeClient,
     pub web_client: WebClient,
+    pub management_client: ManagementClient,
     pub user: DemoUser,
     pub action: String,
 }
@@ -54,6 +56,14 @@ pub struct WebClient {
     pub client_id: String,
     pub client_secret: String,
     pub url: String,
+}
+
+/// By which tools manage the tenant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ManagementClient {
+    pub client_id: String,
+    pub client_secret: String,
+    pub audience: String,
 }
 
 /// The person who logs in.
@@ -91,6 +101,7 @@ pub async fn seed(
     }
     let mut demo = before.unwrap_or_else(|| new_demo(idp));
     demo.issuer = super::tenant::issuer(config, &id);
+    demo.management_client.audience = format!("{}{STORED_AUDIENCE}", demo.issuer);
     demo.web_client.url = format!("http://127.0.0.1:{web_app_port}");
     if !there {
         write_private(
@@ -115,6 +126,11 @@ pub async fn seed(
     for client in [native_client(&demo), web_client(&demo)] {
         manage::put_client(idp, &id, &client).await.or_exit(failed, "a client of the demo")?;
     }
+    let management = &demo.management_client;
+    let management_id = ClientId::new(management.client_id.as_str());
+    manage::put_management_client(idp, &id, "Demo management", &management_id, &management.client_secret)
+        .await
+        .or_exit(failed, "the management client of the demo")?;
     if !there {
         let user = NewUser {
             email: EMAIL.to_owned(),
@@ -148,6 +164,11 @@ fn new_demo(idp: &Idp) -> Demo {
             client_id: "demo-web".to_owned(),
             client_secret: random(43),
             url: String::new(),
+        },
+        management_client: ManagementClient {
+            client_id: "demo-management".to_owned(),
+            client_secret: random(64),
+            audience: String::new(),
         },
         user: DemoUser { email: EMAIL.to_owned(), password: random(20) },
         action: ACTION_NAME.to_owned(),

@@ -75,6 +75,10 @@ fn print(output: &Output, demo: &Demo, config_file: &Path) {
         ),
         row("web app", &format!("{} (start samples/apps/web-app)", demo.web_client.url)),
         row("API", &demo.audience),
+        row(
+            "management",
+            &format!("{}, secret {}", demo.management_client.client_id, demo.management_client.client_secret),
+        ),
         row("Action", &demo.action),
         row(
             "what happened",

@@ -1,8 +1,9 @@
 //! `postern tenant`
 
 use idp::manage::{tenant_as_json, update_tenant};
+use idp::management_api::STORED_AUDIENCE;
 use model::{SessionSettings, Tenant, TenantFlags, TenantId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::TenantCommand;
 use crate::commands::patch;
@@ -11,17 +12,27 @@ use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::render::{Output, escape};
 use crate::wiring::{Schema, existing_tenant, open_idp, open_storage};
 
+/// What the client of a new tenant is called.
+const MANAGEMENT_CLIENT: &str = "Management";
+
 /// Creates or lists tenants.
 pub async fn run(config: &Config, command: TenantCommand) -> Result<(), Failure> {
     match command {
-        TenantCommand::Create { name, friendly_name } => create(config, name, friendly_name).await,
+        TenantCommand::Create { name, friendly_name, json } => {
+            create(config, name, friendly_name, json).await
+        }
         TenantCommand::List => list(config).await,
         TenantCommand::Show { name } => show(config, &name).await,
         TenantCommand::Update { name, patch } => update(config, &name, &patch).await,
     }
 }
 
-async fn create(config: &Config, name: String, friendly_name: Option<String>) -> Result<(), Failure> {
+async fn create(
+    config: &Config,
+    name: String,
+    friendly_name: Option<String>,
+    json: bool,
+) -> Result<(), Failure> {
     let good = (1..=63).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !name.starts_with('-')
@@ -49,8 +60,31 @@ async fn create(config: &Config, name: String, friendly_name: Option<String>) ->
     idp::manage::create_tenant(&idp, &tenant)
         .await
         .or_exit(ExitCode::Failed, "the tenant was not created")?;
+    let client = idp::manage::create_management_client(&idp, &tenant.id, MANAGEMENT_CLIENT)
+        .await
+        .or_exit(ExitCode::Failed, "the tenant has no client for its Management API")?;
     idp.storage.close().await;
-    Output::stdout().line(format!("{} answers at {}", tenant.id, issuer(config, &tenant.id)));
+    let (output, issuer) = (Output::stdout(), issuer(config, &tenant.id));
+    if json {
+        output.json(&json!({
+            "tenant": tenant.id,
+            "issuer": issuer,
+            "management_client": {
+                "client_id": client.client_id,
+                "client_secret": client.client_secret,
+                "audience": format!("{issuer}{STORED_AUDIENCE}"),
+            },
+        }));
+        return Ok(());
+    }
+    output.line(format!("{} answers at {issuer}", tenant.id));
+    output.line("\nThe client that manages it. Its secret is shown this once:\n");
+    let row = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
+    output.table(&[
+        row("client_id", client.client_id.as_str()),
+        row("client_secret", &client.client_secret),
+        row("audience", &format!("{issuer}{STORED_AUDIENCE}")),
+    ]);
     Ok(())
 }
 
