@@ -226,3 +226,28 @@ pub async fn log_operation(
     tx.insert_log(&entry).await?;
     Ok(tx.commit().await?)
 }
+
+/// How long the position of a list may be asked for.
+const POSITION_SECS: i64 = 24 * 3600;
+
+/// The position after the row with this key in a list, as a tool gets it and gives it back: nobody can read it, or make one up.
+///
+/// # Errors
+/// [`ServerError`].
+pub fn seal_position(idp: &Idp, ctx: &RequestContext, list: &str, key: &str) -> Result<String, ServerError> {
+    let text = format!("{} {key}", idp.now().as_secs().saturating_add(POSITION_SECS));
+    idp.vault.seal(&*idp.random, &position_context(ctx, list), text.as_bytes())
+}
+
+/// The key in a position of this list; `None` when it is none, is another list's or tenant's, or was given over a day ago.
+#[must_use]
+pub fn open_position(idp: &Idp, ctx: &RequestContext, list: &str, position: &str) -> Option<String> {
+    let text = idp.vault.open(&position_context(ctx, list), position).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    let (until, key) = text.split_once(' ')?;
+    (idp.now().as_secs() < until.parse::<i64>().ok()?).then(|| key.to_owned())
+}
+
+fn position_context(ctx: &RequestContext, list: &str) -> String {
+    format!("{}/positions/{list}", ctx.tenant.id)
+}

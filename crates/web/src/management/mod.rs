@@ -23,6 +23,8 @@ use crate::AppState;
 pub(crate) use auth::ApiCaller;
 pub(crate) use error::{ApiError, unexpected};
 pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
+#[expect(unused_imports, reason = "the lists that use it are in the making")]
+pub(crate) use page::Checkpoint;
 pub(crate) use page::{Fields, Page};
 pub(crate) use rate_limit::RateLimits;
 

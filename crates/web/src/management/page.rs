@@ -1,10 +1,11 @@
 //! Parts of lists: by number (`page`, `per_page`), by position (`from`, `take`), and the fields that are shown.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use idp::management_api::{open_position, seal_position};
 use serde_json::{Map, Value, json};
 
+use super::auth::ApiCaller;
 use super::error::ApiError;
+use crate::AppState;
 
 /// The most rows of one answer.
 const MOST: i64 = 100;
@@ -68,8 +69,10 @@ impl Page {
 
 /// `from` and `take`.
 #[expect(dead_code, reason = "the lists that use it are in the making")]
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Checkpoint {
+    /// The list, so that the position of another one is refused.
+    list: &'static str,
     /// The key of the row before the first one.
     pub(crate) after: Option<String>,
     /// How many rows.
@@ -78,29 +81,42 @@ pub(crate) struct Checkpoint {
 
 #[expect(dead_code, reason = "the lists that use it are in the making")]
 impl Checkpoint {
-    /// From the query's values; 50 rows when it does not say how many.
-    pub(crate) fn new(from: Option<&str>, take: Option<i64>) -> Result<Self, ApiError> {
+    /// From the query's values; 50 rows when it does not say how many. `list` is the name of the rows in the answer.
+    pub(crate) fn new(
+        state: &AppState,
+        caller: &ApiCaller,
+        list: &'static str,
+        from: Option<&str>,
+        take: Option<i64>,
+    ) -> Result<Self, ApiError> {
         let take = take.unwrap_or(50);
         if !(1..=MOST).contains(&take) {
             return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
         }
         let after = from.map(|from| {
-            let key = URL_SAFE_NO_PAD.decode(from).ok().and_then(|key| String::from_utf8(key).ok());
-            key.ok_or_else(|| {
-                ApiError::invalid_query("Query validation error: from is not what an answer gave as next")
+            open_position(&state.idp, caller.context(), list, from).ok_or_else(|| {
+                let text =
+                    "Query validation error: from is no position of this list, or was given over a day ago";
+                ApiError::invalid_query(text)
             })
         });
-        Ok(Self { after: after.transpose()?, take })
+        Ok(Self { list, after: after.transpose()?, take })
     }
 
-    /// `{<name>, next?}`. There is a next one after the row with `last_key` when the rows are as many as were asked for.
-    pub(crate) fn answer(&self, name: &str, rows: Vec<Value>, last_key: Option<&str>) -> Value {
+    /// `{<list>, next?}`. There is a next one after the row with `last_key` when the rows are as many as were asked for.
+    pub(crate) fn answer(
+        &self,
+        state: &AppState,
+        caller: &ApiCaller,
+        rows: Vec<Value>,
+        last_key: Option<&str>,
+    ) -> Result<Value, ApiError> {
         let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == self.take);
-        let mut answer = json!({ name: rows });
+        let mut answer = json!({ self.list: rows });
         if let Some(key) = last_key.filter(|_| is_full) {
-            answer["next"] = json!(URL_SAFE_NO_PAD.encode(key));
+            answer["next"] = json!(seal_position(&state.idp, caller.context(), self.list, key)?);
         }
-        answer
+        Ok(answer)
     }
 }
 
