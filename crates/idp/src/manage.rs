@@ -1,13 +1,17 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
+mod client_authentication;
+mod client_rules;
+mod clients;
 mod credentials;
 mod directory;
 mod factors;
 mod management_client;
 mod metadata;
+mod object;
 mod resource_servers;
 mod revoke;
-mod settings;
+mod tenant_settings;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -15,14 +19,16 @@ use std::collections::BTreeMap;
 use action_api::Artifact;
 use aws_lc_rs::digest::{SHA256, digest};
 use model::{
-    ActionId, ActionSource, ActionVersion, AllowedHosts, Client, ClientGrant, Connection, ConnectionId,
-    ResourceServer, Tenant, TenantId, User, UserId, random_token,
+    ActionId, ActionSource, ActionVersion, AllowedHosts, ClientGrant, Connection, ConnectionId,
+    ResourceServer, Tenant, TenantId, Timestamp, User, UserId, random_token,
 };
 use serde_json::{Map, Value};
 use storage::StorageError;
 
 use crate::{Idp, ServerError, keys, management_api, password};
 
+pub use client_authentication::{CredentialType, GivenCredential};
+pub use clients::*;
 pub use credentials::*;
 pub use directory::*;
 pub use factors::*;
@@ -30,7 +36,7 @@ pub use management_client::*;
 pub use metadata::*;
 pub use resource_servers::*;
 pub use revoke::*;
-pub use settings::*;
+pub use tenant_settings::*;
 
 /// The connection that each tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
@@ -118,34 +124,6 @@ pub async fn create_tenant(idp: &Idp, tenant: &Tenant) -> Result<(), ServerError
     }
     tx.commit().await?;
     keys::ensure(idp, &tenant.id).await
-}
-
-/// Stores a client and enables it on the default connection.
-///
-/// # Errors
-/// [`ManageError::Invalid`] with the rule that it breaks.
-pub async fn put_client(idp: &Idp, tenant: &TenantId, client: &Client) -> Result<(), ManageError> {
-    validate::client(client, idp.network.has_asn())?;
-    let mut tx = idp.storage.begin(tenant).await?;
-    tx.lock_settings().await?;
-    if tx.resource_server(client.client_id.as_str()).await?.is_some() {
-        return Err(ManageError::invalid("client_id is the identifier of an API"));
-    }
-    if let Some(api) = &client.resource_server_identifier
-        && tx.resource_server(api).await?.is_none()
-    {
-        return Err(ManageError::invalid(format!("unknown API: {api}")));
-    }
-    tx.put_client(client).await?;
-    let mut connection = tx
-        .connection_by_name(DEFAULT_CONNECTION)
-        .await?
-        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no default connection")))?;
-    if !connection.enabled_clients.contains(&client.client_id) {
-        connection.enabled_clients.push(client.client_id.clone());
-        tx.put_connection(&connection).await?;
-    }
-    Ok(tx.commit().await?)
 }
 
 /// Stores an API.
@@ -297,6 +275,18 @@ pub async fn deploy_action(
 /// Where an Action's secrets are stored, for the vault.
 pub(crate) fn secrets_context(tenant: &TenantId, action: &str) -> String {
     format!("{tenant}/action_secrets/{action}")
+}
+
+/// The key of a row in a list that is sorted by moment and id.
+fn place_of(moment: Timestamp, id: &str) -> String {
+    format!("{}:{id}", moment.as_ms())
+}
+
+/// The moment and id of such a key.
+fn place(key: &str) -> Result<(Timestamp, &str), ManageError> {
+    let parts = key.split_once(':').and_then(|(ms, id)| Some((ms.parse().ok()?, id)));
+    let (ms, id) = parts.ok_or_else(|| ManageError::invalid("from is not what an answer gave as next"))?;
+    Ok((Timestamp::from_ms(ms), id))
 }
 
 fn hex(bytes: &[u8]) -> String {

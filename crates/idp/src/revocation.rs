@@ -26,6 +26,8 @@ pub(crate) enum Event<'a> {
     GrantRevoked(&'a UserId, &'a ClientId, Option<&'a str>),
     /// All refresh tokens of a user at a client were, but for the online ones, which are their sessions'.
     ClientTokensRevoked(&'a UserId, &'a ClientId),
+    /// The client is gone.
+    ClientDeleted(&'a ClientId),
     /// All refresh tokens of a user were, but for the online ones.
     UserTokensRevoked(&'a UserId),
     /// The user logged out.
@@ -98,6 +100,7 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         Event::ClientTokensRevoked(user, client) => {
             (None, Some(RefreshTokens::OfflineOfClient(user, client)))
         }
+        Event::ClientDeleted(client) => (None, Some(RefreshTokens::OfClient(client))),
         Event::UserTokensRevoked(user) => (None, Some(RefreshTokens::OfflineOfUser(user))),
         Event::Logout(session)
         | Event::SessionDeleted(session)
@@ -136,6 +139,7 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         | Event::RotationTurnedOn(..)
         | Event::GrantRevoked(..)
         | Event::ClientTokensRevoked(..)
+        | Event::ClientDeleted(_)
         | Event::UserTokensRevoked(_)
         | Event::SessionDeleted(_)
         | Event::SessionRevoked { .. }

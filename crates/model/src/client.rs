@@ -190,6 +190,24 @@ pub enum AppType {
     Spa,
     RegularWeb,
     NonInteractive,
+    ResourceServer,
+    /// Nobody has said. The Management API shows no `app_type` then.
+    Unspecified,
+}
+
+impl AppType {
+    /// As it is stored, and as the Management API writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Spa => "spa",
+            Self::RegularWeb => "regular_web",
+            Self::NonInteractive => "non_interactive",
+            Self::ResourceServer => "resource_server",
+            Self::Unspecified => "unspecified",
+        }
+    }
 }
 
 /// How a client authenticates at `/oauth/token` (RFC 6749 §2.3, RFC 7591 §2).
@@ -237,6 +255,9 @@ pub struct PublicKeyCredential {
     /// After it, the key is no longer believed.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// When it was registered, where that is known.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
 }
 
 /// How a client's assertion may be signed.

@@ -6,15 +6,18 @@ mod authenticator;
 mod authorization;
 mod backchannel_logout;
 mod client;
+mod client_profile;
 mod clock;
 mod geoip;
 mod id;
 mod log;
 mod login_history;
 mod organization;
+mod profile;
 mod random;
 mod session;
 mod tenant;
+mod tenant_profile;
 mod token;
 mod user;
 
@@ -32,6 +35,12 @@ pub use client::{
     RefreshTokenSettings, RequiredFor, ResourceServer, RotationType, SessionTransfer, TokenDialect,
     TokenEndpointAuthMethod, TransferMethod,
 };
+pub use client_profile::{
+    ApprovalChannel, ClientProfile, ComplianceLevel, DefaultOrganization, Delegation, DelegationBinding, Enabled,
+    JwtAlgorithm, JwtProfile, ManagedClient, Mobile, MobileAndroid, MobileIos, NativeSocialLogin,
+    OrganizationDiscoveryMethod, OrganizationRequireBehavior, RedirectionPolicy, SessionTransferProfile,
+    SignedRequestObject, ThirdPartySecurityMode, TokenExchange, TokenExchangeType, TokenQuota, TokenQuotaLimits,
+};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use geoip::GeoIp;
 pub use id::{
@@ -44,5 +53,9 @@ pub use organization::{Group, GroupScope, Membership, Organization, Organization
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
+pub use tenant_profile::{
+    CustomPage, DefaultTokenQuota, DefaultTokenQuotaOf, DeviceFlow, DynamicRegistrationMode, ErrorPage, Mtls, OtherFlags,
+    ResourceParameterProfile, SessionsProfile, TenantProfile, UserCodeCharset,
+};
 pub use token::{RefreshToken, RefreshTokenChanges, SessionTransferToken, StoredAccessToken};
 pub use user::{Connection, Identity, Role, User};

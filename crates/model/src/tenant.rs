@@ -43,6 +43,8 @@ pub struct TenantFlags {
     pub revoke_refresh_token_grant: bool,
     /// Its clients may push authorization requests (RFC 9126).
     pub pushed_authorization_requests_supported: bool,
+    /// `/authorize` takes only pushed requests.
+    pub require_pushed_authorization_requests: bool,
     /// `/oidc/logout` asks the user when the request does not prove whose session it ends.
     pub oidc_logout_prompt_enabled: bool,
     /// Discovery names the `end_session_endpoint`.
@@ -62,6 +64,7 @@ impl Default for TenantFlags {
         Self {
             revoke_refresh_token_grant: false,
             pushed_authorization_requests_supported: false,
+            require_pushed_authorization_requests: false,
             oidc_logout_prompt_enabled: true,
             rp_logout_end_session_endpoint_discovery: true,
             include_session_metadata_in_tenant_logs: false,

@@ -19,16 +19,17 @@ impl TenantTx {
         self.rows("clients", "id", query).await?.iter().map(|row| row.json("data")).collect()
     }
 
-    /// Makes or replaces the client.
+    /// Makes the client, or replaces what of it has an effect.
     pub async fn put_client(&mut self, client: &Client) -> Result<(), StorageError> {
         let cascades =
             client.session_transfer.as_ref().is_none_or(|settings| settings.enforce_cascade_revocation);
         let query = self
             .sql(
                 "INSERT INTO clients (tenant_id, id, data, cascades, resource_server_identifier,
-                     backchannel_logout_initiators)
-                 VALUES ($1, $2, $3, $4, $5, $6)
+                     backchannel_logout_initiators, name, app_type)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data, cascades = excluded.cascades,
+                     name = excluded.name, app_type = excluded.app_type,
                      resource_server_identifier = excluded.resource_server_identifier,
                      backchannel_logout_initiators = excluded.backchannel_logout_initiators",
             )
@@ -36,7 +37,9 @@ impl TenantTx {
             .bind(to_json(client)?)
             .bind(i64::from(cascades))
             .bind(client.resource_server_identifier.clone())
-            .bind(client.oidc_logout.as_ref().and_then(initiators));
+            .bind(client.oidc_logout.as_ref().and_then(initiators))
+            .bind(client.name.as_str())
+            .bind(client.app_type.as_str());
         self.write(query)
     }
 

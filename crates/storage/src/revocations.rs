@@ -29,6 +29,8 @@ pub enum RefreshTokens<'a> {
     OfflineOfUser(&'a UserId),
     /// All of a user at a client but the online ones.
     OfflineOfClient(&'a UserId, &'a ClientId),
+    /// All at a client, of whichever user.
+    OfClient(&'a ClientId),
     /// All of a user at a client for one API; `None`: those for none.
     OfGrant(&'a UserId, &'a ClientId, Option<&'a str>),
     /// All of a user at a client for one API that do not rotate, but for one.
@@ -140,6 +142,7 @@ impl TenantTx {
             RefreshTokens::OfflineOfClient(..) => {
                 end_refresh_tokens!("$5", "user_id = $3 AND client_id = $4 AND online = 0")
             }
+            RefreshTokens::OfClient(_) => end_refresh_tokens!("$4", "client_id = $3"),
             RefreshTokens::OfGrant(..) => {
                 end_refresh_tokens!("$6", "user_id = $3 AND client_id = $4 AND COALESCE(audience, '') = $5")
             }
@@ -230,6 +233,7 @@ impl RefreshTokens<'_> {
             Self::OfflineOfClient(user, client) => {
                 query.bind(user.as_str().to_owned()).bind(client.as_str().to_owned())
             }
+            Self::OfClient(client) => query.bind(client.as_str().to_owned()),
             Self::OfGrant(user, client, audience) => query
                 .bind(user.as_str().to_owned())
                 .bind(client.as_str().to_owned())

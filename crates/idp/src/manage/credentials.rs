@@ -1,10 +1,15 @@
 //! The public keys that clients authenticate with (`private_key_jwt`).
 
 use model::{
-    AssertionAlgorithm, ClientAuthenticationMethods, ClientId, PrivateKeyJwt, PublicKeyCredential, TenantId,
-    Timestamp, TokenEndpointAuthMethod, random_token,
+    AssertionAlgorithm, ClientAuthenticationMethods, ClientId, ManagedClient, PrivateKeyJwt, PublicKeyCredential,
+    TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
 };
+use serde_json::{Map, Value};
 
+use super::client_authentication::{
+    GivenCredential, MAX_CREDENTIALS, credential, credential_as_json, credentials, moment,
+};
+use super::clients::{no_client, put};
 use super::{ManageError, validate};
 use crate::Idp;
 
@@ -41,6 +46,7 @@ pub async fn add_client_credential(
         alg: new.alg,
         pem: new.pem,
         expires_at: new.expires_at,
+        created_at: Some(idp.now()),
     };
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
@@ -55,4 +61,127 @@ pub async fn add_client_credential(
     tx.put_client(&client).await?;
     tx.commit().await?;
     Ok(credential)
+}
+
+/// The public keys of a client, in use or not.
+///
+/// # Errors
+/// [`ManageError::NotFound`].
+pub async fn client_credentials(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &ClientId,
+) -> Result<Vec<Map<String, Value>>, ManageError> {
+    let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
+    Ok(credentials(&client).map(credential_as_json).collect())
+}
+
+/// One of them.
+///
+/// # Errors
+/// [`ManageError::NotFound`].
+pub async fn client_credential(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &ClientId,
+    credential: &str,
+) -> Result<Map<String, Value>, ManageError> {
+    let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
+    let found = credentials(&client).find(|known| known.id == credential);
+    found.map(credential_as_json).ok_or_else(no_credential)
+}
+
+/// Registers a public key of a client. It is in use when the client's `client_authentication_methods` name it.
+///
+/// # Errors
+/// [`ManageError::NotFound`] for the client; [`ManageError::Invalid`] for a key that does not fit its algorithm, or an
+/// eleventh one; [`ManageError::Conflict`] for a key that the client has.
+pub async fn create_client_credential(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &ClientId,
+    given: GivenCredential,
+) -> Result<Map<String, Value>, ManageError> {
+    let new = credential(given, |length| random_token(&*idp.random, length), idp.now())?;
+    change(idp, tenant, id, |client| {
+        if credentials(client).count() >= MAX_CREDENTIALS {
+            return Err(ManageError::invalid("a client has at most 10 credentials"));
+        }
+        if credentials(client).any(|known| known.kid == new.kid && known.alg == new.alg) {
+            return Err(ManageError::Conflict("The client has a credential with this key".to_owned()));
+        }
+        client.profile.credentials.get_or_insert_default().push(new.clone());
+        Ok(credential_as_json(&new))
+    })
+    .await
+}
+
+/// Sets when a public key expires; `None`: it does not.
+///
+/// # Errors
+/// [`ManageError::NotFound`]; [`ManageError::Invalid`] for what is no moment.
+pub async fn update_client_credential(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &ClientId,
+    credential: &str,
+    expires_at: Option<&str>,
+) -> Result<Map<String, Value>, ManageError> {
+    let expires_at = expires_at.map(moment).transpose()?;
+    change(idp, tenant, id, |client| {
+        let used = client.client.client_authentication_methods.iter_mut();
+        let used = used.flat_map(|methods| &mut methods.private_key_jwt.credentials);
+        let mut all = used.chain(client.profile.credentials.iter_mut().flatten());
+        let found = all.find(|known| known.id == credential).ok_or_else(no_credential)?;
+        found.expires_at = expires_at;
+        Ok(credential_as_json(found))
+    })
+    .await
+}
+
+/// Removes a public key that is not in use.
+///
+/// # Errors
+/// [`ManageError::NotFound`]; [`ManageError::Conflict`] for one that is in use.
+pub async fn delete_client_credential(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &ClientId,
+    credential: &str,
+) -> Result<(), ManageError> {
+    change(idp, tenant, id, |client| {
+        let aside = client.profile.credentials.get_or_insert_default();
+        let before = aside.len();
+        aside.retain(|known| known.id != credential);
+        if aside.len() < before {
+            return Ok(());
+        }
+        match credentials(client).any(|known| known.id == credential) {
+            false => Err(no_credential()),
+            true => Err(ManageError::Conflict(
+                "The credential is in use: client_authentication_methods has to let go of it first".to_owned(),
+            )),
+        }
+    })
+    .await
+}
+
+async fn change<T>(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &ClientId,
+    change: impl FnOnce(&mut ManagedClient) -> Result<T, ManageError>,
+) -> Result<T, ManageError> {
+    let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
+    let mut client = tx.managed_client(id).await?.ok_or_else(no_client)?;
+    let outcome = change(&mut client)?;
+    client.updated_at = idp.now();
+    put(idp, tenant, &mut tx, &client).await?;
+    tx.commit().await?;
+    Ok(outcome)
+}
+
+fn no_credential() -> ManageError {
+    ManageError::NotFound { error_code: None, message: "The credential does not exist".to_owned() }
 }

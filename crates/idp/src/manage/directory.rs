@@ -6,7 +6,7 @@ use model::{
 use serde_json::{Map, Value, json};
 use storage::{StorageError, TenantTx};
 
-use super::settings::{as_object, from_object};
+use super::object::{as_object, from_object};
 use super::{ManageError, validate};
 use crate::{Idp, ServerError, organizations};
 
@@ -60,7 +60,7 @@ pub async fn update_organization(
         };
         object.insert(name.clone(), if value.is_null() { default } else { value.clone() });
     }
-    let changed = from_object("organization", object)?;
+    let changed = from_object(&object)?;
     store_organization(idp, tenant, &changed).await?;
     Ok(changed)
 }

@@ -19,8 +19,8 @@ use crate::{device, organizations};
 const MAX_REFRESH_TOKEN_LIFETIME_SECS: i64 = 157_788_000;
 const MAX_LEEWAY_SECS: i64 = 86_400;
 
-/// The grants that this server knows.
-const GRANT_TYPES: [&str; 8] = [
+/// The grants that this server knows, and those of the dialect that it refuses when they are used.
+const GRANT_TYPES: [&str; 22] = [
     "authorization_code",
     "refresh_token",
     "client_credentials",
@@ -29,6 +29,20 @@ const GRANT_TYPES: [&str; 8] = [
     PASSWORD_REALM_GRANT_TYPE,
     MFA_OTP_GRANT_TYPE,
     MFA_RECOVERY_CODE_GRANT_TYPE,
+    "implicit",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:openid:params:grant-type:ciba",
+    "urn:okta:params:oauth:grant-type:oob",
+    "urn:okta:params:oauth:grant-type:webauthn",
+    "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token",
+    "http://auth0.com/oauth/grant-type/mfa-oob",
+    "http://auth0.com/oauth/grant-type/passwordless/otp",
+    "http://auth0.com/oauth/legacy/grant-type/ro",
+    "http://auth0.com/oauth/legacy/grant-type/ro/jwt-bearer",
+    "http://auth0.com/oauth/legacy/grant-type/delegation/refresh_token",
+    "http://auth0.com/oauth/legacy/grant-type/delegation/id_token",
+    "http://auth0.com/oauth/legacy/grant-type/access_token",
 ];
 /// Schemes that a browser runs or reads by itself.
 const FORBIDDEN_SCHEMES: [&str; 8] =
@@ -37,13 +51,14 @@ const MAX_BACKCHANNEL_URL_BYTES: usize = 2048;
 /// A public RSA key of 8192 bits takes 1.5 kB.
 const MAX_PEM_BYTES: usize = 8192;
 
-fn rule(holds: bool, broken: impl Into<String>) -> Result<(), ManageError> {
+pub(super) fn rule(holds: bool, broken: impl Into<String>) -> Result<(), ManageError> {
     if holds { Ok(()) } else { Err(ManageError::invalid(broken)) }
 }
 
 pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> {
     client_id(client.client_id.as_str())?;
     rule(!client.name.trim().is_empty() && client.name.len() <= 255, "name must have 1 to 255 bytes")?;
+    rule(!client.name.contains(['<', '>']), "name may not have < or >")?;
     for uri in client.callbacks.iter().chain(&client.allowed_logout_urls) {
         absolute_uri(uri)?;
     }
@@ -52,10 +67,6 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
     }
     authentication(client)?;
     let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
-    rule(
-        !(public && client.grant_types.iter().any(|grant| grant == "client_credentials")),
-        "a public client cannot use client_credentials",
-    )?;
     rule(!(public && client.resource_server_identifier.is_some()), "a public client cannot introspect")?;
     rule(
         client.metadata.len() <= 10
@@ -179,7 +190,7 @@ fn authentication(client: &Client) -> Result<(), ManageError> {
     Ok(())
 }
 
-fn credential(credential: &PublicKeyCredential) -> Result<(), ManageError> {
+pub(super) fn credential(credential: &PublicKeyCredential) -> Result<(), ManageError> {
     rule(
         credential.id.strip_prefix("cred_").is_some_and(|rest| (1..=64).contains(&rest.len())),
         "a credential's id is cred_ and 1 to 64 bytes",
@@ -245,6 +256,11 @@ pub(super) fn tenant(tenant: &Tenant) -> Result<(), ManageError> {
     for uri in &tenant.allowed_logout_urls {
         absolute_uri(uri)?;
     }
+    rule(
+        !tenant.flags.require_pushed_authorization_requests
+            || tenant.flags.pushed_authorization_requests_supported,
+        "flags.require_pushed_authorization_requests needs pushed_authorization_requests_supported",
+    )?;
     let sessions = &tenant.sessions;
     for mode in [CookieMode::Persistent, CookieMode::NonPersistent] {
         let (lifetime_secs, idle_secs) = sessions.lifetimes(mode);
@@ -453,8 +469,8 @@ mod tests {
         let asn = Client { session_transfer: Some(transfer), ..native() };
         assert!(client(&asn, false).is_err());
         assert!(client(&asn, true).is_ok());
-        let machine = Client { grant_types: vec!["client_credentials".to_owned()], ..native() };
-        assert!(client(&machine, false).is_err());
+        let unknown = Client { grant_types: vec!["magic".to_owned()], ..native() };
+        assert!(client(&unknown, false).is_err());
     }
 
     const RSA: &str = "-----BEGIN PUBLIC KEY-----
@@ -490,6 +506,7 @@ Z4NM3LKWS89Tw4W0ubo7aZrw7MQo+jpo
             alg,
             pem: pem.to_owned(),
             expires_at: None,
+            created_at: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `postern client`
 
 use idp::manage::{client_as_json, update_client};
-use model::{Client, ClientId};
+use model::{AppType, ClientId};
 use serde_json::Value;
 
 use crate::cli::ClientCommand;
@@ -32,7 +32,10 @@ async fn list(config: &Config, tenant: &str) -> Result<(), Failure> {
             vec![
                 client.client_id.to_string(),
                 escape(&client.name, false),
-                word(&client.app_type),
+                match client.app_type {
+                    AppType::Unspecified => String::new(),
+                    known => known.as_str().to_owned(),
+                },
                 client.grant_types.join(" "),
             ]
         })
@@ -46,10 +49,13 @@ async fn show(config: &Config, client_id: &str, tenant: &str) -> Result<(), Fail
     let storage = open_storage(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&storage, tenant).await?;
     let mut tx = storage.begin_read(&tenant).await.or_exit(database, "cannot read")?;
-    let client = tx.client(&ClientId::new(client_id)).await.or_exit(database, "cannot read the client")?;
-    let client =
-        client.ok_or_else(|| Failure::new(ExitCode::Failed, format!("there is no client {client_id:?}")))?;
-    print(&client)
+    let client = tx.managed_client(&ClientId::new(client_id)).await;
+    let client = client
+        .or_exit(database, "cannot read the client")?
+        .ok_or_else(|| Failure::new(ExitCode::Failed, format!("there is no client {client_id:?}")))?;
+    let object = client_as_json(&tenant, &client).or_exit(ExitCode::Failed, "the client cannot be shown")?;
+    Output::stdout().json(&Value::Object(object));
+    Ok(())
 }
 
 async fn update(config: &Config, client_id: &str, tenant: &str, patch: &str) -> Result<(), Failure> {
@@ -59,16 +65,6 @@ async fn update(config: &Config, client_id: &str, tenant: &str, patch: &str) -> 
     let changed = update_client(&idp, &tenant, &ClientId::new(client_id), &patch).await;
     let client = changed.or_exit(ExitCode::Failed, "the client was not changed")?;
     idp.storage.close().await;
-    print(&client)
-}
-
-fn print(client: &Client) -> Result<(), Failure> {
-    let object = client_as_json(client).or_exit(ExitCode::Failed, "the client cannot be shown")?;
-    Output::stdout().json(&Value::Object(object));
+    Output::stdout().json(&Value::Object(client));
     Ok(())
-}
-
-/// As the Management API spells it.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -104,9 +104,11 @@ async fn list(config: &Config) -> Result<(), Failure> {
 async fn show(config: &Config, name: &str) -> Result<(), Failure> {
     let storage = open_storage(config, Schema::MustExist).await?;
     let id = existing_tenant(&storage, name).await?;
-    let tenant = storage.tenant(&id).await.or_exit(ExitCode::Database, "cannot read the tenant")?;
-    if let Some(tenant) = tenant {
-        Output::stdout().json(&Value::Object(tenant_as_json(&tenant)));
+    let cannot_read = "cannot read the tenant";
+    let mut tx = storage.begin_read(&id).await.or_exit(ExitCode::Database, cannot_read)?;
+    if let Some((tenant, profile)) = tx.tenant().await.or_exit(ExitCode::Database, cannot_read)? {
+        let object = tenant_as_json(&tenant, &profile).or_exit(ExitCode::Failed, "it cannot be shown")?;
+        Output::stdout().json(&Value::Object(object));
     }
     Ok(())
 }
@@ -118,7 +120,7 @@ async fn update(config: &Config, name: &str, patch: &str) -> Result<(), Failure>
     let tenant =
         update_tenant(&idp, &id, &patch).await.or_exit(ExitCode::Failed, "the tenant was not changed")?;
     idp.storage.close().await;
-    Output::stdout().json(&Value::Object(tenant_as_json(&tenant)));
+    Output::stdout().json(&Value::Object(tenant));
     Ok(())
 }
 

@@ -130,6 +130,7 @@ fn credential() -> PublicKeyCredential {
         alg: AssertionAlgorithm::PS256,
         pem: "pem".to_owned(),
         expires_at: Some(at(1000)),
+        created_at: Some(at(1)),
     }
 }
 

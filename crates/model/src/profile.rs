@@ -1,0 +1,30 @@
+//! What is stored for the Management API's tools and has no effect on what this server does.
+
+/// A struct whose fields may all be absent, and are then not written either.
+macro_rules! optional_fields {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        #[expect(missing_docs, reason = "the fields are those of the Management API")]
+        pub struct $name {
+            $(
+                #[serde(skip_serializing_if = "Option::is_none")]
+                $(#[$field_meta])*
+                pub $field: Option<$type>,
+            )*
+        }
+    };
+}
+
+/// An enum whose values are those of the Management API.
+macro_rules! values {
+    ($(#[$meta:meta])* pub enum $name:ident($case:literal) { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = $case)]
+        #[expect(missing_docs, reason = "the variants are the values of the Management API")]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+    };
+}
+pub(crate) use {optional_fields, values};

@@ -1,0 +1,1 @@
+CREATE INDEX refresh_tokens_by_client ON refresh_tokens (tenant_id, client_id);
