@@ -114,9 +114,10 @@ async fn only_a_confidential_client_with_this_grant_type_may_ask() {
         client_secret_hashes: Vec::new(),
         ..machine()
     };
-    let refused =
-        manage::put_client(&server.idp, &server.acme(), &public).await.expect_err("a public client");
-    assert_eq!(refused.to_string(), "a public client cannot use client_credentials");
+    manage::put_client(&server.idp, &server.acme(), &public).await.expect("a public client");
+    let form = [("grant_type", "client_credentials"), ("client_id", seed::MACHINE), ("audience", seed::API)];
+    let refused = server.client().post_form("/oauth/token", &form).await;
+    refused.expect_error(403, "unauthorized_client");
     let without = Client { grant_types: vec!["authorization_code".into()], ..machine() };
     manage::put_client(&server.idp, &server.acme(), &without).await.expect("a client");
     let answer = ask(&server, &[("audience", seed::API)]).await;

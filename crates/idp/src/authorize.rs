@@ -84,8 +84,8 @@ pub async fn authorize(
         clear_session_transfer_token: input.session_transfer_cookie.is_some(),
         ..CookieChanges::default()
     };
-    let must_push =
-        client.require_pushed_authorization_requests || ctx.tenant.flags.require_pushed_authorization_requests;
+    let must_push = client.require_pushed_authorization_requests
+        || ctx.tenant.flags.require_pushed_authorization_requests;
     let checked = if must_push && pushed.is_none() {
         refuse(ErrorCode::InvalidRequest, "This client must push its authorization requests.")
     } else {

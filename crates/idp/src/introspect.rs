@@ -58,7 +58,7 @@ fn confirmation(jkt: Option<&String>) -> Option<Value> {
 }
 
 /// An access token for this API: signature, issuer, audience and expiry; and of a user's, that nothing has ended that
-/// it came from.
+/// it came from. It ends with its client.
 async fn access_token_of(
     idp: &Idp,
     ctx: &RequestContext,
@@ -68,6 +68,9 @@ async fn access_token_of(
 ) -> Result<Option<Map<String, Value>>, ServerError> {
     let verified = tokens::verify_access_token(idp, ctx, token, now).await?;
     let Some(verified) = verified.filter(|verified| verified.audience.contains(api)) else { return Ok(None) };
+    if idp.settings.client(&ctx.tenant, &verified.client_id).await?.is_none() {
+        return Ok(None);
+    }
     if verified.subject != tokens::machine_subject(&verified.client_id) {
         let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
         let Some(stored) = tx.access_token(&hash_credential(token)).await? else { return Ok(None) };

@@ -32,8 +32,8 @@ struct Shown {
     dpop_jkt: Option<String>,
 }
 
-/// The user's claims of this moment, those that the access token's scopes ask for. An opaque access token ends with
-/// the session and the refresh token that it came from; one in JWT form ends by expiry.
+/// The user's claims of this moment, those that the access token's scopes ask for. An access token ends with its client;
+/// an opaque one with the session and the refresh token that it came from, too, one in JWT form by expiry.
 ///
 /// # Errors
 /// `invalid_token` (401), also for a blocked or deleted user, and for a bound token without a proof of its key;
@@ -81,7 +81,9 @@ async fn read(
     if tokens::is_jwt(presented) {
         let token = tokens::verify_access_token(idp, ctx, presented, now).await?;
         let token = token.filter(|token| token.audience.contains(&tokens::userinfo_audience(ctx)));
-        return Ok(token.map(|token| Shown {
+        let Some(token) = token else { return Ok(None) };
+        let client = idp.settings.client(&ctx.tenant, &token.client_id).await?;
+        return Ok(client.map(|_| Shown {
             user_id: UserId::new(token.subject),
             scope: token.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
             custom_claims: Map::new(),
@@ -93,7 +95,9 @@ async fn read(
     if now >= token.expires_at || !tokens::origin_lives(&mut tx, &token, now).await? {
         return Ok(None);
     }
-    Ok(Some(Shown {
+    drop(tx);
+    let client = idp.settings.client(&ctx.tenant, &token.client_id).await?;
+    Ok(client.map(|_| Shown {
         user_id: token.user_id,
         scope: token.scope,
         custom_claims: token.custom_claims,

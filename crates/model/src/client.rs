@@ -1,18 +1,21 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ClientId, OrganizationUsage, Timestamp};
 
 /// An OAuth client of a tenant ("application" in the dialect). As JSON, in the database too, it has the names of the
 /// Management API, and its secrets' hashes besides. A member that this version does not know is passed over: a newer node
 /// on the same database may have stored it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Client {
+    #[schema(ignore)]
     /// Its id.
     pub client_id: ClientId,
     /// What pages and Actions call it.
     pub name: String,
+    #[schema(ignore)]
     /// SHA-256 of each valid secret, base64url. Two during a change of secret; none for a public client.
     #[serde(default)]
     pub client_secret_hashes: Vec<String>,
@@ -46,6 +49,7 @@ pub struct Client {
     /// Whether `/authorize` takes only pushed requests from it (RFC 9126 §6).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    #[schema(value_type = Option<Object>)]
     /// Its public keys, when it authenticates with `private_key_jwt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_authentication_methods: Option<ClientAuthenticationMethods>,
@@ -64,7 +68,7 @@ pub struct Client {
 }
 
 /// `oidc_logout` of a client: OpenID Connect Back-Channel Logout (`reference/native-to-web.md` section 3.5).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct OidcLogout {
     /// Where logout tokens are sent: one URL at most.
@@ -89,7 +93,7 @@ impl OidcLogout {
 }
 
 /// `oidc_logout.backchannel_logout_initiators`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackchannelLogoutInitiators {
     /// All, or those that are selected.
     pub mode: InitiatorMode,
@@ -99,7 +103,7 @@ pub struct BackchannelLogoutInitiators {
 }
 
 /// Which ends of a session a client is told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InitiatorMode {
     /// Those that are selected.
@@ -109,7 +113,7 @@ pub enum InitiatorMode {
 }
 
 /// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogoutInitiator {
     /// The user logged out, by a client.
@@ -167,7 +171,7 @@ impl LogoutInitiator {
 }
 
 /// `jwt_configuration` of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct JwtConfiguration {
     /// Lifetime of its ID tokens in seconds.
@@ -182,7 +186,7 @@ impl Default for JwtConfiguration {
 }
 
 /// What kind of program a client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are the names of the Management API")]
 pub enum AppType {
@@ -211,7 +215,7 @@ impl AppType {
 }
 
 /// How a client authenticates at `/oauth/token` (RFC 6749 §2.3, RFC 7591 §2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenEndpointAuthMethod {
     /// A public client.
@@ -261,7 +265,7 @@ pub struct PublicKeyCredential {
 }
 
 /// How a client's assertion may be signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the variants are the values of RFC 7518 §3.1")]
 pub enum AssertionAlgorithm {
     RS256,
@@ -271,7 +275,7 @@ pub enum AssertionAlgorithm {
 }
 
 /// `session_transfer` of a client (`reference/native-to-web.md` section 2.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct SessionTransfer {
     /// On the native client: it may trade its refresh token for a session transfer token.
@@ -308,7 +312,7 @@ fn null_is_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Res
 }
 
 /// How a session transfer token reaches `/authorize`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TransferMethod {
     /// The cookie `auth0_session_transfer_token`.
@@ -318,7 +322,7 @@ pub enum TransferMethod {
 }
 
 /// What binds a session transfer token to its device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceBinding {
     /// The IP address.
@@ -330,7 +334,7 @@ pub enum DeviceBinding {
 }
 
 /// `refresh_token` of a client (`reference/native-to-web.md` section 2.2), with the names of the Management API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct RefreshTokenSettings {
     /// Whether each use gives a new token and spends the old one.
@@ -387,7 +391,7 @@ impl RefreshTokenSettings {
 }
 
 /// One of `refresh_token.policies`: an API besides the one that a refresh token was granted for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefreshTokenPolicy {
     /// Which API.
     pub audience: String,
@@ -396,7 +400,7 @@ pub struct RefreshTokenPolicy {
 }
 
 /// Whether refresh tokens rotate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants are the values of the Management API")]
 pub enum RotationType {
@@ -405,7 +409,7 @@ pub enum RotationType {
 }
 
 /// Whether refresh tokens end by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants are the values of the Management API")]
 pub enum ExpirationType {
@@ -445,7 +449,7 @@ pub struct ResourceServer {
 
 /// What an API's access tokens look like. The dialect's `_authz` forms need permissions, which this server does not
 /// have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenDialect {
     /// The dialect's own profile.
@@ -456,7 +460,7 @@ pub enum TokenDialect {
 }
 
 /// `proof_of_possession` of an API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProofOfPossession {
     /// How possession is proved.
     pub mechanism: PossessionMechanism,
@@ -469,7 +473,7 @@ pub struct ProofOfPossession {
 }
 
 /// How possession of a key is proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PossessionMechanism {
     /// RFC 9449.
@@ -477,7 +481,7 @@ pub enum PossessionMechanism {
 }
 
 /// Of whom an API requires a proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the variants are the values of the Management API")]
 pub enum RequiredFor {

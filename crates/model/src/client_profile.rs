@@ -60,6 +60,7 @@ optional_fields! {
         anonymous_sessions: Map<String, Value>,
         b2b_integration_configuration: Map<String, Value>,
         identity_assertion_authorization_grant: Map<String, Value>,
+        #[schema(ignore)]
         /// Public keys that are registered and not in use: [`Client::client_authentication_methods`] has those that are.
         credentials: Vec<PublicKeyCredential>,
     }

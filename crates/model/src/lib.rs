@@ -36,10 +36,11 @@ pub use client::{
     TokenEndpointAuthMethod, TransferMethod,
 };
 pub use client_profile::{
-    ApprovalChannel, ClientProfile, ComplianceLevel, DefaultOrganization, Delegation, DelegationBinding, Enabled,
-    JwtAlgorithm, JwtProfile, ManagedClient, Mobile, MobileAndroid, MobileIos, NativeSocialLogin,
+    ApprovalChannel, ClientProfile, ComplianceLevel, DefaultOrganization, Delegation, DelegationBinding,
+    Enabled, JwtAlgorithm, JwtProfile, ManagedClient, Mobile, MobileAndroid, MobileIos, NativeSocialLogin,
     OrganizationDiscoveryMethod, OrganizationRequireBehavior, RedirectionPolicy, SessionTransferProfile,
-    SignedRequestObject, ThirdPartySecurityMode, TokenExchange, TokenExchangeType, TokenQuota, TokenQuotaLimits,
+    SignedRequestObject, ThirdPartySecurityMode, TokenExchange, TokenExchangeType, TokenQuota,
+    TokenQuotaLimits,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use geoip::GeoIp;
@@ -54,8 +55,8 @@ pub use random::{RandomSource, SystemRandom, ordered_id, random_token};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use tenant_profile::{
-    CustomPage, DefaultTokenQuota, DefaultTokenQuotaOf, DeviceFlow, DynamicRegistrationMode, ErrorPage, Mtls, OtherFlags,
-    ResourceParameterProfile, SessionsProfile, TenantProfile, UserCodeCharset,
+    CustomPage, DefaultTokenQuota, DefaultTokenQuotaOf, DeviceFlow, DynamicRegistrationMode, ErrorPage, Mtls,
+    OtherFlags, ResourceParameterProfile, SessionsProfile, TenantProfile, UserCodeCharset,
 };
 pub use token::{RefreshToken, RefreshTokenChanges, SessionTransferToken, StoredAccessToken};
 pub use user::{Connection, Identity, Role, User};

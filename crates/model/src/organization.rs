@@ -19,7 +19,7 @@ pub struct Organization {
 }
 
 /// Whether a client's users log in in the name of an organization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OrganizationUsage {
     /// Never.

@@ -4,7 +4,7 @@
 macro_rules! optional_fields {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(default)]
         #[expect(missing_docs, reason = "the fields are those of the Management API")]
         pub struct $name {
@@ -21,7 +21,7 @@ macro_rules! optional_fields {
 macro_rules! values {
     ($(#[$meta:meta])* pub enum $name:ident($case:literal) { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = $case)]
         #[expect(missing_docs, reason = "the variants are the values of the Management API")]
         pub enum $name { $($(#[$variant_meta])* $variant,)* }

@@ -118,7 +118,7 @@ impl SessionSettings {
 }
 
 /// Whether the browser keeps a session's cookie when it is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants are the values of the Management API")]
 pub enum CookieMode {

@@ -21,9 +21,15 @@ pub struct ClientFilter {
 macro_rules! fits {
     ($app_types:literal, $is_first_party:literal, $name_part:literal) => {
         concat!(
-            "COALESCE(", $app_types, ", ' ' || app_type || ' ') LIKE '% ' || app_type || ' %'
-             AND is_first_party = COALESCE(", $is_first_party, ", is_first_party)
-             AND LOWER(name) LIKE COALESCE(", $name_part, ", LOWER(name)) ESCAPE '\\'"
+            "COALESCE(",
+            $app_types,
+            ", ' ' || app_type || ' ') LIKE '% ' || app_type || ' %'
+             AND is_first_party = COALESCE(",
+            $is_first_party,
+            ", is_first_party)
+             AND LOWER(name) LIKE COALESCE(",
+            $name_part,
+            ", LOWER(name)) ESCAPE '\\'"
         )
     };
 }
@@ -31,7 +37,10 @@ macro_rules! fits {
 impl ClientFilter {
     fn bind(&self, query: Statement) -> Statement {
         let types = (!self.app_types.is_empty()).then(|| format!(" {} ", self.app_types.join(" ")));
-        query.bind(types).bind(self.is_first_party.map(i64::from)).bind(self.name_part.as_deref().map(containing))
+        query
+            .bind(types)
+            .bind(self.is_first_party.map(i64::from))
+            .bind(self.name_part.as_deref().map(containing))
     }
 }
 

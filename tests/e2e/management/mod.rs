@@ -1,8 +1,10 @@
 //! The Management API. What holds for every operation is tested here, over the OpenAPI document; the rest in a file for each resource.
 
+mod clients;
 mod every_operation;
 mod first_start;
 mod resource_servers;
+mod tenants;
 
 /// A call with the id of something in another tenant, which must be answered as if there were no such thing.
 pub struct Foreign {

@@ -2,8 +2,8 @@
 //! `client_authentication_methods` with public keys. One excludes the other.
 
 use model::{
-    AssertionAlgorithm, ClientAuthenticationMethods, ManagedClient, PrivateKeyJwt, PublicKeyCredential, Timestamp,
-    TokenEndpointAuthMethod,
+    AssertionAlgorithm, ClientAuthenticationMethods, ManagedClient, PrivateKeyJwt, PublicKeyCredential,
+    Timestamp, TokenEndpointAuthMethod,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -152,8 +152,11 @@ impl Authentication {
             }
             (_, Some(secret)) => {
                 // A hash without salt and work holds only for what nobody can guess.
-                if !(32..=512).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    return Err(ManageError::invalid("client_secret has 32 to 512 visible characters of ASCII"));
+                if !(32..=512).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic())
+                {
+                    return Err(ManageError::invalid(
+                        "client_secret has 32 to 512 visible characters of ASCII",
+                    ));
                 }
                 *hashes = vec![hash_credential(&secret)];
                 Ok(None)
@@ -247,7 +250,9 @@ pub(super) fn credential(
     now: Timestamp,
 ) -> Result<PublicKeyCredential, ManageError> {
     if given.parse_expiry_from_cert == Some(true) {
-        return Err(ManageError::invalid("parse_expiry_from_cert: the pem is a public key, which has no expiry"));
+        return Err(ManageError::invalid(
+            "parse_expiry_from_cert: the pem is a public key, which has no expiry",
+        ));
     }
     let alg = given.alg.unwrap_or(AssertionAlgorithm::RS256);
     let credential = PublicKeyCredential {

@@ -1,8 +1,8 @@
 //! Clients: making, changing, showing and removing them by objects of the Management API.
 
 use model::{
-    AppType, Client, ClientId, ClientProfile, Connection, ExpirationType, ManagedClient, RefreshTokenSettings,
-    RotationType, TenantId, TokenEndpointAuthMethod, random_token,
+    AppType, Client, ClientId, ClientProfile, Connection, ExpirationType, ManagedClient,
+    RefreshTokenSettings, RotationType, TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
 };
 use serde_json::{Map, Value, json};
 use storage::{ClientFilter, TenantTx};
@@ -110,8 +110,8 @@ pub async fn create_client(
         None | Some(Value::Null) => AppType::Unspecified,
         Some(given) => super::object::read("app_type", given)?,
     };
-    let client = new_client(ClientId::new(alphanumerics(&*idp.random, CLIENT_ID_LENGTH)), app_type);
-    let known = ManagedClient { client, profile: ClientProfile::default(), created_at: now, updated_at: now };
+    let mut known = nobody(app_type, now);
+    known.client.client_id = ClientId::new(alphanumerics(&*idp.random, CLIENT_ID_LENGTH));
     let (made, secret) = changed(idp, &known, sent, true)?;
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
@@ -134,6 +134,8 @@ pub async fn update_client(
     id: &ClientId,
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
+    // What is malformed is so for whichever client.
+    patched(&nobody(AppType::Unspecified, idp.now()), sent, false)?;
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
     let known = tx.managed_client(id).await?.ok_or_else(no_client)?;
@@ -330,6 +332,16 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: Default::default(),
+    }
+}
+
+/// The same, with no id yet.
+fn nobody(app_type: AppType, now: Timestamp) -> ManagedClient {
+    ManagedClient {
+        client: new_client(ClientId::new(""), app_type),
+        profile: ClientProfile::default(),
+        created_at: now,
+        updated_at: now,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The public keys that clients authenticate with (`private_key_jwt`).
 
 use model::{
-    AssertionAlgorithm, ClientAuthenticationMethods, ClientId, ManagedClient, PrivateKeyJwt, PublicKeyCredential,
-    TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
+    AssertionAlgorithm, ClientAuthenticationMethods, ClientId, ManagedClient, PrivateKeyJwt,
+    PublicKeyCredential, TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
 };
 use serde_json::{Map, Value};
 
@@ -159,7 +159,8 @@ pub async fn delete_client_credential(
         match credentials(client).any(|known| known.id == credential) {
             false => Err(no_credential()),
             true => Err(ManageError::Conflict(
-                "The credential is in use: client_authentication_methods has to let go of it first".to_owned(),
+                "The credential is in use: client_authentication_methods has to let go of it first"
+                    .to_owned(),
             )),
         }
     })

@@ -24,7 +24,9 @@ pub(super) fn from_object<T: DeserializeOwned>(object: &Object) -> Result<T, Man
         let path = error.path().to_string();
         let text = error.inner().to_string();
         match text.strip_prefix("missing field `") {
-            Some(name) => invalid(&format!("Missing required property: {}", name.trim_end_matches('`')), &path),
+            Some(name) => {
+                invalid(&format!("Missing required property: {}", name.trim_end_matches('`')), &path)
+            }
             None => invalid(&text, &path),
         }
     })

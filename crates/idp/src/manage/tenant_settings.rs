@@ -1,9 +1,10 @@
 //! The settings of a tenant, by objects of the Management API.
 
 use model::{CookieMode, SessionSettings, Tenant, TenantFlags, TenantId, TenantProfile};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storage::TenantTx;
+use utoipa::ToSchema;
 
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch, read};
 use super::{ManageError, client_rules, validate};
@@ -20,27 +21,28 @@ const LIFETIMES: [&str; 4] = [
 ];
 
 /// What of the settings has an effect, as the Management API writes it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-struct Settings {
-    friendly_name: String,
-    default_audience: String,
-    allowed_logout_urls: Vec<String>,
-    session_lifetime: f64,
-    idle_session_lifetime: f64,
-    ephemeral_session_lifetime: f64,
-    idle_ephemeral_session_lifetime: f64,
-    session_cookie: SessionCookie,
-    sessions: Sessions,
-    oidc_logout: OidcLogout,
-    flags: Flags,
-    include_session_metadata_in_tenant_logs: bool,
-    pushed_authorization_requests_supported: bool,
-    allow_organization_name_in_authentication_api: bool,
-    factors: Factors,
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct TenantSettings {
+    pub friendly_name: String,
+    pub default_audience: String,
+    pub allowed_logout_urls: Vec<String>,
+    pub session_lifetime: f64,
+    pub idle_session_lifetime: f64,
+    pub ephemeral_session_lifetime: f64,
+    pub idle_ephemeral_session_lifetime: f64,
+    pub session_cookie: SessionCookieSettings,
+    pub sessions: SessionsSettings,
+    pub oidc_logout: TenantOidcLogout,
+    pub flags: FlagSettings,
+    pub include_session_metadata_in_tenant_logs: bool,
+    pub pushed_authorization_requests_supported: bool,
+    pub allow_organization_name_in_authentication_api: bool,
+    pub factors: FactorSettings,
 }
 
-impl Default for Settings {
+impl Default for TenantSettings {
     fn default() -> Self {
         let hours = |secs: i64| secs as f64 / 3600.0;
         let sessions = SessionSettings::default();
@@ -52,50 +54,59 @@ impl Default for Settings {
             idle_session_lifetime: hours(sessions.idle_session_lifetime_secs),
             ephemeral_session_lifetime: hours(sessions.ephemeral_session_lifetime_secs),
             idle_ephemeral_session_lifetime: hours(sessions.idle_ephemeral_session_lifetime_secs),
-            session_cookie: SessionCookie::default(),
-            sessions: Sessions::default(),
-            oidc_logout: OidcLogout::default(),
-            flags: Flags::default(),
+            session_cookie: SessionCookieSettings::default(),
+            sessions: SessionsSettings::default(),
+            oidc_logout: TenantOidcLogout::default(),
+            flags: FlagSettings::default(),
             include_session_metadata_in_tenant_logs: false,
             pushed_authorization_requests_supported: false,
             allow_organization_name_in_authentication_api: false,
-            factors: Factors::default(),
+            factors: FactorSettings::default(),
         }
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `session_cookie`.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-struct SessionCookie {
-    mode: Option<CookieMode>,
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct SessionCookieSettings {
+    pub mode: Option<CookieMode>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `sessions`.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-struct Sessions {
-    oidc_logout_prompt_enabled: Option<bool>,
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct SessionsSettings {
+    pub oidc_logout_prompt_enabled: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `oidc_logout` of a tenant.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-struct OidcLogout {
-    rp_logout_end_session_endpoint_discovery: Option<bool>,
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct TenantOidcLogout {
+    pub rp_logout_end_session_endpoint_discovery: Option<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// `flags` that have an effect.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-struct Flags {
-    revoke_refresh_token_grant: Option<bool>,
-    require_pushed_authorization_requests: Option<bool>,
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct FlagSettings {
+    pub revoke_refresh_token_grant: Option<bool>,
+    pub require_pushed_authorization_requests: Option<bool>,
 }
 
-/// Of ours: which second factors there are.
-#[derive(Debug, Default, Deserialize)]
+/// Of our own: which second factors there are.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-struct Factors {
-    otp: Option<bool>,
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct FactorSettings {
+    pub otp: Option<bool>,
     #[serde(rename = "recovery-code")]
-    recovery_code: Option<bool>,
+    pub recovery_code: Option<bool>,
 }
 
 /// The tenant's settings, as [`tenant_as_json`] shows them.
@@ -179,7 +190,7 @@ fn patched(
     }
     let mut object = tenant_as_json(known, profile)?;
     patch(&mut object, &sent, &PARTIAL);
-    let settings: Settings = from_object(&object)?;
+    let settings: TenantSettings = from_object(&object)?;
     let default = TenantFlags::default();
     let changed = Tenant {
         friendly_name: settings.friendly_name,
@@ -333,7 +344,8 @@ mod tests {
         assert_eq!(shown["idle_session_lifetime"], json!(2));
         assert_eq!(shown["ephemeral_session_lifetime"], json!(72));
         assert_eq!(shown["session_cookie"], json!({ "mode": "non-persistent" }));
-        let flags = json!({ "revoke_refresh_token_grant": true, "require_pushed_authorization_requests": false });
+        let flags =
+            json!({ "revoke_refresh_token_grant": true, "require_pushed_authorization_requests": false });
         assert_eq!(shown["flags"], flags);
         // What is shown may be sent back.
         let (again, profile) = patched(&changed, &TenantProfile::default(), &shown).unwrap();
@@ -354,16 +366,28 @@ mod tests {
             (json!({ "idle_ephemeral_session_lifetime_in_minutes": 144_001 }), "100 days"),
             (json!({ "session_lifetime": "1" }), "expected f64' on property session_lifetime"),
             (json!({ "session_cookie": { "mode": "eternal" } }), "unknown variant"),
-            (json!({ "session_cookie": { "made": "persistent" } }), "not allowed: made' on property session_cookie."),
+            (
+                json!({ "session_cookie": { "made": "persistent" } }),
+                "not allowed: made' on property session_cookie.",
+            ),
             (json!({ "x": 1 }), "not allowed: x'."),
             (json!({ "allowed_logout_urls": ["/bye"] }), "is not an absolute URI"),
             (json!({ "friendly_name": null }), "friendly_name must have"),
             (json!({ "flags": { "enable_warp": true } }), "not allowed: enable_warp' on property flags."),
-            (json!({ "flags": { "require_pushed_authorization_requests": true } }), "pushed_authorization_requests_supported"),
-            (json!({ "flags": { "enable_sso": "yes" } }), "expected a boolean' on property flags.enable_sso."),
+            (
+                json!({ "flags": { "require_pushed_authorization_requests": true } }),
+                "pushed_authorization_requests_supported",
+            ),
+            (
+                json!({ "flags": { "enable_sso": "yes" } }),
+                "expected a boolean' on property flags.enable_sso.",
+            ),
             (json!({ "sandbox_versions_available": ["22"] }), "not allowed: sandbox_versions_available"),
             (json!({ "mtls": { "enable_endpoint_aliases": true } }), "no mutual TLS"),
-            (json!({ "default_token_quota": { "clients": { "client_credentials": { "per_day": 1 } } } }), "enforces no quotas"),
+            (
+                json!({ "default_token_quota": { "clients": { "client_credentials": { "per_day": 1 } } } }),
+                "enforces no quotas",
+            ),
             (json!({ "picture_url": "nowhere" }), "picture_url must be an absolute URI"),
             (json!({ "default_redirection_uri": "http://a.example/" }), "with https"),
             (json!({ "support_email": "nobody" }), "not an e-mail address"),

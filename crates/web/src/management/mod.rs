@@ -2,11 +2,14 @@
 //! the scopes that `auth` enforces all come from that list.
 
 mod auth;
+mod clients;
 mod error;
 mod extract;
 mod page;
 mod rate_limit;
 mod resource_servers;
+mod schema;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -23,9 +26,7 @@ use crate::AppState;
 pub(crate) use auth::ApiCaller;
 pub(crate) use error::{ApiError, unexpected};
 pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
-#[expect(unused_imports, reason = "the lists that use it are in the making")]
-pub(crate) use page::Checkpoint;
-pub(crate) use page::{Fields, Page};
+pub(crate) use page::{Checkpoint, Fields, Page};
 pub(crate) use rate_limit::RateLimits;
 
 /// Where it is.
@@ -43,7 +44,7 @@ struct Document;
 
 /// The operations of every resource.
 fn operations() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(resource_servers::routes())
+    OpenApiRouter::new().merge(clients::routes()).merge(resource_servers::routes()).merge(tenants::routes())
 }
 
 /// The OpenAPI 3.1 document of what this server serves.

@@ -68,7 +68,6 @@ impl Page {
 }
 
 /// `from` and `take`.
-#[expect(dead_code, reason = "the lists that use it are in the making")]
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     /// The list, so that the position of another one is refused.
@@ -79,7 +78,6 @@ pub(crate) struct Checkpoint {
     pub(crate) take: i64,
 }
 
-#[expect(dead_code, reason = "the lists that use it are in the making")]
 impl Checkpoint {
     /// From the query's values; 50 rows when it does not say how many. `list` is the name of the rows in the answer.
     pub(crate) fn new(

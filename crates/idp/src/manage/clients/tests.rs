@@ -1,10 +1,10 @@
 use model::{
-    Client, ClientId, ClientProfile, DeviceBinding, ExpirationType, LogoutInitiator, ManagedClient, RefreshTokenSettings,
-    RotationType, TenantId, Timestamp, TransferMethod,
+    Client, ClientId, ClientProfile, DeviceBinding, ExpirationType, LogoutInitiator, ManagedClient,
+    RefreshTokenSettings, RotationType, TenantId, Timestamp, TransferMethod,
 };
 use serde_json::{Value, json};
 
-use super::{client_as_json, new_client, patched};
+use super::{client_as_json, nobody, patched};
 use crate::manage::object::{Object, from_object, merge};
 use crate::manage::{ManageError, client_rules, validate};
 
@@ -93,10 +93,7 @@ fn unknown_names_wrong_types_and_broken_rules_are_refused() {
             json!({ "session_transfer": { "allowed_authentication_methods": ["form"] } }),
             "unknown variant `form`",
         ),
-        (
-            json!({ "session_transfer": { "can_create_session_transfer_token": "yes" } }),
-            "expected a boolean",
-        ),
+        (json!({ "session_transfer": { "can_create_session_transfer_token": "yes" } }), "expected a boolean"),
         (
             json!({ "session_transfer": { "delegation": { "allow_delegated_access": true } } }),
             "no session delegation",
@@ -107,10 +104,7 @@ fn unknown_names_wrong_types_and_broken_rules_are_refused() {
         (json!({ "refresh_token": { "token_lifetime": 0 } }), "token_lifetime must be"),
         (json!({ "refresh_token": { "token_lifetime": 157_788_001 } }), "token_lifetime must be"),
         (json!({ "refresh_token": { "idle_token_lifetime": 0 } }), "at least 1 second"),
-        (
-            json!({ "refresh_token": { "token_lifetime": 9, "idle_token_lifetime": 10 } }),
-            "may not exceed",
-        ),
+        (json!({ "refresh_token": { "token_lifetime": 9, "idle_token_lifetime": 10 } }), "may not exceed"),
         (json!({ "refresh_token": { "expiration_type": "non-expiring" } }), "must expire"),
         (json!({ "refresh_token": { "rotation_type": "spinning" } }), "unknown variant"),
         (
@@ -207,18 +201,13 @@ fn oidc_logout_is_sent_in_part_and_says_of_which_ends_the_client_is_told() {
     assert_eq!(client.client.oidc_logout, None);
 }
 
-
 fn created(sent: Value) -> Result<ManagedClient, ManageError> {
-    let app_type = sent.get("app_type").map_or(model::AppType::Unspecified, |given| {
-        serde_json::from_value(given.clone()).unwrap()
-    });
+    let app_type = sent
+        .get("app_type")
+        .map_or(model::AppType::Unspecified, |given| serde_json::from_value(given.clone()).unwrap());
     let made = Timestamp::from_ms(0);
-    let known = ManagedClient {
-        client: new_client(ClientId::new("c"), app_type),
-        profile: ClientProfile::default(),
-        created_at: made,
-        updated_at: made,
-    };
+    let mut known = nobody(app_type, made);
+    known.client.client_id = ClientId::new("c");
     let (mut client, authentication) = patched(&known, &object(sent), true)?;
     let random = |length| "x".repeat(length);
     authentication.apply(&mut client, super::default_method, random, made)?;
@@ -308,19 +297,37 @@ fn promises_that_this_server_does_not_keep_and_wrong_forms_are_refused() {
         (json!({ "sso_disabled": true }), "sso_disabled"),
         (json!({ "jwt_configuration": { "alg": "HS256" } }), "signs ID tokens with RS256"),
         (json!({ "jwt_configuration": { "alg": "none" } }), "unknown variant `none`"),
-        (json!({ "session_transfer": { "delegation": { "allow_delegated_access": true } } }), "no session delegation"),
+        (
+            json!({ "session_transfer": { "delegation": { "allow_delegated_access": true } } }),
+            "no session delegation",
+        ),
         (json!({ "signed_request_object": { "required": true } }), "no signed request objects"),
         (json!({ "compliance_level": "fapi2_sp_pkj_mtls" }), "enforces none"),
         (json!({ "encryption_key": { "pub": "x" } }), "does not encrypt"),
-        (json!({ "default_organization": { "organization_id": "org_1", "flows": ["client_credentials"] } }), "no organizations"),
+        (
+            json!({ "default_organization": { "organization_id": "org_1", "flows": ["client_credentials"] } }),
+            "no organizations",
+        ),
         (json!({ "redirection_policy": "open_redirect_protection" }), "redirection_policy"),
         (json!({ "token_quota": { "client_credentials": { "per_day": 5 } } }), "enforces no quotas"),
-        (json!({ "token_quota": { "client_credentials": { "per_day": 0, "enforce": false } } }), "at least 1"),
-        (json!({ "client_authentication_methods": { "tls_client_auth": { "credentials": [] } } }), "no mutual TLS"),
+        (
+            json!({ "token_quota": { "client_credentials": { "per_day": 0, "enforce": false } } }),
+            "at least 1",
+        ),
+        (
+            json!({ "client_authentication_methods": { "tls_client_auth": { "credentials": [] } } }),
+            "no mutual TLS",
+        ),
         (json!({ "client_authentication_methods": {} }), "private_key_jwt"),
-        (json!({ "client_authentication_methods": { "private_key_jwt": { "credentials": [{ "id": "cred_1" }] } } }), "does not exist"),
+        (
+            json!({ "client_authentication_methods": { "private_key_jwt": { "credentials": [{ "id": "cred_1" }] } } }),
+            "does not exist",
+        ),
         (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "unknown variant"),
-        (json!({ "token_endpoint_auth_method": "none", "client_secret": "x".repeat(40) }), "client_secret is for"),
+        (
+            json!({ "token_endpoint_auth_method": "none", "client_secret": "x".repeat(40) }),
+            "client_secret is for",
+        ),
         (json!({ "client_secret": "short" }), "32 to 512"),
         (json!({ "name": "a <b>" }), "< or >"),
         (json!({ "name": "" }), "name must have"),

@@ -1,0 +1,271 @@
+//! `/clients`: the tenant's applications.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage::{self, Listed};
+use model::{Client, ClientId, ClientProfile};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use storage::ClientFilter;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::schema::body;
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
+use crate::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(rotate_secret))
+}
+
+body!(
+    /// What a client is made of.
+    NewClient, "A new client. What is not sent has a default.", [Client, ClientProfile, Secret], ["name"]
+);
+body!(
+    /// What is changed of a client.
+    ClientChange, "What is to change of a client. `null` puts the default back.", [Client, ClientProfile, Secret], []
+);
+
+/// What is sent and not shown.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it describes what is sent")]
+struct Secret {
+    /// 32 to 512 visible characters; needs `update:client_keys`.
+    client_secret: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`.
+    include_totals: Option<bool>,
+    /// What an answer gave as `next`.
+    from: Option<String>,
+    /// At most 100 rows after `from`, or from the beginning.
+    take: Option<i64>,
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
+    /// There are no global clients here: `true` finds none.
+    is_global: Option<bool>,
+    /// Whether they belong to the tenant's owner; all do.
+    is_first_party: Option<bool>,
+    /// Kinds of clients, with commas between them.
+    app_type: Option<String>,
+    /// There are no external ids here: it finds none.
+    external_client_id: Option<String>,
+    /// `name:TEXT` or `TEXT`: clients with this in their name.
+    q: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FieldsQuery {
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
+}
+
+/// List clients
+#[utoipa::path(
+    get, path = "/clients", operation_id = "list_clients", tag = "clients", params(ListQuery),
+    security(
+        ("token" = ["read:clients"]), ("token" = ["read:client_keys"]), ("token" = ["read:client_credentials"]),
+        ("token" = ["read:client_summary"])
+    ),
+    responses((status = 200, description = "The clients, in the order in which they were made."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let shows = Shows::to(&caller, query.fields.as_deref(), query.include_fields);
+    let is_none = query.is_global == Some(true) || query.external_client_id.is_some();
+    let filter = ClientFilter {
+        app_types: query.app_type.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect(),
+        is_first_party: query.is_first_party,
+        name_part: query.q.as_deref().map(name_part).transpose()?,
+    };
+    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
+    if query.from.is_some() || query.take.is_some() {
+        let checkpoint = Checkpoint::new(&state, &caller, "clients", query.from.as_deref(), query.take)?;
+        let after = checkpoint.after.as_deref();
+        let listed = match is_none {
+            true => Listed::default(),
+            false => manage::list_clients_after(idp, tenant, &filter, after, checkpoint.take).await?,
+        };
+        let rows = listed.rows.into_iter().map(|client| shows.of(client)).collect();
+        return Ok(Json(checkpoint.answer(&state, &caller, rows, listed.last_key.as_deref())?));
+    }
+    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    let listed = match is_none {
+        true => Listed::default(),
+        false => manage::list_clients(idp, tenant, &filter, page.offset(), page.limit()).await?,
+    };
+    let rows = listed.rows.into_iter().map(|client| shows.of(client)).collect();
+    Ok(Json(page.answer("clients", listed.total, rows)))
+}
+
+/// Create a client
+#[utoipa::path(
+    post, path = "/clients", operation_id = "create_client", tag = "clients", request_body = NewClient,
+    security(("token" = ["create:clients"])),
+    responses((status = 201, description = "The client. Its `client_secret` is in no other answer."))
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let client = manage::create_client(&state.idp, &caller.context().tenant.id, &sent).await?;
+    Ok((StatusCode::CREATED, Json(Value::Object(client))))
+}
+
+/// Get a client
+#[utoipa::path(
+    get, path = "/clients/{id}", operation_id = "get_client", tag = "clients",
+    params(("id" = String, Path, description = "Its `client_id`."), FieldsQuery),
+    security(
+        ("token" = ["read:clients"]), ("token" = ["read:client_keys"]), ("token" = ["read:client_credentials"]),
+        ("token" = ["read:client_summary"])
+    ),
+    responses((status = 200, description = "The client."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<FieldsQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let shows = Shows::to(&caller, query.fields.as_deref(), query.include_fields);
+    let client = manage::get_client(&state.idp, &caller.context().tenant.id, &ClientId::new(id)).await?;
+    Ok(Json(shows.of(Value::Object(client))))
+}
+
+/// Update a client
+#[utoipa::path(
+    patch, path = "/clients/{id}", operation_id = "update_client", tag = "clients", request_body = ClientChange,
+    params(("id" = String, Path, description = "Its `client_id`.")),
+    security(
+        ("token" = ["update:clients"]), ("token" = ["update:client_keys"]),
+        ("token" = ["update:client_credentials"])
+    ),
+    responses((status = 200, description = "The client."), (status = 404, description = "There is none."))
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    may_change(&caller, &sent)?;
+    let tenant = &caller.context().tenant.id;
+    let client = manage::update_client(&state.idp, tenant, &ClientId::new(id), &sent).await?;
+    Ok(Json(Value::Object(client)))
+}
+
+/// Delete a client
+#[utoipa::path(
+    delete, path = "/clients/{id}", operation_id = "delete_client", tag = "clients",
+    params(("id" = String, Path, description = "Its `client_id`.")),
+    security(("token" = ["delete:clients"])),
+    responses(
+        (status = 204, description = "It is gone, and its refresh tokens with what was made from them."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    manage::delete_client(&state.idp, &caller.context().tenant.id, &ClientId::new(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Rotate a client's secret
+#[utoipa::path(
+    post, path = "/clients/{id}/rotate-secret", operation_id = "rotate_client_secret", tag = "clients",
+    params(("id" = String, Path, description = "Its `client_id`.")),
+    security(("token" = ["update:client_keys"])),
+    responses(
+        (status = 200, description = "The client. Its `client_secret` is in no other answer."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn rotate_secret(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let tenant = &caller.context().tenant.id;
+    let client = manage::rotate_client_secret(&state.idp, tenant, &ClientId::new(id)).await?;
+    Ok(Json(Value::Object(client)))
+}
+
+/// Secrets and keys have scopes of their own.
+fn may_change(caller: &ApiCaller, sent: &Map<String, Value>) -> Result<(), ApiError> {
+    for name in sent.keys() {
+        let scope = match name.as_str() {
+            "client_secret" => "update:client_keys",
+            "client_authentication_methods" => "update:client_credentials",
+            _ => "update:clients",
+        };
+        if !caller.has_scope(scope) {
+            return Err(ApiError::insufficient_scope([scope.to_owned()]));
+        }
+    }
+    Ok(())
+}
+
+/// The part of a name that `q` asks for.
+fn name_part(q: &str) -> Result<String, ApiError> {
+    let text = q.strip_prefix("name:").unwrap_or(q);
+    let text = text.trim().trim_matches('"').trim_matches('*');
+    if text.contains([':', '"', '(', ')', '*']) {
+        return Err(ApiError::invalid_query("Query validation error: q is TEXT or name:TEXT"));
+    }
+    Ok(text.to_owned())
+}
+
+/// What the caller sees of a client.
+struct Shows {
+    fields: Fields,
+    only_summary: bool,
+}
+
+/// What `read:client_summary` shows.
+const SUMMARY: [&str; 4] = ["client_id", "name", "app_type", "logo_uri"];
+
+impl Shows {
+    fn to(caller: &ApiCaller, fields: Option<&str>, include_fields: Option<bool>) -> Self {
+        let all = ["read:clients", "read:client_keys", "read:client_credentials"];
+        Self {
+            fields: Fields::new(fields, include_fields),
+            only_summary: !all.iter().any(|scope| caller.has_scope(scope)),
+        }
+    }
+
+    fn of(&self, client: Value) -> Value {
+        let Value::Object(mut client) = client else { return json!({}) };
+        if self.only_summary {
+            client.retain(|name, _| SUMMARY.contains(&name.as_str()));
+        }
+        Value::Object(self.fields.select(client))
+    }
+}

@@ -1,0 +1,230 @@
+use end_to_end::flow::{self, Login};
+use end_to_end::management::Api;
+use end_to_end::{TestServer, seed};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Foreign;
+
+pub async fn foreign(other: &Api) -> Vec<Foreign> {
+    let id =
+        text(&other.post("/clients", &json!({ "name": "Of other" })).await.expect_json(201), "client_id");
+    let path = format!("/clients/{id}");
+    vec![
+        Foreign::unknown("GET", "/clients/{id}", &path, None),
+        Foreign::unknown("PATCH", "/clients/{id}", &path, Some(json!({ "name": "Mine" }))),
+        Foreign::unknown("DELETE", "/clients/{id}", &path, None),
+        Foreign::unknown("POST", "/clients/{id}/rotate-secret", format!("{path}/rotate-secret"), None),
+    ]
+}
+
+fn text(object: &Value, name: &str) -> String {
+    object[name].as_str().unwrap_or_else(|| panic!("{name} of {object}")).to_owned()
+}
+
+fn ids(clients: &Value) -> Vec<String> {
+    clients.as_array().unwrap().iter().map(|client| text(client, "client_id")).collect()
+}
+
+async fn create(api: &Api, sent: Value) -> Value {
+    api.post("/clients", &sent).await.expect_json(201)
+}
+
+#[tokio::test]
+async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
+    let server = TestServer::start().await;
+    let (api, app) = (Api::of(&server).await, server.client());
+    let callback = "https://new.example/callback";
+    let made =
+        create(&api, json!({ "name": "New", "app_type": "regular_web", "callbacks": [callback] })).await;
+    let (id, secret) = (text(&made, "client_id"), text(&made, "client_secret"));
+    assert!(id.len() == 32 && id.bytes().all(|c| c.is_ascii_alphanumeric()), "{id}");
+    let path = format!("/clients/{id}");
+    let mut shown = made.clone();
+    shown.as_object_mut().unwrap().remove("client_secret");
+    assert_eq!(api.get(&path).await.expect_json(200), shown, "the secret is shown once");
+
+    let login = Login::of(&id, callback).with("scope", "openid offline_access");
+    let code = login.code(&server.client(), seed::ANN).await;
+    let exchange = async |secret: &str, code: &str| {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", id.as_str()),
+            ("client_secret", secret),
+            ("code", code),
+            ("redirect_uri", callback),
+            ("code_verifier", flow::VERIFIER),
+        ];
+        app.post_form("/oauth/token", &form).await
+    };
+    exchange(&secret, &code).await.expect(200);
+
+    // The next request sees each change.
+    let rotated = api.post(&format!("{path}/rotate-secret"), &json!({})).await.expect_json(200);
+    let code = login.code(&server.client(), seed::ANN).await;
+    exchange(&secret, &code).await.expect_error(401, "invalid_client");
+    exchange(&text(&rotated, "client_secret"), &code).await.expect(200);
+    let mine = "a-secret-of-forty-characters-from-outside";
+    let changed = api.patch(&path, &json!({ "client_secret": mine })).await.expect_json(200);
+    assert!(changed["client_secret"].is_null(), "{changed}");
+    let code = login.code(&server.client(), seed::ANN).await;
+    let tokens = exchange(mine, &code).await.expect(200).json();
+
+    let other_callback = json!({ "callbacks": ["https://elsewhere.example/"], "jwt_configuration": { "lifetime_in_seconds": 60 } });
+    api.patch(&path, &other_callback).await.expect_json(200);
+    login.begin(&server.client()).await.expect(400);
+    api.patch(&path, &json!({ "callbacks": [callback] })).await.expect_json(200);
+    login.begin(&server.client()).await.expect(302);
+
+    let answer = api.delete(&path).await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    api.get(&path).await.expect_api_error(404, "inexistent_client", "The client does not exist");
+    api.delete(&path).await.expect_api_error(404, "inexistent_client", "The client does not exist");
+    login.begin(&server.client()).await.expect(400);
+    let userinfo = app.request(Method::GET, "/userinfo").bearer_auth(text(&tokens, "access_token"));
+    app.send(userinfo).await.expect_error(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn what_a_deleted_client_handed_over_ends_with_it() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let tokens = flow::native_tokens(&server.client(), seed::ANN).await;
+    let (token, _) = flow::transfer_token(&server.client(), &tokens).await;
+    let browser = server.client();
+    flow::arrive_by_cookie(&browser, &token).await.expect(302);
+    let silent = || Login::web().with("prompt", "none");
+    flow::code_of(&silent().begin(&browser).await);
+    api.delete(&format!("/clients/{}", seed::NATIVE)).await.expect(204);
+    let after = silent().begin(&browser).await;
+    assert_eq!(after.location_parameter("error").as_deref(), Some("login_required"), "{after:?}");
+    flow::refresh(&server.client(), seed::NATIVE, &text(&tokens, "refresh_token"))
+        .await
+        .expect_error(401, "invalid_client");
+}
+
+#[tokio::test]
+async fn lists_are_in_the_order_of_creation_and_their_pages_add_up() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    for number in 0..5 {
+        let app_type = if number % 2 == 0 { "spa" } else { "native" };
+        create(&api, json!({ "name": format!("Listed {number}"), "app_type": app_type })).await;
+    }
+    let all = api.get("/clients").await.expect_json(200);
+    let names = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|client| text(client, "name")).collect()
+    };
+    let last = names(&all).split_off(all.as_array().unwrap().len() - 5);
+    assert_eq!(last, ["Listed 0", "Listed 1", "Listed 2", "Listed 3", "Listed 4"]);
+
+    let mut paged = Vec::new();
+    for page in 0.. {
+        let part =
+            api.get(&format!("/clients?page={page}&per_page=3&include_totals=true&is_global=false")).await;
+        let part = part.expect_json(200);
+        assert_eq!((&part["start"], &part["limit"]), (&json!(page * 3), &json!(3)));
+        assert_eq!(part["total"], all.as_array().unwrap().len());
+        let found = ids(&part["clients"]);
+        paged.extend(found.clone());
+        if found.len() < 3 {
+            break;
+        }
+    }
+    assert_eq!(paged, ids(&all));
+    let (mut by_position, mut from) = (Vec::new(), String::new());
+    loop {
+        let part = api.get(&format!("/clients?take=4{from}")).await.expect_json(200);
+        by_position.extend(ids(&part["clients"]));
+        let Some(next) = part["next"].as_str() else { break };
+        from = format!("&from={next}");
+    }
+    assert_eq!(by_position, ids(&all));
+
+    for (query, found) in [
+        ("app_type=spa&q=Listed", 3),
+        ("app_type=spa,native&q=name:listed", 5),
+        ("q=name:%22Listed%203%22", 1),
+        ("q=100%25_sure", 0),
+        ("is_first_party=true&q=Listed", 5),
+        ("is_first_party=false", 0),
+        ("is_global=true", 0),
+        ("external_client_id=https%3A%2F%2Fx.example", 0),
+    ] {
+        let list = api.get(&format!("/clients?{query}")).await.expect_json(200);
+        assert_eq!(list.as_array().unwrap().len(), found, "{query}");
+    }
+    let list = api.get("/clients?fields=client_id,name&q=Listed%201").await.expect_json(200);
+    assert_eq!(list[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["client_id", "name"]);
+    let list = api.get("/clients?fields=name&include_fields=false&q=Listed%201").await.expect_json(200);
+    assert!(list[0]["name"].is_null() && list[0]["client_id"].is_string(), "{list}");
+    for (query, text) in [
+        ("per_page=101", "per_page"),
+        ("page=-1", "page"),
+        ("take=0", "take"),
+        ("from=%21", "from"),
+        ("q=client_id:x", "q is"),
+        ("is_global=perhaps", "is_global"),
+    ] {
+        let answer = api.get(&format!("/clients?{query}")).await;
+        answer.expect_api_error(400, "invalid_query_string", text);
+    }
+}
+
+#[tokio::test]
+async fn scopes_decide_what_is_shown_and_what_is_changed() {
+    let server = TestServer::start().await;
+    let all = Api::of(&server).await;
+    let id = text(&create(&all, json!({ "name": "Scoped" })).await, "client_id");
+    let path = format!("/clients/{id}");
+    let summary = Api::with_scopes(&server, &["read:client_summary"]).await;
+    let shown = summary.get(&path).await.expect_json(200);
+    assert_eq!(shown, json!({ "client_id": id, "name": "Scoped" }));
+    let clients = Api::with_scopes(&server, &["update:clients"]).await;
+    let refused = clients.patch(&path, &json!({ "client_secret": "x".repeat(40) })).await;
+    refused.expect_api_error(
+        403,
+        "insufficient_scope",
+        "Insufficient scope, expected any of: update:client_keys",
+    );
+    let refused = clients.patch(&path, &json!({ "client_authentication_methods": null })).await;
+    refused.expect_api_error(403, "insufficient_scope", "update:client_credentials");
+    let keys = Api::with_scopes(&server, &["update:client_keys"]).await;
+    keys.patch(&path, &json!({ "client_secret": "x".repeat(40) })).await.expect_json(200);
+    let refused = keys.patch(&path, &json!({ "name": "Other" })).await;
+    refused.expect_api_error(403, "insufficient_scope", "update:clients");
+}
+
+#[tokio::test]
+async fn bad_clients_are_refused_with_the_place_of_what_is_wrong() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let id = text(&create(&api, json!({ "name": "Good" })).await, "client_id");
+    let before = api.get(&format!("/clients/{id}")).await.expect_json(200);
+    for (sent, message) in [
+        (json!({ "nmae": "x" }), "Payload validation error: 'Additional properties not allowed: nmae'."),
+        (
+            json!({ "session_transfer": { "x": 1 } }),
+            "Payload validation error: 'Additional properties not allowed: x' on property session_transfer.",
+        ),
+        (json!({ "client_id": "mine" }), "Additional properties not allowed: client_id"),
+        (json!({ "oidc_conformant": 1 }), "on property oidc_conformant."),
+        (json!({ "app_type": "toaster" }), "on property app_type."),
+        (json!({ "callbacks": "https://a.example/" }), "on property callbacks."),
+        (json!({ "callbacks": ["javascript:alert(1)"] }), "has a scheme that is not allowed"),
+        (json!({ "name": "<b>" }), "name may not have < or >"),
+        (json!({ "client_metadata": { "a": "x".repeat(256) } }), "255 characters"),
+        (json!({ "refresh_token": { "leeway": -1 } }), "leeway"),
+        (json!({ "require_proof_of_possession": "yes" }), "on property require_proof_of_possession."),
+        (json!({ "signed_request_object": { "required": true } }), "no signed request objects"),
+        (json!({ "is_first_party": false }), "asks nobody for consent"),
+    ] {
+        let refused = api.patch(&format!("/clients/{id}"), &sent).await;
+        refused.expect_api_error(400, "invalid_body", message);
+        let mut whole = json!({ "name": "New" });
+        whole.as_object_mut().unwrap().extend(sent.as_object().unwrap().clone());
+        api.post("/clients", &whole).await.expect_api_error(400, "invalid_body", message);
+    }
+    api.post("/clients", &json!({})).await.expect_api_error(400, "invalid_body", "name");
+    assert_eq!(api.get(&format!("/clients/{id}")).await.expect_json(200), before);
+}
