@@ -45,7 +45,7 @@ async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
     assert_eq!(api.get(&path).await.expect_json(200), shown, "the secret is shown once");
 
     let login = Login::of(&id, callback).with("scope", "openid offline_access");
-    let code = login.code(&server.client(), seed::ANN).await;
+    let code = login.code(&server.client(), seed::ADA).await;
     let exchange = async |secret: &str, code: &str| {
         let form = [
             ("grant_type", "authorization_code"),
@@ -61,13 +61,13 @@ async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
 
     // The next request sees each change.
     let rotated = api.post(&format!("{path}/rotate-secret"), &json!({})).await.expect_json(200);
-    let code = login.code(&server.client(), seed::ANN).await;
+    let code = login.code(&server.client(), seed::ADA).await;
     exchange(&secret, &code).await.expect_error(401, "invalid_client");
     exchange(&text(&rotated, "client_secret"), &code).await.expect(200);
     let mine = "a-secret-of-forty-characters-from-outside";
     let changed = api.patch(&path, &json!({ "client_secret": mine })).await.expect_json(200);
     assert!(changed["client_secret"].is_null(), "{changed}");
-    let code = login.code(&server.client(), seed::ANN).await;
+    let code = login.code(&server.client(), seed::ADA).await;
     let tokens = exchange(mine, &code).await.expect(200).json();
 
     let other_callback = json!({ "callbacks": ["https://elsewhere.example/"], "jwt_configuration": { "lifetime_in_seconds": 60 } });
@@ -89,7 +89,7 @@ async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
 async fn what_a_deleted_client_handed_over_ends_with_it() {
     let server = TestServer::start().await;
     let api = Api::of(&server).await;
-    let tokens = flow::native_tokens(&server.client(), seed::ANN).await;
+    let tokens = flow::native_tokens(&server.client(), seed::ADA).await;
     let (token, _) = flow::transfer_token(&server.client(), &tokens).await;
     let browser = server.client();
     flow::arrive_by_cookie(&browser, &token).await.expect(302);

@@ -46,14 +46,14 @@ async fn settings_are_sent_in_part_come_back_and_count_for_the_next_login() {
     let page = Login::web().begin(&browser).await;
     let page = browser.get(page.location()).await;
     assert!(page.body.contains("Acme &#38; Sons") || page.body.contains("Acme &amp; Sons"), "{page:?}");
-    Login::web().code(&browser, seed::ANN).await;
+    Login::web().code(&browser, seed::ADA).await;
     let sessions = server
         .idp
         .storage
         .begin_read(&server.acme())
         .await
         .unwrap()
-        .sessions_of(&server.user_id(seed::ANN).await, idp_now(&server), 10)
+        .sessions_of(&server.user_id(seed::ADA).await, idp_now(&server), 10)
         .await
         .unwrap();
     let session = &sessions[0];
