@@ -13,6 +13,7 @@ mod log;
 mod login_history;
 mod organization;
 mod random;
+pub mod search;
 mod session;
 mod tenant;
 mod token;
