@@ -193,17 +193,15 @@ async fn finish(
 
 fn entry(log_type: LogType, logout: &BackchannelLogout, description: String, now: Timestamp) -> LogEntry {
     LogEntry {
-        log_type,
-        date: now,
         client_id: Some(logout.client_id.clone()),
         user_id: Some(logout.user_id.clone()),
-        ip: None,
         description,
         details: json!({
             "session_id": logout.session_id,
             "session_ended_at": logout.created_at.to_iso(),
             "attempts": logout.attempts,
         }),
+        ..LogEntry::new(log_type, now)
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
-    LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken, Timestamp, User,
-    ordered_id, random_token,
+    LogEntry, LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken,
+    Timestamp, User, ordered_id, random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -343,25 +343,13 @@ async fn refuse(
         if login.session_exists {
             let event = Event::SessionRevoked { session: &login.session.id, preserve_refresh_tokens };
             revocation::apply(&mut tx, event, now).await?;
-            let mut entry = log_entry(
-                LogType::SessionRevoked,
-                Some(login.client),
-                Some(&login.user.user_id),
-                &login.ctx.origin,
-                now,
-            );
+            let mut entry = login_entry(&login, LogType::SessionRevoked, now);
             entry.description = reason.to_owned();
             entry.details = json!({ "session_id": login.session.id });
             tx.insert_log(&entry).await?;
         }
     }
-    let mut entry = log_entry(
-        login_type(&login, false),
-        Some(login.client),
-        Some(&login.user.user_id),
-        &login.ctx.origin,
-        now,
-    );
+    let mut entry = login_entry(&login, login_type(&login, false), now);
     entry.description = reason.to_owned();
     entry.details = details(&login, &outcome, None);
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
@@ -409,13 +397,7 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
         risk::note(&mut history, login.ctx, now);
         tx.put_login_history(&login.user.user_id, &history)?;
     }
-    let mut entry = log_entry(
-        login_type(&login, true),
-        Some(login.client),
-        Some(&login.user.user_id),
-        &login.ctx.origin,
-        now,
-    );
+    let mut entry = login_entry(&login, login_type(&login, true), now);
     entry.description = "Successful login".to_owned();
     entry.details = details(&login, &outcome, Some(login.ends_before));
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
@@ -496,6 +478,14 @@ fn authorization_code(
         expires_at,
         issued_refresh_token: None,
     }
+}
+
+fn login_entry(login: &Login<'_>, log_type: LogType, now: Timestamp) -> LogEntry {
+    log_entry(log_type, Some(login.client), None, &login.ctx.origin, now)
+        .with_user(&login.user)
+        .with_connection(&login.connection)
+        .with_organization(login.organization.as_ref())
+        .with_grant(login.request.audience.as_deref(), &login.request.scope)
 }
 
 fn login_type(login: &Login<'_>, success: bool) -> LogType {

@@ -43,11 +43,12 @@ pub(crate) async fn attempt(
     if let Attempt::TooMany { retry_after_secs } =
         rate_limit::login_attempt(idp, ctx, connection, username).await?
     {
-        failed(idp, ctx, client, LogType::LimitReached, "Too many failed logins", now).await?;
+        failed(idp, ctx, (client, connection), LogType::LimitReached, "Too many failed logins", now).await?;
         return Ok(LoginAttempt::TooMany { retry_after_secs });
     }
     let Some(user) = check(idp, ctx, connection, username, password, place).await? else {
-        failed(idp, ctx, client, LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now).await?;
+        failed(idp, ctx, (client, connection), LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now)
+            .await?;
         return Ok(LoginAttempt::Wrong);
     };
     rate_limit::login_succeeded(idp, ctx, connection, username).await?;
@@ -75,12 +76,12 @@ async fn check(
 async fn failed(
     idp: &Idp,
     ctx: &RequestContext,
-    client: &Client,
+    (client, connection): (&Client, &Connection),
     log_type: LogType,
     description: &str,
     now: Timestamp,
 ) -> Result<(), ServerError> {
-    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now);
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now).with_connection(connection);
     entry.description = description.to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_log(&entry).await?;

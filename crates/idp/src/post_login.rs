@@ -293,14 +293,17 @@ pub(crate) fn log_entry(
     origin: &RequestOrigin,
     now: Timestamp,
 ) -> LogEntry {
-    LogEntry {
-        log_type,
-        date: now,
-        client_id: client.map(|client| client.client_id.clone()),
+    let mut entry = LogEntry {
         user_id: user_id.cloned(),
         ip: Some(origin.ip.clone()),
-        description: String::new(),
-        details: json!({}),
+        user_agent: origin.user_agent.clone(),
+        hostname: Some(origin.hostname.clone()),
+        ..LogEntry::new(log_type, now)
+    };
+    entry.more.location = origin.geoip.as_deref().cloned();
+    match client {
+        Some(client) => entry.with_client(client),
+        None => entry,
     }
 }
 

@@ -243,6 +243,11 @@ impl TenantTx {
         Statement::new(sql).bind(self.tenant.clone())
     }
 
+    /// The same of a statement that is to be made of parts; its text comes with [`Statement::sql`] later.
+    pub(crate) fn sql_of_parts(&self) -> Statement {
+        Statement::new("").bind(self.tenant.clone())
+    }
+
     /// Runs a statement; how many rows it changed.
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<u64, StorageError> {
         Ok(self.tx.run(statement).await?.1)

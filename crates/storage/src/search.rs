@@ -4,6 +4,7 @@
 use model::Timestamp;
 use model::search::{Bound, Condition, Query, Test};
 
+use crate::LogId;
 use crate::statement::{Statement, Value};
 
 /// What a query may ask of one field.
@@ -28,6 +29,8 @@ pub(crate) enum ColumnKind {
     Flag,
     /// Milliseconds since the epoch; a date, or a date with a time, in a query.
     Time,
+    /// A pair of numbers that a log's id stands for.
+    LogId,
 }
 
 /// Why a query cannot be answered; for whoever wrote it.
@@ -77,6 +80,7 @@ impl Column {
     fn test(&self, test: &Test, statement: &mut Statement) -> Sql {
         let sql = self.sql;
         match test {
+            Test::Exists if self.kind == ColumnKind::LogId => Ok("TRUE".to_owned()),
             Test::Exists => Ok(format!("({sql} IS NOT NULL)")),
             Test::Equals(value) => match self.kind {
                 // A day is all of its moments.
@@ -89,7 +93,7 @@ impl Column {
                     let (from, to) = (statement.push(from), statement.push(to));
                     Ok(format!("({sql} >= {from} AND {sql} < {to})"))
                 }
-                _ => Ok(format!("({sql} = {})", statement.push(self.value(value)?))),
+                _ => Ok(format!("({sql} = {})", self.parameter(value, statement)?)),
             },
             Test::StartsWith(start) => match self.kind {
                 ColumnKind::Text | ColumnKind::LowerCase => {
@@ -102,10 +106,10 @@ impl Column {
                 let from = from.as_ref().map(|bound| self.bound(bound, ">", statement)).transpose()?;
                 let to = to.as_ref().map(|bound| self.bound(bound, "<", statement)).transpose()?;
                 let both: Vec<_> = from.into_iter().chain(to).collect();
-                Ok(match both.is_empty() {
-                    true => format!("({sql} IS NOT NULL)"),
-                    false => format!("({})", both.join(" AND ")),
-                })
+                match both.is_empty() {
+                    true => self.test(&Test::Exists, statement),
+                    false => Ok(format!("({})", both.join(" AND "))),
+                }
             }
         }
     }
@@ -113,25 +117,35 @@ impl Column {
     /// `sign` is `<` or `>`.
     fn bound(&self, Bound { value, inclusive }: &Bound, sign: &str, statement: &mut Statement) -> Sql {
         let sql = self.sql;
-        let mut limit = self.value(value)?;
-        let (mut sign, mut inclusive) = (sign, *inclusive);
         // A day as the end of a range is in it until its last moment, and as its beginning, without it, after that.
-        let is_whole_day = self.kind == ColumnKind::Time && day(value) && inclusive == (sign == "<");
-        if let (true, Value::Integer(Some(moment))) = (is_whole_day, &mut limit) {
-            *moment += DAY_MS;
-            inclusive = sign == ">";
+        if self.kind == ColumnKind::Time
+            && day(value)
+            && *inclusive == (sign == "<")
+            && let Value::Integer(Some(moment)) = self.value(value)?
+        {
+            let sign = if sign == "<" { "<" } else { ">=" };
+            return Ok(format!("{sql} {sign} {}", statement.push((moment + DAY_MS).into())));
         }
-        if inclusive {
-            sign = if sign == "<" { "<=" } else { ">=" };
+        let or_equal = if *inclusive { "=" } else { "" };
+        Ok(format!("{sql} {sign}{or_equal} {}", self.parameter(value, statement)?))
+    }
+
+    fn parameter(&self, text: &str, statement: &mut Statement) -> Sql {
+        if self.kind != ColumnKind::LogId {
+            return Ok(statement.push(self.value(text)?));
         }
-        Ok(format!("{sql} {sign} {}", statement.push(limit)))
+        let Some(LogId { date, id }) = LogId::parse(text) else {
+            return Err(SearchError(format!("{text:?} is no log_id")));
+        };
+        let (date, id) = (statement.push(date.as_ms().into()), statement.push(id.into()));
+        Ok(format!("({date}, {id})"))
     }
 
     fn value(&self, text: &str) -> Result<Value, SearchError> {
         let wrong =
             |what: &str| SearchError(format!("{text:?} is no {what}, which the field {} has", self.field));
         match self.kind {
-            ColumnKind::Text => Ok(text.into()),
+            ColumnKind::Text | ColumnKind::LogId => Ok(text.into()),
             ColumnKind::LowerCase => Ok(text.to_lowercase().into()),
             ColumnKind::Number => text.parse::<i64>().map(Value::from).map_err(|_| wrong("whole number")),
             ColumnKind::Flag => match text {

@@ -313,7 +313,9 @@ async fn denied(
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
     let user_id = &valid.user.user_id;
-    let mut entry = log_entry(LogType::SessionRevoked, Some(client), Some(user_id), &ctx.origin, now);
+    let mut entry = log_entry(LogType::SessionRevoked, Some(client), None, &ctx.origin, now)
+        .with_user(&valid.user)
+        .with_organization(valid.organization.as_ref());
     entry.description = reason.to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_user(user_id).await?;
@@ -457,15 +459,17 @@ async fn commit(
         let reason = organizations::no_member(id, &token.user_id);
         return Err(IdpError::oauth(ErrorCode::AccessDenied, reason));
     }
-    let mut entry =
-        log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);
+    let mut entry = log_entry(LogType::SuccessExchangeRefreshToken, Some(client), None, &ctx.origin, now)
+        .with_user(&valid.user)
+        .with_organization(valid.organization.as_ref());
     entry.description = "Refresh token for access token".to_owned();
     entry.details = details(&token, outcome, &made, again);
     let response = match made {
-        Made::Tokens { issued, scope, .. } => {
+        Made::Tokens { issued, audience, scope } => {
             if let Some((hash, row)) = &issued.stored {
                 tx.insert_access_token(hash, row).await?;
             }
+            entry = entry.with_grant(audience.as_deref(), &scope);
             TokenResponse {
                 access_token: issued.access_token,
                 refresh_token: new_secret,

@@ -314,7 +314,9 @@ async fn issue(
     }
     tx.record_login(user_id, now, &ctx.origin.ip).await?;
     let (log_type, description) = login.log_as;
-    let mut entry = log_entry(log_type, Some(client), Some(user_id), &ctx.origin, now);
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now)
+        .with_user(user)
+        .with_grant(audience.as_deref(), scope);
     entry.description = description.to_owned();
     entry.details = json!({
         "audience": audience,
