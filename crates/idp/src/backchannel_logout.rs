@@ -37,6 +37,14 @@ pub trait OutgoingHttp: Send + Sync {
         url: &'a str,
         form: &'a [(&'a str, &'a str)],
     ) -> Pin<Box<dyn Future<Output = Result<u16, OutgoingError>> + Send + 'a>>;
+
+    /// The same with a body and these headers.
+    fn post_body<'a>(
+        &'a self,
+        url: &'a str,
+        headers: &'a [(String, String)],
+        body: Vec<u8>,
+    ) -> Pin<Box<dyn Future<Output = Result<u16, OutgoingError>> + Send + 'a>>;
 }
 
 /// Why there was no answer. The texts are for the tenant; causes are for the operator.

@@ -16,6 +16,7 @@ mod event;
 pub mod introspect;
 mod jws;
 pub mod keys;
+pub mod log_streams;
 pub mod login;
 pub mod logout;
 pub mod lookups;

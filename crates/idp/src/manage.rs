@@ -3,6 +3,8 @@
 mod credentials;
 mod directory;
 mod factors;
+mod log_streams;
+mod logs;
 mod management_client;
 mod metadata;
 mod resource_servers;
@@ -26,6 +28,8 @@ use crate::{Idp, ServerError, keys, management_api, password};
 pub use credentials::*;
 pub use directory::*;
 pub use factors::*;
+pub use log_streams::*;
+pub use logs::*;
 pub use management_client::*;
 pub use metadata::*;
 pub use resource_servers::*;

@@ -38,6 +38,7 @@ pub struct AppState {
     /// `Secure` cookies with the `__Host-` prefix. Off only for development over plain HTTP on loopback.
     pub secure_cookies: bool,
     management_calls: Arc<management::RateLimits>,
+    log_followers: Arc<management::Followers>,
 }
 
 impl AppState {
@@ -51,6 +52,7 @@ impl AppState {
             trusted_proxies: trusted_proxies.into(),
             secure_cookies,
             management_calls: Arc::default(),
+            log_followers: Arc::default(),
         }
     }
 }

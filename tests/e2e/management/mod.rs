@@ -2,6 +2,8 @@
 
 mod every_operation;
 mod first_start;
+mod log_streams;
+mod logs;
 mod resource_servers;
 
 /// A call with the id of something in another tenant, which must be answered as if there were no such thing.

@@ -4,6 +4,9 @@
 mod auth;
 mod error;
 mod extract;
+mod followers;
+mod log_streams;
+mod logs;
 mod page;
 mod rate_limit;
 mod resource_servers;
@@ -25,6 +28,7 @@ pub(crate) use error::{ApiError, unexpected};
 pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
 #[expect(unused_imports, reason = "the lists that use it are in the making")]
 pub(crate) use page::Checkpoint;
+pub(crate) use followers::Followers;
 pub(crate) use page::{Fields, Page};
 pub(crate) use rate_limit::RateLimits;
 
@@ -43,7 +47,7 @@ struct Document;
 
 /// The operations of every resource.
 fn operations() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(resource_servers::routes())
+    OpenApiRouter::new().merge(log_streams::routes()).merge(logs::routes()).merge(resource_servers::routes())
 }
 
 /// The OpenAPI 3.1 document of what this server serves.
