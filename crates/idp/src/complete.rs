@@ -22,7 +22,7 @@ use crate::event::{ContinueRequest, EventSource, Flow};
 use crate::post_login::{self, Outcome, Start, log_entry, no_connection};
 use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
-use crate::{CookieChange, Idp, RequestContext, organizations, risk};
+use crate::{CookieChange, Idp, RequestContext, measure, organizations, risk};
 
 pub(crate) use suspended::{FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept};
 
@@ -335,6 +335,7 @@ async fn refuse(
 ) -> Result<Completed, ServerError> {
     let now = idp.now();
     let reason = error.description.as_str();
+    measure::login(&login.ctx.tenant.id, protocol(&login), "denied");
     let mut cookie = CookieChange::Keep;
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     tx.lock_user(&login.user.user_id).await?;
@@ -403,6 +404,10 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
     tx.commit().await?;
+    measure::login(&login.ctx.tenant.id, protocol(&login), "success");
+    if login.transfer_token.is_some() {
+        measure::transfer(&login.ctx.tenant.id, "redeemed");
+    }
 
     let session = match login.new_secret.take() {
         Some(value) => {
@@ -486,6 +491,14 @@ fn login_entry(login: &Login<'_>, log_type: LogType, now: Timestamp) -> LogEntry
         .with_connection(&login.connection)
         .with_organization(login.organization.as_ref())
         .with_grant(login.request.audience.as_deref(), &login.request.scope)
+}
+
+/// As Actions see it in `event.transaction.protocol`.
+fn protocol(login: &Login<'_>) -> &'static str {
+    match login.request.device_code_hash {
+        Some(_) => "oauth2-device-code",
+        None => "oidc-basic-profile",
+    }
 }
 
 fn login_type(login: &Login<'_>, success: bool) -> LogType {

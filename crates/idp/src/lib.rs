@@ -22,6 +22,7 @@ pub mod logout;
 pub mod lookups;
 pub mod manage;
 pub mod management_api;
+mod measure;
 pub mod mfa;
 mod organizations;
 pub mod par;

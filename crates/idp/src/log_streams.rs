@@ -14,7 +14,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::backchannel_logout::{OutgoingError, OutgoingHttp};
 use crate::manage::{log_stream_secrets, sent_log};
-use crate::{Idp, ServerError};
+use crate::{Idp, ServerError, measure};
 
 /// The categories by which entries are chosen, as the dialect calls them.
 pub const CATEGORIES: &[&str] = &[
@@ -120,6 +120,7 @@ async fn deliver(
                 Some(error.to_string())
             }
         };
+        measure::delivery("log_stream", if reason.is_none() { "success" } else { "failure" });
         if let Some(reason) = reason {
             return put_off(idp, tenant, claimed, &reason, refused).await;
         }

@@ -5,7 +5,7 @@ use model::{Client, Connection, LogType, Timestamp, User};
 
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
-use crate::{Idp, PasswordPlace, RequestContext, ServerError, password};
+use crate::{Idp, PasswordPlace, RequestContext, ServerError, measure, password};
 
 /// What the user reads when name and password do not fit, whatever the reason.
 pub(crate) const WRONG_CREDENTIALS: &str = "Wrong email or password.";
@@ -83,6 +83,7 @@ async fn failed(
 ) -> Result<(), ServerError> {
     let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now).with_connection(connection);
     entry.description = description.to_owned();
+    measure::failed_login(&ctx.tenant.id, log_type);
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_log(&entry).await?;
     Ok(tx.commit().await?)

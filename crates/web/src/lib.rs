@@ -10,8 +10,10 @@ mod extract;
 mod headers;
 mod hosts;
 mod management;
+mod measure;
 mod middleware;
 mod oidc;
+mod operator;
 mod pages;
 mod serve;
 
@@ -24,6 +26,7 @@ use ipnet::IpNet;
 
 pub use hosts::{Hosts, HostsError, Scheme};
 pub use management::openapi;
+pub use operator::metrics_router;
 pub use serve::{ServeError, Tls, serve};
 
 /// What every handler works with.

@@ -16,7 +16,7 @@ use crate::decision::{Decision, idle_limit};
 use crate::post_login::{self, Outcome, log_entry};
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
-use crate::{Idp, IdpError, RequestContext, authorize, dpop, organizations};
+use crate::{Idp, IdpError, RequestContext, authorize, dpop, measure, organizations};
 
 /// What the client learns of an Action that needs the user's browser.
 pub(super) const NO_INTERACTION: &str =
@@ -490,6 +490,9 @@ async fn commit(
     outcome.commit(&mut tx, &random_token(&*idp.random, 32), &token.user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
     tx.commit().await?;
+    if response.issued_token_type.is_some() {
+        measure::transfer(&ctx.tenant.id, "issued");
+    }
     Ok(response)
 }
 

@@ -1,5 +1,6 @@
 //! `postern serve`
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use idp::Idp;
@@ -7,6 +8,7 @@ use idp::backchannel_logout::Deliveries;
 use idp::log_streams::LogDeliveries;
 use model::TenantId;
 use postern::housekeeping::Housekeeping;
+use postern::metrics;
 use postern::outgoing::Outgoing;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -82,7 +84,12 @@ pub async fn listen(
     let settings = config.housekeeping.settings();
     let housekeeping = Housekeeping::start(idp.storage.clone(), Arc::clone(&idp.clock), settings);
     let deliveries = deliver(&idp, Arc::new(http));
+    let metrics = match config.telemetry.metrics_listen {
+        Some(address) => Some(serve_metrics(address).await?),
+        None => None,
+    };
     let outcome = web::serve(listener, web::router(state), tls, shutdown).await;
+    drop(metrics);
     for (serving, delivery) in deliveries {
         drop(serving);
         if let Err(error) = delivery.await {
@@ -104,4 +111,22 @@ fn deliver(idp: &Arc<Idp>, http: Arc<Outgoing>) -> [(oneshot::Sender<()>, JoinHa
         (stop_logouts, tokio::spawn(delivery::run("back-channel logout", logouts, logouts_stopped))),
         (stop_streams, tokio::spawn(delivery::run("log streams", streams, streams_stopped))),
     ]
+}
+
+/// Counts from now on, and shows it at this address until what it returns is dropped.
+async fn serve_metrics(address: SocketAddr) -> Result<oneshot::Sender<()>, Failure> {
+    let listener =
+        TcpListener::bind(address).await.or_exit(ExitCode::Failed, format!("cannot listen on {address}"))?;
+    let recorder = metrics::install().or_exit(ExitCode::Failed, "cannot count")?;
+    tokio::spawn(metrics::keep(recorder.clone()));
+    let (serving, ended) = oneshot::channel::<()>();
+    tracing::info!(%address, "metrics");
+    tokio::spawn(async move {
+        let ended = async move { drop(ended.await) };
+        let router = web::metrics_router(move || recorder.render());
+        if let Err(error) = web::serve(listener, router, None, ended).await {
+            tracing::error!(%error, "metrics are not served any more");
+        }
+    });
+    Ok(serving)
 }
