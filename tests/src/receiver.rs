@@ -1,4 +1,5 @@
-//! A client's endpoint for logout tokens, on loopback: it keeps what it gets, and answers what the test wants.
+//! Somebody's endpoint for what the server sends (logout tokens, logs, traces), on loopback: it keeps what it gets, and answers what the
+//! test wants.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -26,7 +27,23 @@ pub enum Answer {
 #[derive(Default)]
 struct State {
     answers: VecDeque<Answer>,
-    requests: Vec<String>,
+    requests: Vec<Request>,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The first line and the headers.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
 }
 
 /// A running receiver. It ends with the value.
@@ -92,8 +109,12 @@ impl Receiver {
     /// The logout tokens since the last call, in the order of their arrival.
     #[track_caller]
     pub fn tokens(&self) -> Vec<String> {
-        let requests = std::mem::take(&mut self.state.lock().unwrap().requests);
-        requests.iter().map(|request| logout_token(request)).collect()
+        self.requests().iter().map(logout_token).collect()
+    }
+
+    /// The requests since the last call, in the order of their arrival.
+    pub fn requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
     }
 
     /// How many requests there were since the last call of [`Receiver::tokens`].
@@ -127,7 +148,7 @@ async fn serve(connection: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex
     }
     let mut body = vec![0; length];
     connection.read_exact(&mut body).await.unwrap();
-    request.push_str(&String::from_utf8(body).unwrap());
+    let request = Request { head: request, body };
     let answer = {
         let mut state = state.lock().unwrap();
         state.requests.push(request);
@@ -150,14 +171,11 @@ async fn serve(connection: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex
 
 /// OpenID Connect Back-Channel Logout §2.5: a form with one field.
 #[track_caller]
-fn logout_token(request: &str) -> String {
-    let (head, body) = request.split_once("\r\n\r\n").unwrap();
-    let mut lines = head.lines();
-    assert_eq!(lines.next(), Some("POST /logged-out?kept=1 HTTP/1.1"), "{request}");
-    let head = head.to_ascii_lowercase();
-    assert!(head.contains("\r\ncontent-type: application/x-www-form-urlencoded"), "{request}");
-    assert!(!head.contains("\r\ncookie:") && !head.contains("\r\nauthorization:"), "{request}");
-    let fields: Vec<_> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+fn logout_token(request: &Request) -> String {
+    assert_eq!(request.head.lines().next(), Some("POST /logged-out?kept=1 HTTP/1.1"), "{request:?}");
+    assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert!(request.header("cookie").is_none() && request.header("authorization").is_none(), "{request:?}");
+    let fields: Vec<_> = form_urlencoded::parse(&request.body).into_owned().collect();
     let [(name, token)] = <[_; 1]>::try_from(fields).unwrap();
     assert_eq!(name, "logout_token");
     token

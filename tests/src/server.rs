@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use action_api::{Limits, RunReport};
 use idp::backchannel_logout::{Deliveries, OutgoingHttp};
+use idp::log_streams::LogDeliveries;
 use idp::{ActionExecutor, Idp, NetworkData, NoNetworkData, PasswordQueue, Settings, Vault, manage};
 use ipnet::IpNet;
 use model::{Client, ResourceServer, SystemRandom, TenantId, UserId};
@@ -182,6 +183,11 @@ impl TestServer {
         deliver_all(&self.idp).await
     }
 
+    /// Sends the logs that are due, to receivers on this machine; how many requests' turns that took.
+    pub async fn send_logs(&self) -> usize {
+        send_all_logs(&self.idp).await
+    }
+
     /// The use cases of another node on the same database, with the same clock.
     pub async fn other_node(&self) -> Arc<Idp> {
         let storage = self.database.open().await;
@@ -259,12 +265,26 @@ fn idp_on(
     }
 }
 
+/// Reaches this machine.
+static HTTP: LazyLock<Arc<dyn OutgoingHttp>> = LazyLock::new(|| {
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    Arc::new(Outgoing::new(loopback.map(IpNet::from)).expect("root certificates"))
+});
+
+/// Sends logs until nothing is due any more.
+pub async fn send_all_logs(idp: &Arc<Idp>) -> usize {
+    let deliveries = LogDeliveries::new(idp.clone(), HTTP.clone());
+    let mut turns = 0;
+    loop {
+        match deliveries.round().await.expect("what is due") {
+            0 => return turns,
+            count => turns += count,
+        }
+    }
+}
+
 /// Delivers until nothing is due any more.
 pub async fn deliver_all(idp: &Arc<Idp>) -> usize {
-    static HTTP: LazyLock<Arc<dyn OutgoingHttp>> = LazyLock::new(|| {
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        Arc::new(Outgoing::new(loopback.map(IpNet::from)).expect("root certificates"))
-    });
     let mut deliveries = Deliveries::new(idp.clone(), HTTP.clone());
     let mut attempts = 0;
     loop {

@@ -10,7 +10,7 @@ use model::{BackchannelLogout, LogEntry, LogType, Tenant, TenantId, Timestamp};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{Idp, IdpError, ServerError, tokens};
+use crate::{Idp, IdpError, ServerError, measure, tokens};
 
 /// How many tenants get their turn at a time; one of them has a few requests in it, so that none takes the others' turn.
 const TENANTS_AT_A_TIME: i64 = 16;
@@ -36,6 +36,14 @@ pub trait OutgoingHttp: Send + Sync {
         &'a self,
         url: &'a str,
         form: &'a [(&'a str, &'a str)],
+    ) -> Pin<Box<dyn Future<Output = Result<u16, OutgoingError>> + Send + 'a>>;
+
+    /// The same with a body and these headers.
+    fn post_body<'a>(
+        &'a self,
+        url: &'a str,
+        headers: &'a [(String, String)],
+        body: Vec<u8>,
     ) -> Pin<Box<dyn Future<Output = Result<u16, OutgoingError>> + Send + 'a>>;
 }
 
@@ -133,6 +141,7 @@ async fn deliver(
     let reason = match http.post_form(url, &[("logout_token", &token)]).await {
         // §2.8. Some frameworks make a 204 of an answer without content.
         Ok(200 | 204) => {
+            measure::delivery("backchannel_logout", "success");
             let told = "The client was told".to_owned();
             let entry = entry(LogType::BackchannelLogoutSucceeded, logout, told, idp.now());
             return Ok(finish(idp, &tenant.id, logout, Some(entry)).await?);
@@ -143,12 +152,14 @@ async fn deliver(
             tracing::info!(tenant = %tenant.id, client = %logout.client_id, %error, cause, "back-channel logout");
             match error {
                 OutgoingError::Refused(_) => {
+                    measure::delivery("backchannel_logout", "failure");
                     return Ok(give_up(idp, &tenant.id, logout, error.to_string()).await?);
                 }
                 OutgoingError::TimedOut | OutgoingError::Failed(_) => error.to_string(),
             }
         }
     };
+    measure::delivery("backchannel_logout", "failure");
     match delay_secs(logout.attempts) {
         None => Ok(give_up(idp, &tenant.id, logout, reason).await?),
         Some(delay_secs) => {
@@ -193,17 +204,15 @@ async fn finish(
 
 fn entry(log_type: LogType, logout: &BackchannelLogout, description: String, now: Timestamp) -> LogEntry {
     LogEntry {
-        log_type,
-        date: now,
         client_id: Some(logout.client_id.clone()),
         user_id: Some(logout.user_id.clone()),
-        ip: None,
         description,
         details: json!({
             "session_id": logout.session_id,
             "session_ended_at": logout.created_at.to_iso(),
             "attempts": logout.attempts,
         }),
+        ..LogEntry::new(log_type, now)
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
-    LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken, Timestamp, User,
-    ordered_id, random_token,
+    LogEntry, LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken,
+    Timestamp, User, ordered_id, random_token,
 };
 use oauth::{ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ use crate::event::{ContinueRequest, EventSource, Flow};
 use crate::post_login::{self, Outcome, Start, log_entry, no_connection};
 use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
-use crate::{CookieChange, Idp, RequestContext, organizations, risk};
+use crate::{CookieChange, Idp, RequestContext, measure, organizations, risk};
 
 pub(crate) use suspended::{FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept};
 
@@ -335,6 +335,7 @@ async fn refuse(
 ) -> Result<Completed, ServerError> {
     let now = idp.now();
     let reason = error.description.as_str();
+    measure::login(&login.ctx.tenant.id, protocol(&login), "denied");
     let mut cookie = CookieChange::Keep;
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     tx.lock_user(&login.user.user_id).await?;
@@ -343,25 +344,13 @@ async fn refuse(
         if login.session_exists {
             let event = Event::SessionRevoked { session: &login.session.id, preserve_refresh_tokens };
             revocation::apply(&mut tx, event, now).await?;
-            let mut entry = log_entry(
-                LogType::SessionRevoked,
-                Some(login.client),
-                Some(&login.user.user_id),
-                &login.ctx.origin,
-                now,
-            );
+            let mut entry = login_entry(&login, LogType::SessionRevoked, now);
             entry.description = reason.to_owned();
             entry.details = json!({ "session_id": login.session.id });
             tx.insert_log(&entry).await?;
         }
     }
-    let mut entry = log_entry(
-        login_type(&login, false),
-        Some(login.client),
-        Some(&login.user.user_id),
-        &login.ctx.origin,
-        now,
-    );
+    let mut entry = login_entry(&login, login_type(&login, false), now);
     entry.description = reason.to_owned();
     entry.details = details(&login, &outcome, None);
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
@@ -409,18 +398,16 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
         risk::note(&mut history, login.ctx, now);
         tx.put_login_history(&login.user.user_id, &history)?;
     }
-    let mut entry = log_entry(
-        login_type(&login, true),
-        Some(login.client),
-        Some(&login.user.user_id),
-        &login.ctx.origin,
-        now,
-    );
+    let mut entry = login_entry(&login, login_type(&login, true), now);
     entry.description = "Successful login".to_owned();
     entry.details = details(&login, &outcome, Some(login.ends_before));
     outcome.commit(&mut tx, login.transaction_id, &login.user.user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
     tx.commit().await?;
+    measure::login(&login.ctx.tenant.id, protocol(&login), "success");
+    if login.transfer_token.is_some() {
+        measure::transfer(&login.ctx.tenant.id, "redeemed");
+    }
 
     let session = match login.new_secret.take() {
         Some(value) => {
@@ -495,6 +482,22 @@ fn authorization_code(
         created_at: now,
         expires_at,
         issued_refresh_token: None,
+    }
+}
+
+fn login_entry(login: &Login<'_>, log_type: LogType, now: Timestamp) -> LogEntry {
+    log_entry(log_type, Some(login.client), None, &login.ctx.origin, now)
+        .with_user(&login.user)
+        .with_connection(&login.connection)
+        .with_organization(login.organization.as_ref())
+        .with_grant(login.request.audience.as_deref(), &login.request.scope)
+}
+
+/// As Actions see it in `event.transaction.protocol`.
+fn protocol(login: &Login<'_>) -> &'static str {
+    match login.request.device_code_hash {
+        Some(_) => "oauth2-device-code",
+        None => "oidc-basic-profile",
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who may call the Management API: the audience, its scopes, and the access tokens that are accepted there.
 
-use model::{Client, ClientId, LogEntry, LogType, Timestamp};
+use model::{Client, LogType, Timestamp};
 use oauth::ErrorCode;
 use serde_json::json;
 
+use crate::post_login::log_entry;
 use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
 
@@ -202,26 +203,19 @@ pub struct Operation<'a> {
 pub async fn log_operation(
     idp: &Idp,
     ctx: &RequestContext,
-    client: &ClientId,
+    client: &Client,
     operation: &Operation<'_>,
 ) -> Result<(), ServerError> {
     let is_done = operation.status < 400;
-    let mut details = json!({
+    let log_type = if is_done { LogType::ApiOperationSucceeded } else { LogType::ApiOperationFailed };
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, idp.now());
+    entry.description = operation.summary.to_owned();
+    entry.more.audience = Some(audience(ctx));
+    entry.more.correlation_id.clone_from(&operation.correlation_id);
+    entry.details = json!({
         "request": { "method": operation.method, "path": operation.path, "route": operation.route, "channel": "api" },
         "response": { "statusCode": operation.status },
     });
-    if let Some(id) = &operation.correlation_id {
-        details["references"] = json!({ "correlation_id": id });
-    }
-    let entry = LogEntry {
-        log_type: if is_done { LogType::ApiOperationSucceeded } else { LogType::ApiOperationFailed },
-        date: idp.now(),
-        client_id: Some(client.clone()),
-        user_id: None,
-        ip: Some(ctx.origin.ip.clone()),
-        description: operation.summary.to_owned(),
-        details,
-    };
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_log(&entry).await?;
     Ok(tx.commit().await?)

@@ -268,7 +268,7 @@ async fn succeeded(
     now: Timestamp,
 ) -> Result<(), ServerError> {
     tx.clear_rate_limit(&rate_limit::factor_key(&subject.user.user_id)).await?;
-    let mut entry = log_entry(log_type, Some(subject.client), Some(&subject.user.user_id), &ctx.origin, now);
+    let mut entry = log_entry(log_type, Some(subject.client), None, &ctx.origin, now).with_user(subject.user);
     entry.description = match log_type {
         LogType::FactorEnrolled => "A second factor was enrolled",
         _ => "A second factor was shown",
@@ -297,8 +297,8 @@ async fn log(
     description: &str,
     factor: Option<FactorType>,
 ) -> Result<(), ServerError> {
-    let user_id = Some(&subject.user.user_id);
-    let mut entry = log_entry(log_type, Some(subject.client), user_id, &ctx.origin, idp.now());
+    let mut entry =
+        log_entry(log_type, Some(subject.client), None, &ctx.origin, idp.now()).with_user(subject.user);
     entry.description = description.to_owned();
     if let Some(factor) = factor {
         entry.details = json!({ "factor": factor });

@@ -5,7 +5,7 @@ use model::{Client, Connection, LogType, Timestamp, User};
 
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
-use crate::{Idp, PasswordPlace, RequestContext, ServerError, password};
+use crate::{Idp, PasswordPlace, RequestContext, ServerError, measure, password};
 
 /// What the user reads when name and password do not fit, whatever the reason.
 pub(crate) const WRONG_CREDENTIALS: &str = "Wrong email or password.";
@@ -43,11 +43,12 @@ pub(crate) async fn attempt(
     if let Attempt::TooMany { retry_after_secs } =
         rate_limit::login_attempt(idp, ctx, connection, username).await?
     {
-        failed(idp, ctx, client, LogType::LimitReached, "Too many failed logins", now).await?;
+        failed(idp, ctx, (client, connection), LogType::LimitReached, "Too many failed logins", now).await?;
         return Ok(LoginAttempt::TooMany { retry_after_secs });
     }
     let Some(user) = check(idp, ctx, connection, username, password, place).await? else {
-        failed(idp, ctx, client, LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now).await?;
+        failed(idp, ctx, (client, connection), LogType::FailedLoginWrongPassword, WRONG_CREDENTIALS, now)
+            .await?;
         return Ok(LoginAttempt::Wrong);
     };
     rate_limit::login_succeeded(idp, ctx, connection, username).await?;
@@ -75,13 +76,14 @@ async fn check(
 async fn failed(
     idp: &Idp,
     ctx: &RequestContext,
-    client: &Client,
+    (client, connection): (&Client, &Connection),
     log_type: LogType,
     description: &str,
     now: Timestamp,
 ) -> Result<(), ServerError> {
-    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now);
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now).with_connection(connection);
     entry.description = description.to_owned();
+    measure::failed_login(&ctx.tenant.id, log_type);
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_log(&entry).await?;
     Ok(tx.commit().await?)

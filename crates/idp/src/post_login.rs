@@ -11,11 +11,12 @@ use model::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storage::{StorageError, TenantTx};
+use tracing::Instrument;
 
 use crate::decision::{Decision, Suspension, merge_metadata};
 use crate::event::{EventSource, Flow, post_login_event, with_changes};
 use crate::lookups::{Lookups, Subject};
-use crate::{ActionRun, Idp, RequestContext, ServerError, mfa};
+use crate::{ActionRun, Idp, RequestContext, ServerError, measure, mfa};
 
 /// A profile is advised to stay below this many bytes; a larger one is flagged in the log.
 const LARGE_PROFILE_BYTES: usize = 10 << 10;
@@ -110,7 +111,14 @@ pub(crate) async fn run(
             allowed_hosts: binding.allowed_hosts.clone(),
             operations: Arc::clone(&lookups),
         };
-        let report = idp.actions.run(run).await;
+        let span = tracing::trace_span!(
+            target: "postern::trace", "action.run", tenant = %ctx.tenant.id, action = %binding.name,
+            version = binding.version, fuel = tracing::field::Empty, outcome = tracing::field::Empty
+        );
+        let report = idp.actions.run(run).instrument(span.clone()).await;
+        span.record("fuel", report.fuel);
+        span.record("outcome", report.error.as_ref().map_or("success", RunError::class));
+        measure::run(&ctx.tenant.id, binding, &report);
         handler = Handler::Execute;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
         outcome.executions.push(execution(binding, &report, now)?);
@@ -293,14 +301,17 @@ pub(crate) fn log_entry(
     origin: &RequestOrigin,
     now: Timestamp,
 ) -> LogEntry {
-    LogEntry {
-        log_type,
-        date: now,
-        client_id: client.map(|client| client.client_id.clone()),
+    let mut entry = LogEntry {
         user_id: user_id.cloned(),
         ip: Some(origin.ip.clone()),
-        description: String::new(),
-        details: json!({}),
+        user_agent: origin.user_agent.clone(),
+        hostname: Some(origin.hostname.clone()),
+        ..LogEntry::new(log_type, now)
+    };
+    entry.more.location = origin.geoip.as_deref().cloned();
+    match client {
+        Some(client) => entry.with_client(client),
+        None => entry,
     }
 }
 

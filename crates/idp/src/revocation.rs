@@ -11,6 +11,8 @@
 use model::{ClientId, LogoutInitiator, RefreshTokenId, SessionId, Timestamp, UserId};
 use storage::{RefreshTokens, Sessions, StorageError, TenantTx};
 
+use crate::measure;
+
 /// What happened. A refresh token is one with all its rotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event<'a> {
@@ -58,6 +60,30 @@ pub(crate) enum Event<'a> {
     AccountDeleted(&'a UserId),
     /// The identity provider, or an operator, called for the end of everything of the user.
     GlobalTokenRevocation(&'a UserId),
+}
+
+impl Event<'_> {
+    /// What metrics call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::RefreshTokenRevoked(_) => "refresh_token_revoked",
+            Self::OnlineTokenRevoked(_) => "online_token_revoked",
+            Self::RotationTurnedOn(..) => "rotation_turned_on",
+            Self::GrantRevoked(..) => "grant_revoked",
+            Self::ClientTokensRevoked(..) => "client_tokens_revoked",
+            Self::ClientDeleted(_) => "client_deleted",
+            Self::UserTokensRevoked(_) => "user_tokens_revoked",
+            Self::Logout(_) => "logout",
+            Self::SessionDeleted(_) => "session_deleted",
+            Self::SessionRevoked { .. } => "session_revoked",
+            Self::UserSessionsDeleted(_) => "user_sessions_deleted",
+            Self::AccessRevoked { .. } => "access_revoked",
+            Self::SessionReplaced(_) => "session_replaced",
+            Self::PasswordChanged(_) => "password_changed",
+            Self::AccountDeleted(_) => "account_deleted",
+            Self::GlobalTokenRevocation(_) => "global_token_revocation",
+        }
+    }
 }
 
 /// What ends with an event. What was made from the refresh tokens ends with them where their client's
@@ -166,5 +192,6 @@ pub(crate) async fn apply(
     if let Some(which) = invalidated.refresh_tokens {
         ended.refresh_tokens = tx.revoke_refresh_tokens(which, invalidated.initiator, now).await?;
     }
+    measure::revocation(tx.tenant_id(), &event, ended);
     Ok(ended)
 }

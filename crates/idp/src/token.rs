@@ -26,7 +26,7 @@ use storage::{CodeUse, RefreshTokenUse};
 use crate::credential::hash_credential;
 use crate::dpop::{self, Nonce, Target};
 use crate::post_login::log_entry;
-use crate::{Idp, IdpError, RequestContext, ServerError};
+use crate::{Idp, IdpError, RequestContext, ServerError, measure};
 
 /// One request to `/oauth/token` or `/oauth/revoke`.
 pub struct TokenInput {
@@ -77,6 +77,21 @@ enum GrantType {
     Password,
     PasswordRealm,
     Mfa(FactorType),
+}
+
+impl GrantType {
+    /// What metrics call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "device_code",
+            Self::Password | Self::PasswordRealm => "password",
+            Self::Mfa(FactorType::Otp) => "mfa_otp",
+            Self::Mfa(FactorType::RecoveryCode) => "mfa_recovery_code",
+        }
+    }
 }
 
 /// What the credential stands for that a request to the token endpoint holds. Nothing is believed of it before the client
@@ -178,6 +193,7 @@ pub async fn token(
             }
         }
     };
+    measure::token_request(&ctx.tenant.id, grant_type.name(), &result);
     // A device that asks again and again is no failure, nor is a login that goes on with another factor.
     let waits =
         |code| matches!(code, ErrorCode::AuthorizationPending | ErrorCode::SlowDown | ErrorCode::MfaRequired);

@@ -14,7 +14,7 @@ use crate::credential::hash_credential;
 use crate::error::ServerError;
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
-use crate::{Idp, RequestContext};
+use crate::{Idp, RequestContext, measure};
 
 /// What became of the token in this request.
 #[derive(Debug)]
@@ -166,5 +166,6 @@ async fn warn(
     let mut entry = log_entry(LogType::Warning, Some(client), None, &ctx.origin, now);
     entry.description = reason.to_owned();
     entry.details = json!({ "session_transfer_token": true });
+    measure::transfer(&ctx.tenant.id, "refused");
     Ok(tx.insert_log(&entry).await?)
 }

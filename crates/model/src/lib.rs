@@ -11,10 +11,12 @@ mod clock;
 mod geoip;
 mod id;
 mod log;
+mod log_stream;
 mod login_history;
 mod organization;
 mod profile;
 mod random;
+pub mod search;
 mod session;
 mod tenant;
 mod tenant_profile;
@@ -48,7 +50,11 @@ pub use id::{
     ActionId, AuthenticatorId, ClientId, ConnectionId, GroupId, OrganizationId, PendingAuthorizationId,
     RefreshTokenId, RoleId, SessionId, TenantId, UserId,
 };
-pub use log::{LogEntry, LogType};
+pub use log::{LogContext, LogEntry, LogType};
+pub use log_stream::{
+    LogFormat, LogStream, LogStreamSecrets, LogStreamSettings, LogStreamStatus, PiiConfig, PiiField,
+    PiiMethod,
+};
 pub use login_history::{LoginHistory, LoginPlace};
 pub use organization::{Group, GroupScope, Membership, Organization, OrganizationUsage};
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token};

@@ -13,6 +13,7 @@ use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
 use postern::housekeeping;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::encryption::KeySource;
 
@@ -32,6 +33,7 @@ pub struct Config {
     pub network: Network,
     pub housekeeping: Housekeeping,
     pub outgoing: Outgoing,
+    pub telemetry: Telemetry,
 }
 
 /// `[server]`
@@ -232,6 +234,14 @@ pub struct Outgoing {
     pub allowed_networks: Vec<AddressRange>,
 }
 
+/// `[telemetry]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    pub metrics_listen: Option<SocketAddr>,
+    pub traces_endpoint: Option<String>,
+}
+
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -367,6 +377,14 @@ impl Config {
                 return contradiction(format!("housekeeping.{key} must be at least 1"));
             }
         }
+        if let Some(endpoint) = &self.telemetry.traces_endpoint
+            && !Url::parse(endpoint).is_ok_and(|url| ["http", "https"].contains(&url.scheme()))
+        {
+            return contradiction(format!("telemetry.traces_endpoint {endpoint:?} is no http or https URL"));
+        }
+        if self.telemetry.metrics_listen.is_some_and(|address| address == server.listen) {
+            return contradiction("telemetry.metrics_listen must not be server.listen".to_owned());
+        }
         Ok(())
     }
 }
@@ -439,6 +457,14 @@ mod tests {
             let config = Config::from_toml(&format!("[database]\nurl = \"{url}\"")).expect("valid");
             assert_eq!(config.database.shown(), shown);
         }
+    }
+
+    #[test]
+    fn telemetry_is_off_and_has_an_address_of_its_own() {
+        let config = Config::from_toml("").expect("the defaults");
+        assert!(config.telemetry.metrics_listen.is_none() && config.telemetry.traces_endpoint.is_none());
+        assert!(error("[telemetry]\ntraces_endpoint = \"collector:4318\"").contains("traces_endpoint"));
+        assert!(error("[telemetry]\nmetrics_listen = \"127.0.0.1:3000\"").contains("server.listen"));
     }
 
     #[test]

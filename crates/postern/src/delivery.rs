@@ -1,29 +1,47 @@
-//! Delivers back-channel logouts, beside the server. Each node does; what is due is claimed in the database.
+//! Delivers what is due, beside the server: back-channel logouts and log streams. Each node does; what is due is claimed in the
+//! database.
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use idp::Idp;
-use idp::backchannel_logout::{Deliveries, OutgoingHttp};
+use idp::ServerError;
+use idp::backchannel_logout::Deliveries;
+use idp::log_streams::LogDeliveries;
 
-/// How long a logout waits at most before it is seen.
+/// How long something that is due waits at most before it is seen.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The pause after the database failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
+/// What is delivered in rounds.
+pub trait Rounds {
+    /// Delivers what is due; how many deliveries that took.
+    fn round(&mut self) -> impl Future<Output = Result<usize, ServerError>> + Send;
+}
+
+impl Rounds for Deliveries {
+    fn round(&mut self) -> impl Future<Output = Result<usize, ServerError>> + Send {
+        Self::round(self)
+    }
+}
+
+impl Rounds for LogDeliveries {
+    fn round(&mut self) -> impl Future<Output = Result<usize, ServerError>> + Send {
+        Self::round(self)
+    }
+}
+
 /// Delivers until `stop` is ready; then finishes what is under way.
-pub async fn run(idp: Arc<Idp>, http: Arc<dyn OutgoingHttp>, stop: impl Future) {
-    let mut deliveries = Deliveries::new(idp, http);
+pub async fn run(what: &'static str, mut rounds: impl Rounds, stop: impl Future) {
     let mut stop = pin!(stop);
     loop {
-        let pause = match deliveries.round().await {
+        let pause = match rounds.round().await {
             Ok(0) => PAUSE,
             // More may be due than has had its turn.
             Ok(_) => Duration::ZERO,
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "back-channel logout");
+                tracing::error!(error = &error as &dyn std::error::Error, "{what}");
                 PAUSE_AFTER_FAILURE
             }
         };

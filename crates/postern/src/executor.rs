@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use action_api::{Artifact, ArtifactKind, Limits, RunError, RunReport};
 use action_runtime::{Environment, RunInput, Runtime};
 use idp::{ActionExecutor, ActionRun};
+use metrics::{Gauge, gauge, histogram};
 use model::TenantId;
 use storage::Storage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -93,14 +94,20 @@ impl SandboxExecutor {
             .outside
             .for_run(name, &run.limits, run.allowed_hosts, run.operations)
             .map_err(|error| host(error.to_string()))?;
-        let permits = self.in_time(self.places(&tenant)).await?.map_err(host)?;
+        let permits = {
+            let _waiting = Counted::new("postern_action_runs_waiting");
+            let started = Instant::now();
+            let permits = self.in_time(self.places(&tenant)).await;
+            histogram!("postern_action_wait_seconds").record(started.elapsed().as_secs_f64());
+            permits?.map_err(host)?
+        };
         let environment = Environment {
             now_ms: run.now.as_ms(),
             seed: run.seed,
             operations,
             turns: vec![Arc::clone(&tenant.computing), Arc::clone(&self.computing)],
             // A caller that goes away does not free the place of a sandbox that is still there.
-            held: Box::new((permits, tenant)),
+            held: Box::new((permits, tenant, Counted::new("postern_action_runs_under_way"))),
         };
         let input = RunInput { handler: run.handler, event, secrets: run.secrets };
         Ok(self.runtime.run(&artifact, input, environment, &run.limits).await.report)
@@ -196,6 +203,23 @@ impl ActionExecutor for SandboxExecutor {
             let digest = run.digest.clone();
             self.try_run(run).await.unwrap_or_else(|error| RunReport::failed(digest, error))
         })
+    }
+}
+
+/// One of those that a gauge counts, until it is dropped.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &'static str) -> Self {
+        let gauge = gauge!(gauge);
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1);
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod action_cache;
 pub mod executor;
 pub mod housekeeping;
+pub mod metrics;
 pub mod network;
 pub mod outgoing;
 pub mod outside;

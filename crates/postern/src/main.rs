@@ -28,9 +28,13 @@ fn main() -> std::process::ExitCode {
         let code = action_runtime::compile_in_this_child(args.cpu_seconds, args.memory_bytes);
         return std::process::ExitCode::from(code);
     }
-    telemetry::start(&cli);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Ok(runtime) => {
+            let telemetry = telemetry::start(&cli, runtime.handle());
+            let outcome = runtime.block_on(commands::run(cli));
+            telemetry.stop();
+            outcome
+        }
         Err(error) => Err(Failure::new(ExitCode::Failed, format!("cannot start the async runtime: {error}"))),
     };
     let code = match outcome {

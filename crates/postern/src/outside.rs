@@ -6,6 +6,8 @@ use std::sync::Arc;
 use action_api::{Limits, OperationAnswer, OperationFuture, Operations};
 use model::AllowedHosts;
 use serde_json::Value;
+use tracing::{Instrument, Span};
+use url::Url;
 
 use crate::action_cache::{ActionCache, RunCache};
 use crate::outgoing::{ClientError, Fetcher, RunFetch};
@@ -21,6 +23,8 @@ struct RunOutside {
     fetch: Arc<RunFetch>,
     cache: RunCache,
     server: Arc<dyn Operations>,
+    /// The run's, for traces.
+    span: Span,
 }
 
 impl Outside {
@@ -42,20 +46,39 @@ impl Outside {
         server: Arc<dyn Operations>,
     ) -> Result<Arc<dyn Operations>, ClientError> {
         let fetch = Arc::new(self.fetcher.for_run(tenant, limits, hosts)?);
-        Ok(Arc::new(RunOutside { fetch, cache: self.cache.for_run(tenant), server }))
+        Ok(Arc::new(RunOutside { fetch, cache: self.cache.for_run(tenant), server, span: Span::current() }))
     }
 }
 
 impl Operations for RunOutside {
     fn start(&self, kind: &str, input: Value) -> OperationFuture {
+        let span = self.call_span(kind);
         if kind != "http.fetch" {
-            return self.server.start(kind, input);
+            return Box::pin(self.server.start(kind, input).instrument(span));
+        }
+        if let Some(origin) = (!span.is_disabled()).then(|| origin(&input)).flatten() {
+            span.record("origin", origin);
         }
         let fetch = Arc::clone(&self.fetch);
-        Box::pin(async move { fetch.fetch(input).await })
+        Box::pin(async move { fetch.fetch(input).await }.instrument(span))
     }
 
     fn call(&self, kind: &str, input: Value, now_ms: i64) -> OperationAnswer {
+        let _span = self.call_span(kind).entered();
         self.cache.call(kind, &input, now_ms).unwrap_or_else(|| self.server.call(kind, input, now_ms))
     }
+}
+
+impl RunOutside {
+    fn call_span(&self, kind: &str) -> Span {
+        tracing::trace_span!(
+            target: "postern::trace", parent: &self.span, "action.call", kind, origin = tracing::field::Empty
+        )
+    }
+}
+
+/// Scheme, host and port of what is fetched: the rest of a URL may hold anything.
+fn origin(input: &Value) -> Option<String> {
+    let url = Url::parse(input.get("url")?.as_str()?).ok()?;
+    Some(url.origin().ascii_serialization())
 }

@@ -1,9 +1,12 @@
 //! The database: where it is, and transactions within one tenant.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use metrics::histogram;
 use model::{TenantId, UserId};
 use sqlx::AnyPool;
+use tracing::Span;
 
 use crate::group::{Member, Writer};
 use crate::lease::{Connections, Lease};
@@ -88,11 +91,14 @@ impl Storage {
     /// in it. On PostgreSQL they run side by side: one that reads and then writes by what it has read takes
     /// [`TenantTx::lock_user`] or [`TenantTx::lock_settings`] first.
     pub async fn begin(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
-        Ok(TenantTx::new(self.begin_any().await?, tenant))
+        let span = tracing::trace_span!(target: "postern::trace", "database.write", tenant = %tenant);
+        Ok(TenantTx::new(self.begin_any().await?, tenant, span))
     }
 
     /// A transaction that only reads, all from one moment. Dropping it is enough.
     pub async fn begin_read(&self, tenant: &TenantId) -> Result<TenantTx, StorageError> {
+        let span = tracing::trace_span!(target: "postern::trace", "database.read", tenant = %tenant);
+        let started = Instant::now();
         let tx = match &self.connections {
             Database::Sqlite(sqlite) => {
                 let mut lease = sqlite.readers.lease().await?;
@@ -101,14 +107,18 @@ impl Storage {
             }
             Database::Postgres(connections) => Tx::Postgres(connections.begin(postgres::BEGIN_READ).await?),
         };
-        Ok(TenantTx::new(tx, tenant))
+        waited("read", started);
+        Ok(TenantTx::new(tx, tenant, span))
     }
 
     async fn begin_any(&self) -> Result<Tx, StorageError> {
-        match &self.connections {
-            Database::Sqlite(sqlite) => Ok(Tx::Sqlite(sqlite.writer.begin().await?)),
-            Database::Postgres(connections) => Ok(Tx::Postgres(connections.begin(postgres::BEGIN).await?)),
-        }
+        let started = Instant::now();
+        let tx = match &self.connections {
+            Database::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin().await?),
+            Database::Postgres(connections) => Tx::Postgres(connections.begin(postgres::BEGIN).await?),
+        };
+        waited("write", started);
+        Ok(tx)
     }
 
     /// Runs a statement that is no tenant's, in a transaction of its own; how many rows it changed.
@@ -148,11 +158,18 @@ impl Storage {
     }
 }
 
+/// How long a transaction waited for its connection.
+fn waited(kind: &'static str, since: Instant) {
+    histogram!("postern_database_wait_seconds", "kind" => kind).record(since.elapsed().as_secs_f64());
+}
+
 /// A transaction within one tenant. Dropped without [`TenantTx::commit`], it is undone.
 #[derive(Debug)]
 pub struct TenantTx {
     tx: Tx,
     tenant: String,
+    /// From its beginning to its end, for traces.
+    _span: Span,
     /// All statements so far, for the test of their query plans.
     #[cfg(test)]
     pub(crate) seen: std::sync::Mutex<Vec<&'static str>>,
@@ -191,13 +208,20 @@ impl Tx {
 }
 
 impl TenantTx {
-    fn new(tx: Tx, tenant: &TenantId) -> Self {
+    fn new(tx: Tx, tenant: &TenantId, span: Span) -> Self {
         Self {
             tx,
             tenant: tenant.as_str().to_owned(),
+            _span: span,
             #[cfg(test)]
             seen: std::sync::Mutex::default(),
         }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant_id(&self) -> &str {
+        &self.tenant
     }
 
     /// Whether other transactions may write at the same time, so that what is read must be locked.
@@ -207,7 +231,10 @@ impl TenantTx {
 
     /// Makes what was written last.
     pub async fn commit(self) -> Result<(), StorageError> {
-        self.tx.commit().await
+        let started = Instant::now();
+        let outcome = self.tx.commit().await;
+        histogram!("postern_database_commit_seconds").record(started.elapsed().as_secs_f64());
+        outcome
     }
 
     /// From here on, until this transaction ends, no other one that has called this for the user goes on: what belongs
@@ -241,6 +268,11 @@ impl TenantTx {
             seen.push(sql);
         }
         Statement::new(sql).bind(self.tenant.clone())
+    }
+
+    /// The same of a statement that is to be made of parts; its text comes with [`Statement::sql`] later.
+    pub(crate) fn sql_of_parts(&self) -> Statement {
+        Statement::new("").bind(self.tenant.clone())
     }
 
     /// Runs a statement; how many rows it changed.

@@ -20,6 +20,8 @@ use crate::postgres::{self, ServerAddress};
 use crate::statement::{Statement, Value};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// More than the program has statements; those that are made of a tenant's query have no end.
+const PREPARED_STATEMENTS: usize = 1000;
 
 /// Connections to one server, opened as they are needed, each used by one at a time.
 #[derive(Debug)]
@@ -144,6 +146,9 @@ impl Connection {
         }
         let types: Vec<Type> = statement.values.iter().map(Value::postgres_type).collect();
         let prepared = self.client.prepare_typed(&statement.sql, &types).await?;
+        if self.prepared.len() >= PREPARED_STATEMENTS {
+            self.prepared.clear();
+        }
         self.prepared.insert(statement.sql.clone(), prepared.clone());
         Ok(prepared)
     }

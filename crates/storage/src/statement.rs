@@ -27,6 +27,12 @@ impl Statement {
         self.values.push(value.into());
         self
     }
+
+    /// The name of a further parameter with this value, for SQL that is made of parts.
+    pub fn push(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
 }
 
 /// One statement of PostgreSQL's for several that do not depend on each other: each sees the tables as they were before

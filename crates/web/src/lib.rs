@@ -10,8 +10,10 @@ mod extract;
 mod headers;
 mod hosts;
 mod management;
+mod measure;
 mod middleware;
 mod oidc;
+mod operator;
 mod pages;
 mod serve;
 
@@ -24,6 +26,7 @@ use ipnet::IpNet;
 
 pub use hosts::{Hosts, HostsError, Scheme};
 pub use management::openapi;
+pub use operator::metrics_router;
 pub use serve::{ServeError, Tls, serve};
 
 /// What every handler works with.
@@ -38,6 +41,7 @@ pub struct AppState {
     /// `Secure` cookies with the `__Host-` prefix. Off only for development over plain HTTP on loopback.
     pub secure_cookies: bool,
     management_calls: Arc<management::RateLimits>,
+    log_followers: Arc<management::Followers>,
 }
 
 impl AppState {
@@ -51,6 +55,7 @@ impl AppState {
             trusted_proxies: trusted_proxies.into(),
             secure_cookies,
             management_calls: Arc::default(),
+            log_followers: Arc::default(),
         }
     }
 }

@@ -15,6 +15,7 @@ use tracing::Level;
 
 use crate::error::{oauth_json, server_error_json_unlogged, server_error_page};
 use crate::management::{self, ApiError};
+use crate::measure::measured;
 use crate::pages::error::{ErrorText, render};
 use crate::{AppState, headers};
 
@@ -91,7 +92,9 @@ async fn around(State(state): State<AppState>, request: Request, next: Next) -> 
         RequestInfo { id: random_token(&*state.idp.random, 22), surface: Surface::of(request.uri().path()) };
     let id = HeaderValue::from_str(&info.id);
     let path = request.uri().path().to_owned();
-    let mut response = REQUEST.scope(info, within_limits(request, next)).await;
+    let mut response = REQUEST
+        .scope(info, measured(&state.trusted_proxies, request, |request| within_limits(request, next)))
+        .await;
     if let Ok(id) = id {
         response.headers_mut().insert("x-request-id", id);
     }

@@ -3,6 +3,8 @@
 mod clients;
 mod every_operation;
 mod first_start;
+mod log_streams;
+mod logs;
 mod resource_servers;
 mod tenants;
 

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use storage::TenantTx;
 use url::Url;
 
-use super::{Completed, Login, decide, refuse, user_of};
+use super::{Completed, Login, decide, login_entry, refuse, user_of};
 use crate::authorize::browser_secret;
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::decision::{Decision, FactorRequest, Suspension};
 use crate::error::ServerError;
 use crate::event::ContinueRequest;
 use crate::mfa::{self, Standing};
-use crate::post_login::{Outcome, Resume, Start, log_entry};
+use crate::post_login::{Outcome, Resume, Start};
 use crate::{CookieChange, Idp, RequestContext};
 
 /// How long the browser may stay away, unless the session ends before.
@@ -217,7 +217,7 @@ async fn commit_part(
 ) -> Result<Decision, ServerError> {
     let now = idp.now();
     let user_id = &login.user.user_id;
-    let entry = log_entry(LogType::Warning, Some(login.client), Some(user_id), &login.ctx.origin, now);
+    let entry = login_entry(login, LogType::Warning, now);
     tx.lock_user(user_id).await?;
     outcome.commit(tx, login.transaction_id, user_id, &entry, now).await?;
     let mut decision = outcome.decision;

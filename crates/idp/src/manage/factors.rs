@@ -25,13 +25,10 @@ pub async fn remove_factors(
     tx.clear_rate_limit(&rate_limit::factor_key(user)).await?;
     if !factors.is_empty() {
         let entry = LogEntry {
-            log_type: LogType::FactorRemoved,
-            date: idp.now(),
-            client_id: None,
             user_id: Some(user.clone()),
-            ip: None,
             description: "By an administrator".to_owned(),
             details: json!({ "factors": factors }),
+            ..LogEntry::new(LogType::FactorRemoved, idp.now())
         };
         tx.insert_log(&entry).await?;
     }

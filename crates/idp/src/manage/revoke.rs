@@ -229,12 +229,9 @@ async fn log(
 
 fn entry(log_type: LogType, user: &UserId, details: Value, now: Timestamp) -> LogEntry {
     LogEntry {
-        log_type,
-        date: now,
-        client_id: None,
         user_id: Some(user.clone()),
-        ip: None,
         description: "By an administrator".to_owned(),
         details,
+        ..LogEntry::new(log_type, now)
     }
 }

@@ -171,7 +171,10 @@ async fn exchange_found(
         None => (LogType::SuccessExchangeCode, "Authorization code for access token"),
         Some(_) => (LogType::SuccessExchangeDeviceCode, "Device code for access token"),
     };
-    let mut entry = log_entry(log_type, Some(client), Some(&user.user_id), &ctx.origin, now);
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now)
+        .with_user(&user)
+        .with_organization(organization.as_ref())
+        .with_grant(code.request.audience.as_deref(), &scope);
     entry.description = description.to_owned();
     entry.details = json!({
         "session_id": code.session_id,

@@ -48,7 +48,8 @@ pub(super) async fn exchange(
     let now = idp.now();
     let (access_token, token_type) = tokens::machine_token(idp, ctx, client, api, &scope, jkt, now).await?;
     let mut entry =
-        log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now);
+        log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now)
+            .with_grant(Some(audience), &scope);
     entry.description = "Client credentials for an access token".to_owned();
     entry.details = json!({ "audience": audience, "scope": scope.join(" ") });
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;

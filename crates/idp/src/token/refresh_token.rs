@@ -16,7 +16,7 @@ use crate::decision::{Decision, idle_limit};
 use crate::post_login::{self, Outcome, log_entry};
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
-use crate::{Idp, IdpError, RequestContext, authorize, dpop, organizations};
+use crate::{Idp, IdpError, RequestContext, authorize, dpop, measure, organizations};
 
 /// What the client learns of an Action that needs the user's browser.
 pub(super) const NO_INTERACTION: &str =
@@ -313,7 +313,9 @@ async fn denied(
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
     let user_id = &valid.user.user_id;
-    let mut entry = log_entry(LogType::SessionRevoked, Some(client), Some(user_id), &ctx.origin, now);
+    let mut entry = log_entry(LogType::SessionRevoked, Some(client), None, &ctx.origin, now)
+        .with_user(&valid.user)
+        .with_organization(valid.organization.as_ref());
     entry.description = reason.to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_user(user_id).await?;
@@ -457,15 +459,17 @@ async fn commit(
         let reason = organizations::no_member(id, &token.user_id);
         return Err(IdpError::oauth(ErrorCode::AccessDenied, reason));
     }
-    let mut entry =
-        log_entry(LogType::SuccessExchangeRefreshToken, Some(client), Some(&token.user_id), &ctx.origin, now);
+    let mut entry = log_entry(LogType::SuccessExchangeRefreshToken, Some(client), None, &ctx.origin, now)
+        .with_user(&valid.user)
+        .with_organization(valid.organization.as_ref());
     entry.description = "Refresh token for access token".to_owned();
     entry.details = details(&token, outcome, &made, again);
     let response = match made {
-        Made::Tokens { issued, scope, .. } => {
+        Made::Tokens { issued, audience, scope } => {
             if let Some((hash, row)) = &issued.stored {
                 tx.insert_access_token(hash, row).await?;
             }
+            entry = entry.with_grant(audience.as_deref(), &scope);
             TokenResponse {
                 access_token: issued.access_token,
                 refresh_token: new_secret,
@@ -486,6 +490,9 @@ async fn commit(
     outcome.commit(&mut tx, &random_token(&*idp.random, 32), &token.user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
     tx.commit().await?;
+    if response.issued_token_type.is_some() {
+        measure::transfer(&ctx.tenant.id, "issued");
+    }
     Ok(response)
 }
 

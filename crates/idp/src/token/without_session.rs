@@ -17,7 +17,7 @@ use crate::mfa::{Standing, usable_types};
 use crate::password_login::WRONG_CREDENTIALS;
 use crate::post_login::{self, Outcome, Resume, Start, log_entry, no_connection};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext};
+use crate::{Idp, IdpError, RequestContext, measure};
 
 /// Who logs in, and for what.
 pub(super) struct Login<'a> {
@@ -314,7 +314,9 @@ async fn issue(
     }
     tx.record_login(user_id, now, &ctx.origin.ip).await?;
     let (log_type, description) = login.log_as;
-    let mut entry = log_entry(log_type, Some(client), Some(user_id), &ctx.origin, now);
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, now)
+        .with_user(user)
+        .with_grant(audience.as_deref(), scope);
     entry.description = description.to_owned();
     entry.details = json!({
         "audience": audience,
@@ -325,6 +327,7 @@ async fn issue(
     outcome.commit(&mut tx, &login.transaction_id, user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;
     tx.commit().await?;
+    measure::login(&ctx.tenant.id, "oauth2-password", "success");
     Ok(TokenResponse {
         access_token: issued.access_token,
         token_type: issued.token_type,

@@ -23,7 +23,7 @@ pub async fn run(config: &Config, args: &LogsArgs) -> Result<(), Failure> {
             .iter()
             .map(|log| {
                 json!({
-                    "log_id": log.log_id, "type": log.code, "date": log.date.to_iso(), "client_id": log.client_id,
+                    "log_id": log.log_id.to_string(), "type": log.code, "date": log.date.to_iso(), "client_id": log.client_id,
                     "user_id": log.user_id, "ip": log.ip, "description": log.description, "details": log.details,
                 })
             })

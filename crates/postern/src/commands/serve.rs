@@ -1,14 +1,19 @@
 //! `postern serve`
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use idp::Idp;
+use idp::backchannel_logout::Deliveries;
+use idp::log_streams::LogDeliveries;
 use model::TenantId;
 use postern::housekeeping::Housekeeping;
+use postern::metrics;
 use postern::outgoing::Outgoing;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use web::{AppState, Hosts, Tls};
 
 use crate::config::{Config, Scheme};
@@ -78,14 +83,50 @@ pub async fn listen(
         .or_exit(ExitCode::Failed, "cannot send requests: are there root certificates on this machine?")?;
     let settings = config.housekeeping.settings();
     let housekeeping = Housekeeping::start(idp.storage.clone(), Arc::clone(&idp.clock), settings);
-    let (serving, served) = oneshot::channel::<()>();
-    let delivery = tokio::spawn(delivery::run(Arc::clone(&idp), Arc::new(http), served));
+    let deliveries = deliver(&idp, Arc::new(http));
+    let metrics = match config.telemetry.metrics_listen {
+        Some(address) => Some(serve_metrics(address).await?),
+        None => None,
+    };
     let outcome = web::serve(listener, web::router(state), tls, shutdown).await;
-    drop(serving);
-    if let Err(error) = delivery.await {
-        tracing::error!(%error, "the delivery of back-channel logouts failed");
+    drop(metrics);
+    for (serving, delivery) in deliveries {
+        drop(serving);
+        if let Err(error) = delivery.await {
+            tracing::error!(%error, "a delivery failed");
+        }
     }
     housekeeping.stop().await;
     idp.storage.close().await;
     outcome.or_exit(ExitCode::Failed, "the server stopped")
+}
+
+/// Starts to deliver what is due. Each delivery ends when its sender does.
+fn deliver(idp: &Arc<Idp>, http: Arc<Outgoing>) -> [(oneshot::Sender<()>, JoinHandle<()>); 2] {
+    let logouts = Deliveries::new(Arc::clone(idp), http.clone());
+    let streams = LogDeliveries::new(Arc::clone(idp), http);
+    let (stop_logouts, logouts_stopped) = oneshot::channel();
+    let (stop_streams, streams_stopped) = oneshot::channel();
+    [
+        (stop_logouts, tokio::spawn(delivery::run("back-channel logout", logouts, logouts_stopped))),
+        (stop_streams, tokio::spawn(delivery::run("log streams", streams, streams_stopped))),
+    ]
+}
+
+/// Counts from now on, and shows it at this address until what it returns is dropped.
+async fn serve_metrics(address: SocketAddr) -> Result<oneshot::Sender<()>, Failure> {
+    let listener =
+        TcpListener::bind(address).await.or_exit(ExitCode::Failed, format!("cannot listen on {address}"))?;
+    let recorder = metrics::install().or_exit(ExitCode::Failed, "cannot count")?;
+    tokio::spawn(metrics::keep(recorder.clone()));
+    let (serving, ended) = oneshot::channel::<()>();
+    tracing::info!(%address, "metrics");
+    tokio::spawn(async move {
+        let ended = async move { drop(ended.await) };
+        let router = web::metrics_router(move || recorder.render());
+        if let Err(error) = web::serve(listener, router, None, ended).await {
+            tracing::error!(%error, "metrics are not served any more");
+        }
+    });
+    Ok(serving)
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use idp::backchannel_logout::{OutgoingError, OutgoingHttp};
 use ipnet::IpNet;
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Url, retry};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Url, retry};
 use rustls::ClientConfig;
 use rustls_platform_verifier::ConfigVerifierExt;
 use tokio::sync::Semaphore;
@@ -28,7 +28,7 @@ const USER_AGENT: &str = concat!("postern/", env!("CARGO_PKG_VERSION"));
 /// Names that are looked up at a time for logout.
 const LOOKUPS: usize = 16;
 
-/// The client of back-channel logout. `https` to public addresses; `http` and any other address only within the networks
+/// The client of back-channel logout and log streams. `https` to public addresses; `http` and any other address only within the networks
 /// that the operator allows. No redirect is followed, no proxy of the environment used, nothing sent twice, no cookie
 /// kept.
 pub struct Outgoing(Clients);
@@ -68,10 +68,14 @@ impl Outgoing {
         Ok(Self(Clients::new(&allowed.into_iter().collect(), &lookups, &tls, settings)?))
     }
 
-    async fn post(&self, url: &str, form: &[(&str, &str)]) -> Result<u16, OutgoingError> {
+    async fn post(
+        &self,
+        url: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<u16, OutgoingError> {
         let url = Url::parse(url).map_err(|error| OutgoingError::Refused(error.into()))?;
         let client = self.0.client_for(&url).map_err(|error| OutgoingError::Refused(error.into()))?;
-        match client.post(url).form(form).send().await {
+        match with(client.post(url)).send().await {
             // The body is nobody's business: it is not read.
             Ok(response) => Ok(response.status().as_u16()),
             Err(error) => Err(classify(error)),
@@ -85,7 +89,21 @@ impl OutgoingHttp for Outgoing {
         url: &'a str,
         form: &'a [(&'a str, &'a str)],
     ) -> Pin<Box<dyn Future<Output = Result<u16, OutgoingError>> + Send + 'a>> {
-        Box::pin(self.post(url, form))
+        Box::pin(self.post(url, move |request| request.form(form)))
+    }
+
+    fn post_body<'a>(
+        &'a self,
+        url: &'a str,
+        headers: &'a [(String, String)],
+        body: Vec<u8>,
+    ) -> Pin<Box<dyn Future<Output = Result<u16, OutgoingError>> + Send + 'a>> {
+        Box::pin(self.post(url, move |mut request| {
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            request.body(body)
+        }))
     }
 }
 

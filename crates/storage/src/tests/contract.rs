@@ -12,6 +12,7 @@ use super::directory;
 use super::fixtures::*;
 pub use super::housekeeping::*;
 pub use super::logouts::*;
+pub use super::logs::*;
 pub use super::refresh_tokens::*;
 pub use super::settings::*;
 use crate::{RefreshTokens, Sessions, Storage, TenantTx};

@@ -66,7 +66,7 @@ pub async fn with_tenants(storage: &Storage) {
     storage.put_tenant(&tenant(&other())).await.unwrap();
 }
 
-fn text(value: &str) -> Option<String> {
+pub fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
@@ -405,13 +405,11 @@ pub fn access_token() -> StoredAccessToken {
 
 pub fn log_entry(description: &str) -> LogEntry {
     LogEntry {
-        log_type: LogType::SuccessLogin,
-        date: now(),
         client_id: Some(client_id()),
-        user_id: None,
         ip: text("192.0.2.1"),
         description: description.to_owned(),
         details: json!({"a": 1}),
+        ..LogEntry::new(LogType::SuccessLogin, now())
     }
 }
 

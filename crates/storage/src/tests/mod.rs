@@ -7,6 +7,7 @@ mod fixtures;
 mod group;
 mod housekeeping;
 mod logouts;
+mod logs;
 mod plans;
 mod postgres;
 mod refresh_tokens;

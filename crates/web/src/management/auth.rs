@@ -12,7 +12,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use idp::management_api::{ApiClient, Operation, authenticate, log_operation};
 use idp::{IdpError, RequestContext, ServerError};
-use model::ClientId;
 use serde_json::Value;
 
 use super::error::ApiError;
@@ -166,7 +165,7 @@ async fn answer(
             status: response.status().as_u16(),
             correlation_id,
         };
-        let client: &ClientId = &caller.client().client.client_id;
+        let client = &caller.client().client;
         // It is done: that it could not be logged does not undo it.
         if let Err(error) = log_operation(&guard.state.idp, caller.context(), client, &operation).await {
             log_once(&error);

@@ -5,6 +5,9 @@ mod auth;
 mod clients;
 mod error;
 mod extract;
+mod followers;
+mod log_streams;
+mod logs;
 mod page;
 mod rate_limit;
 mod resource_servers;
@@ -26,6 +29,7 @@ use crate::AppState;
 pub(crate) use auth::ApiCaller;
 pub(crate) use error::{ApiError, unexpected};
 pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
+pub(crate) use followers::Followers;
 pub(crate) use page::{Checkpoint, Fields, Page};
 pub(crate) use rate_limit::RateLimits;
 
@@ -44,7 +48,9 @@ struct Document;
 
 /// The operations of every resource.
 fn operations() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(clients::routes()).merge(resource_servers::routes()).merge(tenants::routes())
+    [clients::routes(), log_streams::routes(), logs::routes(), resource_servers::routes(), tenants::routes()]
+        .into_iter()
+        .fold(OpenApiRouter::new(), OpenApiRouter::merge)
 }
 
 /// The OpenAPI 3.1 document of what this server serves.

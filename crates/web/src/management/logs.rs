@@ -1,0 +1,215 @@
+//! `/logs`: what happened in the tenant.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures_util::stream::{self, Stream, StreamExt};
+use idp::Idp;
+use idp::manage::{self, Follower, LogPage, LogSearchError, shown_log};
+use model::{TenantId, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use storage::{LogId, StoredLog};
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, Page};
+use crate::AppState;
+use crate::error::log_once;
+
+/// How long an entry waits at most before a follower gets it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A follower that hears nothing else hears that the connection is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The most entries that are read at once.
+const BATCH: i64 = 100;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(follow)).routes(routes!(get))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0. Pages reach 1,000 entries.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`, which is no more than 1,000.
+    include_totals: Option<bool>,
+    /// `date:-1`, the newest first, or `date:1`.
+    sort: Option<String>,
+    /// As `type:"f" AND date:[2026-01-01 TO *]`. Fields: type, date, log_id, client_id, client_name, user_id, user_name, ip,
+    /// user_agent, hostname, connection, connection_id, organization_id, description.
+    q: Option<String>,
+    /// Another name of `q`.
+    search: Option<String>,
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
+    /// A log_id: the entries that were written after that one, in that order, none left out. Nothing but `take`, `fields`
+    /// and `include_fields` counts then.
+    from: Option<String>,
+    /// How many of those, at most 100. Without `from` they are the first ones.
+    take: Option<i64>,
+}
+
+/// List entries of the tenant's log
+#[utoipa::path(
+    get, path = "/logs", tag = "logs", params(ListQuery),
+    security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
+    responses((status = 200, description = "The entries; with `include_totals` an object that has them as `logs`."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let tenant = &caller.context().tenant.id;
+    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
+    let rows = |logs: Vec<StoredLog>| {
+        logs.iter().map(|log| Value::Object(fields.select(shown_log(log)))).collect::<Vec<_>>()
+    };
+    if query.from.is_some() || query.take.is_some() {
+        let take = query.take.unwrap_or(50);
+        if !(1..=100).contains(&take) {
+            return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
+        }
+        let from = query.from.as_deref().map(log_id).transpose()?;
+        return Ok(Json(json!(rows(manage::logs_from(&state.idp, tenant, from, take).await?))));
+    }
+    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    let ascending = match query.sort.as_deref() {
+        None | Some("date:-1") => false,
+        Some("date:1") => true,
+        Some(_) => {
+            return Err(ApiError::invalid_query("Query validation error: sort must be date:1 or date:-1"));
+        }
+    };
+    let counted = query.include_totals == Some(true);
+    let q = query.q.as_deref().or(query.search.as_deref()).filter(|q| !q.trim().is_empty());
+    let part = LogPage { query: q, ascending, offset: page.offset(), limit: page.limit(), counted };
+    let (logs, total) =
+        manage::search_logs(&state.idp, tenant, &part).await.map_err(|error| match error {
+            LogSearchError::Query(text) => ApiError::invalid_query(text),
+            LogSearchError::Server(error) => error.into(),
+        })?;
+    let length = logs.len();
+    let mut answer = page.answer("logs", total.unwrap_or_default(), rows(logs));
+    if counted {
+        answer["length"] = json!(length);
+    }
+    Ok(Json(answer))
+}
+
+/// Get an entry of the tenant's log
+#[utoipa::path(
+    get, path = "/logs/{id}", tag = "logs",
+    params(("id" = String, Path, description = "Its log_id.")),
+    security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
+    responses((status = 200, description = "The entry."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let log = manage::log(&state.idp, &caller.context().tenant.id, &id).await?;
+    Ok(Json(Value::Object(shown_log(&log))))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FollowQuery {
+    /// A log_id: begin with what was written after that entry. The header `Last-Event-ID`, which says the same, comes first.
+    from: Option<String>,
+}
+
+/// Follow the tenant's log
+///
+/// Server-sent events: each entry as the `data` of an event whose `id` is its log_id, in the order in which they were written, none
+/// left out. Without `from` and `Last-Event-ID` it begins now. It ends when the access token does.
+#[utoipa::path(
+    get, path = "/logs/stream", tag = "logs", params(FollowQuery),
+    security(("token" = ["read:logs"])),
+    responses(
+        (status = 200, description = "The events.", content_type = "text/event-stream"),
+        (status = 429, description = "Too many follow already.")
+    )
+)]
+async fn follow(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    headers: HeaderMap,
+    ApiQuery(query): ApiQuery<FollowQuery>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let from = last.or(query.from.as_deref()).filter(|id| !id.is_empty()).map(log_id).transpose()?;
+    let tenant = caller.context().tenant.id.clone();
+    let Some(places) = state.log_followers.place(&tenant) else {
+        let text = "Too many follow the log already";
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text));
+    };
+    let follower = Follower::begin(&state.idp, &tenant, from).await?;
+    let following = Following {
+        idp: Arc::clone(&state.idp),
+        tenant,
+        follower,
+        until: caller.client().expires_at,
+        _places: places,
+    };
+    let events = stream::unfold(following, Following::next).flat_map(stream::iter);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// One who follows the log.
+struct Following {
+    idp: Arc<Idp>,
+    tenant: TenantId,
+    follower: Follower,
+    until: Timestamp,
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+impl Following {
+    /// Waits for the next events. `None`: it is over.
+    async fn next(mut self) -> Option<(Vec<Result<Event, Infallible>>, Self)> {
+        loop {
+            if self.idp.now() >= self.until {
+                return None;
+            }
+            let found = match self.follower.next(&self.idp, &self.tenant, BATCH).await {
+                Ok(found) => found,
+                Err(error) => {
+                    log_once(&error);
+                    return None;
+                }
+            };
+            if !found.is_empty() {
+                let events = found.iter().map(|log| Ok(event(log))).collect();
+                return Some((events, self));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+fn event(log: &StoredLog) -> Event {
+    let data = Value::Object(shown_log(log)).to_string();
+    Event::default().id(log.log_id.to_string()).event("log").data(data)
+}
+
+fn log_id(text: &str) -> Result<LogId, ApiError> {
+    LogId::parse(text).ok_or_else(|| ApiError::invalid_query("Query validation error: from is no log_id"))
+}
