@@ -91,6 +91,7 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.delete_user(&user).await.unwrap();
     tx.clear_rate_limit("login").await.unwrap();
     tx.spend_jwt_id("jti", at(60)).await.unwrap();
+    super::actions::run_all(&mut tx).await;
     let mut statements = tx.seen.lock().unwrap().clone();
     statements.extend([crate::codes::CODE_USE, crate::refresh_tokens::REFRESH_TOKEN_USE]);
     tx.commit().await.unwrap();
