@@ -8,9 +8,10 @@ use std::time::Duration;
 use action_api::{Artifact, Limits};
 use action_build::Source;
 use action_runtime::{ChildCompiler, CompileLimits, Compiler, Runtime, RuntimeConfig};
-use idp::ActionExecutor;
+use idp::{ActionBuilder, ActionExecutor};
 use ipnet::IpNet;
 use model::ActionSource;
+use postern::builder::SandboxBuilder;
 use postern::executor::{Places, SandboxExecutor};
 use postern::outgoing::Fetcher;
 use postern::outside::Outside;
@@ -69,6 +70,11 @@ pub fn executor_in(runtime: Arc<Runtime>, storage: Storage, places: Places) -> A
     let fetcher = Fetcher::new(loopback.map(IpNet::from)).expect("root certificates");
     let outside = Arc::new(Outside::new(fetcher));
     Arc::new(SandboxExecutor::new(runtime, storage, outside, places, LIMITS))
+}
+
+/// The builder of a server.
+pub fn builder() -> Arc<dyn ActionBuilder> {
+    Arc::new(SandboxBuilder::new(Arc::clone(runtime()), LIMITS))
 }
 
 /// What is kept of a script.

@@ -73,6 +73,7 @@ impl Node {
         let storage = database.open().await;
         let idp = Arc::new(Idp {
             actions: actions::executor(storage.clone(), actions::PLACES),
+            builder: actions::builder(),
             settings: Settings::new(storage.clone()),
             storage,
             clock: Arc::new(SystemClock),

@@ -68,7 +68,17 @@ impl Ended {
 
 /// Runs `postern` with these arguments to its end.
 pub async fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
-    let output = Command::new(program()).args(arguments).stdin(Stdio::null()).output().await.unwrap();
+    run_in(&[], arguments).await
+}
+
+/// The same, with these variables in its environment.
+pub async fn run_in<A: AsRef<OsStr>>(
+    variables: &[(&str, &str)],
+    arguments: impl IntoIterator<Item = A>,
+) -> Ended {
+    let mut command = Command::new(program());
+    command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null());
+    let output = command.output().await.unwrap();
     Ended {
         code: output.status.code().expect("no signal ended it"),
         stdout: String::from_utf8(output.stdout).unwrap(),

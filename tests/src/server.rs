@@ -226,7 +226,7 @@ impl TestServer {
     pub async fn reports(&self) -> Vec<RunReport> {
         let mut tx = self.idp.storage.begin_read(&self.acme()).await.expect("a transaction");
         let runs = tx.executions(100).await.expect("the runs").into_iter().rev();
-        runs.map(|(_, run)| serde_json::from_value(run.report).expect("a report")).collect()
+        runs.map(|run| serde_json::from_value(run.execution.report).expect("a report")).collect()
     }
 
     /// The tenant's log, newest first.
@@ -254,6 +254,7 @@ fn idp_on(
 ) -> Idp {
     Idp {
         actions: executor.unwrap_or_else(|| actions::executor(storage.clone(), actions::PLACES)),
+        builder: actions::builder(),
         settings: Settings::new(storage.clone()),
         storage,
         clock,

@@ -31,7 +31,10 @@ const typescriptName = (path) => {
 let files = { __proto__: null };
 const loaded = { __proto__: null };
 // What a script may do about a module that is not there.
-const absent = (specifier) => {
+const absent = (specifier, shared) => {
+  if (typeof specifier === 'string' && startsWith(specifier, 'actions:')) {
+    return shared ? ': a module cannot use other modules' : ': it is not among the modules of this Action';
+  }
   if (typeof specifier !== 'string' || startsWith(specifier, '.') || startsWith(specifier, '/')) return '';
   return ': npm packages are not available in Actions in this version of Postern; put the code into a file beside the script';
 };
@@ -50,21 +53,46 @@ const find = (folder, specifier) => {
   return moduleAt(typescriptName(path));
 };
 
-const requireFrom = (folder) =>
-  function require(specifier) {
+// Secrets of `actions:` modules by the name of the module; undefined while nothing runs, so that no image has them.
+let moduleSecrets;
+const takeModuleSecrets = (event) => {
+  moduleSecrets = hasOwn(event, 'moduleSecrets') ? event.moduleSecrets : {};
+  delete event.moduleSecrets;
+};
+// What such a module finds as `actions`.
+const actionsOf = (name) => ({
+  get secrets() {
+    if (moduleSecrets === undefined) {
+      throw new Error_('actions.secrets can be read while the Action runs, not when its module is loaded');
+    }
+    return hasOwn(moduleSecrets, name) ? moduleSecrets[name] : {};
+  },
+});
+
+const requireFrom = (name) => {
+  const folder = cutLast(name);
+  // A module that Actions share has no files, and requires no other one.
+  const shared = startsWith(name, 'actions:');
+  return function require(specifier) {
     if (typeof specifier === 'string') {
       if (startsWith(specifier, './') || startsWith(specifier, '../')) {
-        const module = find(folder, specifier);
+        const module = shared ? undefined : find(folder, specifier);
         if (module !== undefined) return module.exports;
+      } else if (startsWith(specifier, 'actions:')) {
+        const module = shared ? undefined : moduleAt(specifier);
+        if (module !== undefined) return module.exports;
+      } else if (shared && specifier === 'postern:actions') {
+        return actionsOf(slice(name, 8));
       } else {
         const builtin = specifier === 'postern:es-modules' ? esModules : nodeModule(specifier);
         if (builtin !== undefined) return builtin;
       }
     }
-    const error = new Error_(`Cannot find module '${String_(specifier)}'${absent(specifier)}`);
+    const error = new Error_(`Cannot find module '${String_(specifier)}'${absent(specifier, shared)}`);
     error.code = 'MODULE_NOT_FOUND';
     throw error;
   };
+};
 
 const evaluate = (name, code) => {
   const module = { exports: {} };
@@ -74,7 +102,7 @@ const evaluate = (name, code) => {
       module.exports = host.parse(code, name);
     } else {
       const body = host.compile(code, name);
-      call(body, module.exports, module.exports, module, requireFrom(cutLast(name)), console);
+      call(body, module.exports, module.exports, module, requireFrom(name), console);
     }
   } catch (error) {
     // As in Node: a module that threw is not remembered.

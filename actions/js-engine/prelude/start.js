@@ -34,6 +34,7 @@ return {
     return DONE;
   },
   run(event, continuing) {
+    takeModuleSecrets(event);
     if (pending !== undefined) {
       const outcome = start(pending);
       if (outcome !== DONE) return outcome;

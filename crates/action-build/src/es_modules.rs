@@ -447,9 +447,16 @@ impl<'a> Rewriter<'_, '_, 'a> {
         let mut head = String::new();
         let strict =
             is_module || self.parsed.program.directives.iter().any(|it| it.directive == "use strict");
-        if let Some(runtime) = &runtime {
+        // A module that Actions share finds its own secrets there.
+        let is_shared = self.parsed.file.starts_with("actions:");
+        if strict && (runtime.is_some() || is_shared) {
             // Before the author's own directive there would be code.
-            head.push_str(if strict { "'use strict';" } else { "" });
+            head.push_str("'use strict';");
+        }
+        if is_shared {
+            head.push_str("var actions=require(\"postern:actions\");");
+        }
+        if let Some(runtime) = &runtime {
             head.push_str(&format!("const {runtime}=require(\"postern:es-modules\")(require,exports);"));
         }
         if !is_module {

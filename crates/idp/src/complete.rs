@@ -515,7 +515,7 @@ fn details(login: &Login<'_>, outcome: &Outcome, before: Option<(Timestamp, Time
     let mut details = json!({
         "session_id": login.session.id,
         "triggered_by_session_transfer_token": login.transfer_token.is_some(),
-        "actions": { "executions": outcome.executions_for_log() },
+        "actions": outcome.for_log(),
     });
     if let Some(organization) = &login.organization {
         details["organization_id"] = json!(organization.id);

@@ -3,8 +3,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use action_api::{Handler, Limits, Operations, RunReport};
-use model::{AllowedHosts, Clock, GeoIp, RandomSource, RequestOrigin, Tenant, Timestamp};
+use action_api::{Artifact, Handler, Limits, Operations, RunReport};
+use model::{
+    ActionSource, AllowedHosts, BuildMessage, Clock, GeoIp, RandomSource, RequestOrigin, Tenant, TenantId,
+    Timestamp,
+};
 use serde_json::Value;
 use storage::Storage;
 
@@ -22,6 +25,8 @@ pub struct Idp {
     pub random: Arc<dyn RandomSource>,
     /// Runs Actions.
     pub actions: Arc<dyn ActionExecutor>,
+    /// Builds what authors send.
+    pub builder: Arc<dyn ActionBuilder>,
     /// Seals what is secret at rest.
     pub vault: Vault,
     /// Where password hashes wait for their turn.
@@ -84,6 +89,34 @@ pub struct ActionRun {
 pub trait ActionExecutor: Send + Sync {
     /// Runs one Action.
     fn run<'a>(&'a self, run: ActionRun) -> Pin<Box<dyn Future<Output = RunReport> + Send + 'a>>;
+}
+
+/// What is built.
+#[derive(Debug, Clone)]
+pub enum BuildInput {
+    /// A script with its files.
+    Script(ActionSource),
+    /// A Wasm component, or a core module that bindings are linked to.
+    Component(Vec<u8>),
+}
+
+/// Why there is no artifact.
+#[derive(Debug)]
+pub enum BuildProblem {
+    /// The author's mistake.
+    Author(BuildMessage),
+    /// Ours. The text is for the operator.
+    Server(String),
+}
+
+/// Makes artifacts: slowly, and so not for many at once.
+pub trait ActionBuilder: Send + Sync {
+    /// Builds for an author of this tenant.
+    fn build<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        input: BuildInput,
+    ) -> Pin<Box<dyn Future<Output = Result<Artifact, BuildProblem>> + Send + 'a>>;
 }
 
 /// What the operator's data files know of an address.

@@ -42,7 +42,8 @@ pub mod userinfo;
 mod vault;
 
 pub use context::{
-    ActionExecutor, ActionRun, CookieChange, CookieChanges, Idp, NetworkData, NoNetworkData, RequestContext,
+    ActionBuilder, ActionExecutor, ActionRun, BuildInput, BuildProblem, CookieChange, CookieChanges, Idp,
+    NetworkData, NoNetworkData, RequestContext,
 };
 pub use credential::hash_credential;
 pub use decision::{Decision, FactorRequest, Suspension};

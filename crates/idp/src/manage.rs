@@ -1,5 +1,6 @@
 //! Setting a tenant up: clients, APIs, users, Actions. What is stored here has been checked.
 
+mod actions;
 mod client_authentication;
 mod client_rules;
 mod clients;
@@ -10,6 +11,7 @@ mod log_streams;
 mod logs;
 mod management_client;
 mod metadata;
+mod modules;
 mod object;
 mod resource_servers;
 mod revoke;
@@ -18,17 +20,17 @@ mod validate;
 
 use std::collections::BTreeMap;
 
-use action_api::Artifact;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use model::{
-    ActionId, ActionSource, ActionVersion, AllowedHosts, ClientGrant, Connection, ConnectionId,
-    ResourceServer, Tenant, TenantId, Timestamp, User, UserId, random_token,
+    ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId, Timestamp, User, UserId,
+    random_token,
 };
 use serde_json::{Map, Value};
 use storage::StorageError;
 
 use crate::{Idp, ServerError, keys, management_api, password};
 
+pub use actions::*;
 pub use client_authentication::{CredentialType, GivenCredential};
 pub use clients::*;
 pub use credentials::*;
@@ -38,9 +40,12 @@ pub use log_streams::*;
 pub use logs::*;
 pub use management_client::*;
 pub use metadata::*;
+pub use modules::*;
 pub use resource_servers::*;
 pub use revoke::*;
 pub use tenant_settings::*;
+
+pub(crate) use actions::{open_module_secrets, open_secrets};
 
 /// The connection that each tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
@@ -225,60 +230,8 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
     Ok(user)
 }
 
-/// Actions of a tenant (`reference/post-login.md` section 4): each one that is deployed is bound to the one trigger.
-const MAX_BOUND_ACTIONS: usize = 20;
-
-/// Deploys a new version of the Action of this name, with these secrets and no others. `hosts` is where its requests may go
-/// from now on; without it that stays as it is, which is anywhere for a new Action.
-///
-/// # Errors
-/// [`ManageError::Invalid`] for a bad name, too many secrets, too much code, a 21st Action, or an artifact that is not what
-/// its digest says.
-pub async fn deploy_action(
-    idp: &Idp,
-    tenant: &TenantId,
-    name: &str,
-    source: &ActionSource,
-    artifact: &Artifact,
-    secrets: &BTreeMap<String, String>,
-    hosts: Option<&AllowedHosts>,
-) -> Result<ActionVersion, ManageError> {
-    validate::action(name, &source.code, secrets)?;
-    if let Some(AllowedHosts::Only(hosts)) = hosts {
-        validate::hosts(hosts)?;
-    }
-    if hex(digest(&SHA256, &artifact.bytes).as_ref()) != artifact.digest {
-        return Err(ManageError::invalid("the artifact does not have its digest"));
-    }
-    let kind = serde_json::to_string(&artifact.kind)
-        .map_err(|error| ServerError::Inconsistent(format!("artifact kind: {error}")))?;
-    let sealed = if secrets.is_empty() {
-        None
-    } else {
-        let plain = serde_json::to_vec(secrets)
-            .map_err(|error| ServerError::Inconsistent(format!("Action secrets: {error}")))?;
-        Some(idp.vault.seal(&*idp.random, &secrets_context(tenant, name), &plain)?)
-    };
-    let new_id = ActionId::new(format!("act_{}", random_token(&*idp.random, 16)));
-    let mut tx = idp.storage.begin(tenant).await?;
-    tx.lock_settings().await?;
-    let bound = tx.bindings().await?;
-    if bound.len() >= MAX_BOUND_ACTIONS && !bound.iter().any(|binding| binding.name == name) {
-        return Err(ManageError::invalid("at most 20 Actions are bound to a trigger"));
-    }
-    tx.put_artifact(&artifact.digest, &kind, &artifact.bytes).await?;
-    let version =
-        tx.deploy_action(&new_id, name, source, &artifact.digest, sealed.as_deref(), idp.now()).await?;
-    if let Some(hosts) = hosts {
-        tx.set_allowed_hosts(&version.action_id, hosts).await?;
-    }
-    tx.commit().await?;
-    Ok(version)
-}
-
-/// Where an Action's secrets are stored, for the vault.
-pub(crate) fn secrets_context(tenant: &TenantId, action: &str) -> String {
-    format!("{tenant}/action_secrets/{action}")
+fn sha256(bytes: &[u8]) -> Digest {
+    digest(&SHA256, bytes)
 }
 
 /// The key of a row in a list that is sorted by moment and id.

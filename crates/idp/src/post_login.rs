@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use action_api::{Handler, Operations, RunError, RunReport};
 use model::{
-    ActionBinding, ActionId, Client, Execution, LogEntry, LogType, Organization, RefreshToken, RequestOrigin,
-    Session, Timestamp, User, UserId,
+    ActionBinding, ActionId, BoundModule, Client, Execution, ExecutionStatus, LogEntry, LogType,
+    Organization, RefreshToken, RequestOrigin, Session, TenantId, Timestamp, User, UserId, random_uuid,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,8 @@ pub(crate) struct Outcome {
     pub suspension: Option<(Suspension, Resume)>,
     /// An Action asked for what needs the user's browser, in a flow that has none.
     pub needs_interaction: bool,
+    /// The name of this execution of the trigger, where an Action ran.
+    pub execution_id: Option<String>,
     pub executions: Vec<Execution>,
     failure: Option<Failure>,
 }
@@ -89,6 +91,8 @@ pub(crate) async fn run(
     if due.is_empty() {
         return Ok(outcome);
     }
+    let execution_id = random_uuid(&*idp.random);
+    outcome.execution_id = Some(execution_id.clone());
     let mut event = post_login_event(source);
     event["user"]["enrolledFactors"] = mfa::enrolled_factors(idp, ctx, source.user).await?;
     let mut limits = idp.limits;
@@ -97,6 +101,9 @@ pub(crate) async fn run(
         let secrets = secrets(idp, ctx, binding)?;
         let mut own_event = with_changes(&event, &outcome.decision);
         own_event["secrets"] = json!(secrets);
+        if let Some(secrets) = module_secrets(idp, &ctx.tenant.id, &binding.modules)? {
+            own_event[MODULE_SECRETS] = secrets;
+        }
         let now = idp.now();
         let mut seed = [0; 32];
         idp.random.fill(&mut seed);
@@ -121,8 +128,15 @@ pub(crate) async fn run(
         measure::run(&ctx.tenant.id, binding, &report);
         handler = Handler::Execute;
         limits.wall_clock_ms = limits.wall_clock_ms.saturating_sub(report.elapsed_us / 1000);
-        outcome.executions.push(execution(binding, &report, now)?);
-        match outcome.decision.take_in(&binding.name, &report, now) {
+        let mut execution = execution(&execution_id, binding, &report, now)?;
+        let taken_in = outcome.decision.take_in(&binding.name, &report, now);
+        execution.status = match &taken_in {
+            Ok(Some(_)) if outcome.decision.denied.is_none() => ExecutionStatus::Suspended,
+            Ok(_) => ExecutionStatus::Final,
+            Err(_) => ExecutionStatus::Partial,
+        };
+        outcome.executions.push(execution);
+        match taken_in {
             Ok(Some(suspension)) if outcome.decision.denied.is_none() => {
                 let id = binding.action_id.clone();
                 let resume = match suspension {
@@ -259,7 +273,7 @@ impl Outcome {
                 log_type: LogType::ActionExecutionFailed,
                 description: format!("Action {} failed: {error}", binding.name),
                 details: json!({
-                    "execution_id": transaction_id,
+                    "execution_id": self.execution_id,
                     "trigger_id": "post-login",
                     "action_id": binding.action_id,
                     "action_name": binding.name,
@@ -274,9 +288,10 @@ impl Outcome {
         Ok(())
     }
 
-    /// The runs as the `details` of a log entry show them.
-    pub(crate) fn executions_for_log(&self) -> Value {
-        self.executions
+    /// What the `details` of a log entry show: the name of the execution, under which its record is found, and the runs.
+    pub(crate) fn for_log(&self) -> Value {
+        let runs: Value = self
+            .executions
             .iter()
             .map(|run| {
                 json!({
@@ -289,7 +304,8 @@ impl Outcome {
                     "error": run.report["error"],
                 })
             })
-            .collect()
+            .collect();
+        json!({ "executions": self.execution_id.as_slice(), "runs": runs })
     }
 }
 
@@ -330,17 +346,43 @@ fn secrets(
     ctx: &RequestContext,
     binding: &ActionBinding,
 ) -> Result<BTreeMap<String, String>, ServerError> {
-    let Some(sealed) = &binding.sealed_secrets else { return Ok(BTreeMap::new()) };
-    let opened = idp.vault.open(&crate::manage::secrets_context(&ctx.tenant.id, &binding.name), sealed)?;
-    serde_json::from_slice(&opened)
-        .map_err(|error| ServerError::Inconsistent(format!("Action secrets: {error}")))
+    crate::manage::open_secrets(idp, &ctx.tenant.id, &binding.name, binding.sealed_secrets.as_deref())
 }
 
-fn execution(binding: &ActionBinding, report: &RunReport, now: Timestamp) -> Result<Execution, ServerError> {
+/// Where the event of a script carries the secrets of its `actions:` modules. It takes them out before its handler sees the
+/// event.
+pub(crate) const MODULE_SECRETS: &str = "moduleSecrets";
+
+/// By the name of the module. `None`: no module has any.
+pub(crate) fn module_secrets(
+    idp: &Idp,
+    tenant: &TenantId,
+    modules: &[BoundModule],
+) -> Result<Option<Value>, ServerError> {
+    if modules.is_empty() {
+        return Ok(None);
+    }
+    let mut all = Map::new();
+    for module in modules {
+        let sealed = Some(module.sealed_secrets.as_str());
+        let secrets = crate::manage::open_module_secrets(idp, tenant, &module.id, sealed)?;
+        all.insert(module.name.clone(), json!(secrets));
+    }
+    Ok(Some(Value::Object(all)))
+}
+
+fn execution(
+    execution_id: &str,
+    binding: &ActionBinding,
+    report: &RunReport,
+    now: Timestamp,
+) -> Result<Execution, ServerError> {
     Ok(Execution {
         action_id: binding.action_id.clone(),
         action_name: binding.name.clone(),
         version: binding.version,
+        execution_id: Some(execution_id.to_owned()),
+        status: ExecutionStatus::Final,
         report: serde_json::to_value(report)
             .map_err(|error| ServerError::Inconsistent(format!("run report: {error}")))?,
         created_at: now,

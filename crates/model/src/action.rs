@@ -3,17 +3,116 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ActionId, Timestamp};
+use crate::{ActionId, ActionModuleId, Timestamp};
 
-/// A tenant's Action, by name.
+/// A tenant's Action: what its author works on, and the version that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// As `act_...`.
+    /// A UUID; `act_...` in what older versions of the program stored.
     pub id: ActionId,
     /// Unique in the tenant.
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What its author works on. Nothing of it runs before it is deployed.
+    pub draft: ActionDraft,
+    /// The version that runs where the Action is bound.
+    pub deployed: Option<ActionVersion>,
+    /// Where its requests may go.
+    pub allowed_hosts: AllowedHosts,
+}
+
+impl Action {
+    /// Whether what runs is what the draft says.
+    #[must_use]
+    pub fn all_changes_deployed(&self) -> bool {
+        let deployed = self.deployed.as_ref().map(|version| (&version.source, &version.settings));
+        deployed == Some((&self.draft.source, &self.draft.settings))
+    }
+}
+
+/// What an author works on, and what came of building it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionDraft {
+    /// What the author wrote.
+    pub source: ActionSource,
+    /// What belongs to it.
+    pub settings: ActionSettings,
+    /// JSON of its secrets, sealed with the installation's key.
+    pub sealed_secrets: Option<String>,
+    /// The artifact that it was built to; `None`: it did not build.
+    pub digest: Option<String>,
+    /// Why it did not build.
+    pub errors: Vec<BuildMessage>,
+    /// When it was built, or was not.
+    pub built_at: Timestamp,
+    /// When its author changed it last.
+    pub updated_at: Timestamp,
+}
+
+/// What belongs to the code of an Action: in its draft, and in each version as it was deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionSettings {
+    /// What the code is, as `node22` or `wasm-component-v1`.
+    pub runtime: String,
+    /// The trigger that it is for.
+    pub supported_triggers: Vec<TriggerVersion>,
+    /// The npm packages that its author names. None can be installed.
+    pub dependencies: Vec<Dependency>,
+    /// The `actions:` modules that it requires, each pinned to a version.
+    pub modules: Vec<UsedModule>,
+    /// Its secrets, without their values.
+    pub secrets: Vec<SecretName>,
+}
+
+/// A trigger, and the version of its contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerVersion {
+    /// As `post-login`.
+    pub id: String,
+    /// As `v3`.
+    pub version: String,
+}
+
+/// An npm package as an author names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The package.
+    pub name: String,
+    /// Which version of it.
+    pub version: String,
+    /// Where it is from, when that is not npm's own registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry_url: Option<String>,
+}
+
+/// A version of an `actions:` module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedModule {
+    /// Which module.
+    pub id: ActionModuleId,
+    /// Its name, as in `require('actions:NAME')`.
+    pub name: String,
+    /// The version of it.
+    pub number: i64,
+}
+
+/// A secret whose value is elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretName {
+    /// The property of `event.secrets`.
+    pub name: String,
+    /// When its value was set.
+    pub updated_at: Timestamp,
+}
+
+/// Why something does not build. For its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildMessage {
+    /// Which kind of mistake, as `SyntaxError`.
+    pub id: String,
+    /// What is wrong, with file, line and column where they are known.
+    pub msg: String,
 }
 
 /// What an author deployed: for reading again, and for building it again for another version of the JS engine. Of a
@@ -62,8 +161,25 @@ pub struct ActionVersion {
     pub digest: String,
     /// What the author deployed.
     pub source: ActionSource,
+    /// What belongs to it.
+    pub settings: ActionSettings,
+    /// JSON of its secrets, sealed with the installation's key.
+    pub sealed_secrets: Option<String>,
     /// When it was deployed.
     pub created_at: Timestamp,
+}
+
+/// The place of an Action at a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriggerBinding {
+    /// Which Action.
+    pub action_id: ActionId,
+    /// What the tenant calls it there.
+    pub display_name: String,
+    /// When it was bound.
+    pub created_at: Timestamp,
+    /// When that was changed last.
+    pub updated_at: Timestamp,
 }
 
 /// An Action that runs at a trigger, with all that a login needs to run it.
@@ -81,6 +197,19 @@ pub struct ActionBinding {
     pub sealed_secrets: Option<String>,
     /// Where its requests may go.
     pub allowed_hosts: AllowedHosts,
+    /// The `actions:` modules that have secrets.
+    pub modules: Vec<BoundModule>,
+}
+
+/// An `actions:` module of a bound Action, with its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundModule {
+    /// Which module.
+    pub id: ActionModuleId,
+    /// Its name.
+    pub name: String,
+    /// JSON of its secrets, sealed with the installation's key.
+    pub sealed_secrets: String,
 }
 
 /// The record of one run in a login.
@@ -92,10 +221,27 @@ pub struct Execution {
     pub action_name: String,
     /// The version that ran.
     pub version: i64,
+    /// The execution of the trigger that it is part of; `None` in what older versions of the program stored.
+    pub execution_id: Option<String>,
+    /// What became of the execution after this run.
+    pub status: ExecutionStatus,
     /// The `RunReport` as JSON, without secrets.
     pub report: Value,
     /// When it ran.
     pub created_at: Timestamp,
+}
+
+/// What became of an execution of a trigger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExecutionStatus {
+    /// It ran to its end.
+    #[default]
+    Final,
+    /// An Action failed, so that what followed did not run.
+    Partial,
+    /// The browser has left for an Action. When it is back, that is another execution.
+    Suspended,
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ ids! {
     PendingAuthorizationId,
     /// A second factor of a user, as `totp|dev_...`.
     AuthenticatorId,
-    /// An Action, as `act_...`.
+    /// An Action: a UUID.
     ActionId,
+    /// An `actions:` module: a UUID.
+    ActionModuleId,
 }

@@ -2,6 +2,7 @@
 //! randomness as parameters. Pure data: no database, no HTTP, no sandbox.
 
 mod action;
+mod action_module;
 mod authenticator;
 mod authorization;
 mod backchannel_logout;
@@ -23,7 +24,12 @@ mod tenant_profile;
 mod token;
 mod user;
 
-pub use action::{Action, ActionBinding, ActionSource, ActionVersion, AllowedHosts, Execution};
+pub use action::{
+    Action, ActionBinding, ActionDraft, ActionSettings, ActionSource, ActionVersion, AllowedHosts,
+    BoundModule, BuildMessage, Dependency, Execution, ExecutionStatus, SecretName, TriggerBinding,
+    TriggerVersion, UsedModule,
+};
+pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,
@@ -47,8 +53,8 @@ pub use client_profile::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use geoip::GeoIp;
 pub use id::{
-    ActionId, AuthenticatorId, ClientId, ConnectionId, GroupId, OrganizationId, PendingAuthorizationId,
-    RefreshTokenId, RoleId, SessionId, TenantId, UserId,
+    ActionId, ActionModuleId, AuthenticatorId, ClientId, ConnectionId, GroupId, OrganizationId,
+    PendingAuthorizationId, RefreshTokenId, RoleId, SessionId, TenantId, UserId,
 };
 pub use log::{LogContext, LogEntry, LogType};
 pub use log_stream::{
@@ -57,7 +63,7 @@ pub use log_stream::{
 };
 pub use login_history::{LoginHistory, LoginPlace};
 pub use organization::{Group, GroupScope, Membership, Organization, OrganizationUsage};
-pub use random::{RandomSource, SystemRandom, ordered_id, random_token};
+pub use random::{RandomSource, SystemRandom, ordered_id, random_token, random_uuid, uuid};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use tenant_profile::{

@@ -21,6 +21,29 @@ impl RandomSource for SystemRandom {
     }
 }
 
+/// A random UUID (RFC 9562 §5.4).
+#[must_use]
+pub fn random_uuid(random: &dyn RandomSource) -> String {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes);
+    uuid(bytes, 4)
+}
+
+/// The UUID with these bits, but for those that say which version it is (RFC 9562 §4).
+#[must_use]
+pub fn uuid(mut bytes: [u8; 16], version: u8) -> String {
+    bytes[6] = bytes[6] & 0x0f | version << 4;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text += &format!("{byte:02x}");
+    }
+    text
+}
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// The same characters in the order of their bytes.
@@ -58,6 +81,12 @@ mod tests {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(0);
         }
+    }
+
+    #[test]
+    fn a_uuid_says_which_version_it_is() {
+        assert_eq!(random_uuid(&Zeros), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid([0xff; 16], 8), "ffffffff-ffff-8fff-bfff-ffffffffffff");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::encryption::KeySource;
+use crate::remote;
 
 /// The defaults, as an operator would write them.
 const DEFAULTS: &str = include_str!("default.toml");
@@ -271,8 +272,9 @@ impl Config {
             }
             None => {}
         }
-        // POSTERN_CONFIG is the command line's.
-        Self::extract(&figment.merge(Env::prefixed("POSTERN_").ignore(&["config"]).split("__")))
+        // POSTERN_CONFIG is the command line's, and the others are for other servers.
+        let ignored: Vec<&str> = ["config"].into_iter().chain(remote::VARIABLES).collect();
+        Self::extract(&figment.merge(Env::prefixed("POSTERN_").ignore(&ignored).split("__")))
     }
 
     /// The defaults and this TOML text, without any file or the environment.

@@ -2,6 +2,7 @@
 //! for others to do so in the same way: the end-to-end tests do.
 
 pub mod action_cache;
+pub mod builder;
 pub mod executor;
 pub mod housekeeping;
 pub mod metrics;

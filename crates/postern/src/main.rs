@@ -10,6 +10,7 @@ mod delivery;
 mod encryption;
 mod exit_code;
 mod kit;
+mod remote;
 mod render;
 mod telemetry;
 mod wiring;

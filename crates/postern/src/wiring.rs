@@ -7,6 +7,7 @@ use std::time::Duration;
 use action_runtime::{ChildCompiler, Compiler, Runtime, RuntimeConfig};
 use idp::{Idp, NetworkData, PasswordQueue, Settings, Vault};
 use model::{SystemClock, SystemRandom, TenantId};
+use postern::builder::SandboxBuilder;
 use postern::executor::{Places, SandboxExecutor};
 use postern::outgoing::Fetcher;
 use postern::outside::Outside;
@@ -163,12 +164,14 @@ pub async fn open_idp(config: &Config, schema: Schema) -> Result<(Arc<Idp>, Arc<
         places,
         config.actions.build_limits(),
     );
+    let builder = SandboxBuilder::new(Arc::clone(&runtime), config.actions.build_limits());
     let idp = Idp {
         settings: Settings::new(storage.clone()),
         storage,
         clock: Arc::new(SystemClock),
         random,
         actions: Arc::new(executor),
+        builder: Arc::new(builder),
         vault: Vault::new(key),
         passwords: PasswordQueue::new(PASSWORDS_RUNNING, PASSWORDS_QUEUED),
         network,

@@ -1,266 +1,240 @@
-//! Actions, their versions and artifacts, what runs at a login, and the records of it.
-
-use std::collections::BTreeMap;
+//! Actions: drafts, and the versions that were deployed.
 
 use model::{
-    Action, ActionBinding, ActionId, ActionSource, ActionVersion, AllowedHosts, Execution, Timestamp,
+    Action, ActionDraft, ActionId, ActionSettings, ActionVersion, AllowedHosts, Timestamp, TriggerVersion,
 };
+use serde_json::Value;
 
+use crate::artifacts::source;
 use crate::row::{Record, to_json};
-use crate::statement::Statement;
-use crate::{Storage, StorageError, TenantTx};
+use crate::{StorageError, TenantTx};
 
-const POST_LOGIN: &str = "post-login";
 /// Versions that an Action keeps; the oldest one goes then.
 const VERSIONS_PER_ACTION: i64 = 50;
 
-impl Storage {
-    /// The artifact of that digest: what kind it is, as JSON, and its bytes.
-    pub async fn artifact(&self, digest: &str) -> Result<Option<(String, Vec<u8>)>, StorageError> {
-        let sql = "SELECT digest, kind, bytes FROM artifacts WHERE digest = $1";
-        let rows = self.read(Statement::new(sql).bind(digest)).await?;
-        let Some(row) =
-            rows.into_iter().next().map(|row| Record { table: "artifacts", id_column: "digest", row })
-        else {
-            return Ok(None);
-        };
-        Ok(Some((row.text("kind")?, row.bytes("bytes")?)))
-    }
-
-    /// The digest of what was built from that artifact's source for this JS engine.
-    pub async fn rebuilt_artifact(&self, digest: &str, engine: &str) -> Result<Option<String>, StorageError> {
-        let sql = "SELECT digest, rebuilt FROM rebuilt_artifacts WHERE digest = $1 AND engine = $2";
-        let rows = self.read(Statement::new(sql).bind(digest).bind(engine)).await?;
-        let row = rows.into_iter().next().map(|row| Record {
-            table: "rebuilt_artifacts",
-            id_column: "digest",
-            row,
-        });
-        row.map(|row| row.text("rebuilt")).transpose()
-    }
-
-    /// What the artifact of that digest was built from. Whoever deployed it, the source is the same.
-    pub async fn artifact_source(&self, digest: &str) -> Result<Option<ActionSource>, StorageError> {
-        let sql = "SELECT digest, source, source_files FROM action_versions WHERE digest = $1 LIMIT 1";
-        let rows = self.read(Statement::new(sql).bind(digest)).await?;
-        let Some(row) =
-            rows.into_iter().next().map(|row| Record { table: "action_versions", id_column: "digest", row })
-        else {
-            return Ok(None);
-        };
-        let (file_name, modules) = match row.opt_text("source_files")? {
-            Some(_) => row.json("source_files")?,
-            None => ("action.js".to_owned(), BTreeMap::new()),
-        };
-        Ok(Some(ActionSource { file_name, code: row.text("source")?, modules }))
-    }
-}
-
 impl TenantTx {
-    /// Stores the artifact. Harmless when it is there: a digest has one content.
-    pub async fn put_artifact(
-        &mut self,
-        digest: &str,
-        kind_json: &str,
-        bytes: &[u8],
-    ) -> Result<(), StorageError> {
-        let query = Statement::new(
-            "INSERT INTO artifacts (digest, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
-        )
-        .bind(digest.to_owned())
-        .bind(kind_json.to_owned())
-        .bind(bytes.to_vec());
-        self.run_for_all(query).await
+    /// Stores a new Action, which has no version yet. A name that another one has is a conflict.
+    pub async fn insert_action(&mut self, action: &Action) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO actions (tenant_id, id, name, created_at, draft, allowed_hosts)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(action.id.as_str())
+            .bind(action.name.as_str())
+            .bind(action.created_at.as_ms())
+            .bind(to_json(&action.draft)?)
+            .bind(hosts(&action.allowed_hosts)?);
+        self.run(query).await.map(drop)
     }
 
-    /// Notes what was built from that artifact's source for this JS engine. Another node may have been first.
-    pub async fn put_rebuilt_artifact(
-        &mut self,
-        digest: &str,
-        engine: &str,
-        rebuilt: &str,
-    ) -> Result<(), StorageError> {
-        let query = Statement::new(
-            "INSERT INTO rebuilt_artifacts (digest, engine, rebuilt) VALUES ($1, $2, $3)
-             ON CONFLICT (digest, engine) DO NOTHING",
-        )
-        .bind(digest)
-        .bind(engine)
-        .bind(rebuilt);
-        self.run_for_all(query).await
+    /// Stores name, draft and allowed hosts of an Action that is there. A name that another one has is a conflict.
+    pub async fn set_action(&mut self, action: &Action) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "UPDATE actions SET name = $3, draft = $4, allowed_hosts = $5 WHERE tenant_id = $1 AND id = $2",
+            )
+            .bind(action.id.as_str())
+            .bind(action.name.as_str())
+            .bind(to_json(&action.draft)?)
+            .bind(hosts(&action.allowed_hosts)?);
+        self.run(query).await.map(drop)
     }
 
-    /// Deploys a new version of the Action of that name. A new name makes an Action with `new_id`. The version has the
-    /// secrets that are given here and no others. The Action comes last at a login, unless it has its place already.
+    /// All Actions, by name.
+    pub async fn actions(&mut self) -> Result<Vec<Action>, StorageError> {
+        let query = self.sql(
+            "SELECT a.id AS id, a.name, a.draft, a.allowed_hosts, a.created_at AS made_at, v.number, v.digest, v.source,
+                 v.source_files, v.settings, v.sealed_secrets, v.created_at, k.kind
+             FROM actions a LEFT JOIN action_versions v ON v.tenant_id = a.tenant_id AND v.action_id = a.id
+                 AND v.number = a.deployed_version
+             LEFT JOIN artifacts k ON k.digest = v.digest
+             WHERE a.tenant_id = $1 ORDER BY a.name",
+        );
+        self.rows("actions", "id", query).await?.iter().map(action).collect()
+    }
+
+    /// The Action of that id.
+    pub async fn action(&mut self, id: &ActionId) -> Result<Option<Action>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT a.id AS id, a.name, a.draft, a.allowed_hosts, a.created_at AS made_at, v.number, v.digest,
+                     v.source, v.source_files, v.settings, v.sealed_secrets, v.created_at, k.kind
+                 FROM actions a LEFT JOIN action_versions v ON v.tenant_id = a.tenant_id AND v.action_id = a.id
+                     AND v.number = a.deployed_version
+                 LEFT JOIN artifacts k ON k.digest = v.digest
+                 WHERE a.tenant_id = $1 AND a.id = $2",
+            )
+            .bind(id.as_str());
+        self.row("actions", "id", query).await?.as_ref().map(action).transpose()
+    }
+
+    /// The id of the Action of that name.
+    pub async fn action_id(&mut self, name: &str) -> Result<Option<ActionId>, StorageError> {
+        let query = self.sql("SELECT id FROM actions WHERE tenant_id = $1 AND name = $2").bind(name);
+        self.row("actions", "id", query).await?.map(|row| row.text("id").map(ActionId::new)).transpose()
+    }
+
+    /// Makes the draft of an Action that is built its next version, which runs from now on. The oldest version goes, where
+    /// there are too many.
     pub async fn deploy_action(
         &mut self,
-        new_id: &ActionId,
-        name: &str,
-        source: &ActionSource,
+        id: &ActionId,
+        draft: &ActionDraft,
         digest: &str,
-        sealed_secrets: Option<&str>,
         now: Timestamp,
     ) -> Result<ActionVersion, StorageError> {
-        self.lock_settings().await?;
         let query = self
             .sql(
-                "INSERT INTO actions (tenant_id, id, name, created_at, deployed_version) VALUES ($1, $2, $3, $4, 1)
-                 ON CONFLICT (tenant_id, name) DO UPDATE SET deployed_version =
-                     (SELECT COALESCE(MAX(number), 0) + 1 FROM action_versions
-                      WHERE tenant_id = $1 AND action_id = actions.id)
-                 RETURNING id, deployed_version",
+                "UPDATE actions SET deployed_version = (SELECT COALESCE(MAX(number), 0) + 1 FROM action_versions
+                     WHERE tenant_id = $1 AND action_id = $2)
+                 WHERE tenant_id = $1 AND id = $2 RETURNING id, deployed_version",
             )
-            .bind(new_id.as_str())
-            .bind(name)
-            .bind(now.as_ms());
+            .bind(id.as_str());
         let row = self.row("actions", "id", query).await?.ok_or(StorageError::NoRow)?;
         let version = ActionVersion {
-            action_id: ActionId::new(row.text("id")?),
+            action_id: id.clone(),
             number: row.int("deployed_version")?,
             digest: digest.to_owned(),
-            source: source.clone(),
+            source: draft.source.clone(),
+            settings: draft.settings.clone(),
+            sealed_secrets: draft.sealed_secrets.clone(),
             created_at: now,
         };
-
         let query = self
             .sql(
-                "INSERT INTO action_versions (tenant_id, action_id, number, digest, source, source_files, sealed_secrets,
-                     created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                "INSERT INTO action_versions (tenant_id, action_id, number, digest, source, source_files, settings,
+                     sealed_secrets, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
-            .bind(version.action_id.as_str())
+            .bind(id.as_str())
             .bind(version.number)
             .bind(digest)
-            .bind(source.code.as_str())
-            .bind(to_json(&(&source.file_name, &source.modules))?)
-            .bind(sealed_secrets.map(str::to_owned))
+            .bind(version.source.code.as_str())
+            .bind(to_json(&(&version.source.file_name, &version.source.modules))?)
+            .bind(to_json(&version.settings)?)
+            .bind(version.sealed_secrets.clone())
             .bind(now.as_ms());
         self.run(query).await?;
-
         let query = self
             .sql("DELETE FROM action_versions WHERE tenant_id = $1 AND action_id = $2 AND number <= $3")
-            .bind(version.action_id.as_str())
+            .bind(id.as_str())
             .bind(version.number - VERSIONS_PER_ACTION);
-        self.run(query).await?;
-
-        let query = self
-            .sql(
-                "INSERT INTO action_bindings (tenant_id, trigger_id, action_id, position)
-                 VALUES ($1, $2, $3, (SELECT COALESCE(MAX(position), 0) + 1 FROM action_bindings
-                     WHERE tenant_id = $1 AND trigger_id = $2))
-                 ON CONFLICT (tenant_id, trigger_id, action_id) DO NOTHING",
-            )
-            .bind(POST_LOGIN)
-            .bind(version.action_id.as_str());
         self.run(query).await?;
         Ok(version)
     }
 
-    /// Sets where the requests of an Action may go.
-    pub async fn set_allowed_hosts(
-        &mut self,
-        action: &ActionId,
-        hosts: &AllowedHosts,
-    ) -> Result<(), StorageError> {
-        self.lock_settings().await?;
-        let hosts = match hosts {
-            AllowedHosts::Any => None,
-            AllowedHosts::Only(_) => Some(to_json(hosts)?),
-        };
+    /// The versions of an Action, newest first.
+    pub async fn action_versions(&mut self, id: &ActionId) -> Result<Vec<ActionVersion>, StorageError> {
         let query = self
-            .sql("UPDATE actions SET allowed_hosts = $3 WHERE tenant_id = $1 AND id = $2")
-            .bind(action.as_str())
-            .bind(hosts);
+            .sql(
+                "SELECT v.action_id, v.number, v.digest, v.source, v.source_files, v.settings, v.sealed_secrets,
+                     v.created_at, k.kind
+                 FROM action_versions v LEFT JOIN artifacts k ON k.digest = v.digest
+                 WHERE v.tenant_id = $1 AND v.action_id = $2 ORDER BY v.number DESC",
+            )
+            .bind(id.as_str());
+        let rows = self.rows("action_versions", "action_id", query).await?;
+        rows.iter().map(|row| version(row, id.clone())).collect()
+    }
+
+    /// Replaces the sealed secrets of a version: they were sealed for another name of the Action.
+    pub async fn set_sealed_secrets(
+        &mut self,
+        id: &ActionId,
+        number: i64,
+        sealed: &str,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "UPDATE action_versions SET sealed_secrets = $4
+                 WHERE tenant_id = $1 AND action_id = $2 AND number = $3",
+            )
+            .bind(id.as_str())
+            .bind(number)
+            .bind(sealed);
         self.run(query).await.map(drop)
     }
 
-    /// All Actions by name, with the version that is deployed.
-    pub async fn actions(&mut self) -> Result<Vec<(Action, Option<i64>)>, StorageError> {
-        let query = self.sql(
-            "SELECT id, name, deployed_version, created_at FROM actions WHERE tenant_id = $1 ORDER BY name",
-        );
-        let rows = self.rows("actions", "id", query).await?;
-        rows.iter()
-            .map(|row| {
-                let action = Action {
-                    id: ActionId::new(row.text("id")?),
-                    name: row.text("name")?,
-                    created_at: row.time("created_at")?,
-                };
-                Ok((action, row.opt_int("deployed_version")?))
-            })
-            .collect()
+    /// Removes an Action with its versions and bindings. `false`: there is none.
+    pub async fn delete_action(&mut self, id: &ActionId) -> Result<bool, StorageError> {
+        for sql in [
+            "DELETE FROM action_bindings WHERE tenant_id = $1 AND action_id = $2",
+            "DELETE FROM action_versions WHERE tenant_id = $1 AND action_id = $2",
+        ] {
+            let query = self.sql(sql).bind(id.as_str());
+            self.run(query).await?;
+        }
+        let query = self.sql("DELETE FROM actions WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
+        Ok(self.run(query).await? > 0)
     }
+}
 
-    /// What runs at a login, in its order: the deployed versions.
-    pub async fn bindings(&mut self) -> Result<Vec<ActionBinding>, StorageError> {
-        let query = self
-            .sql(
-                "SELECT a.id, a.name, a.allowed_hosts, v.number, v.digest, v.sealed_secrets FROM action_bindings b
-                 JOIN actions a ON a.tenant_id = b.tenant_id AND a.id = b.action_id
-                 JOIN action_versions v ON v.tenant_id = a.tenant_id AND v.action_id = a.id
-                     AND v.number = a.deployed_version
-                 WHERE b.tenant_id = $1 AND b.trigger_id = $2 ORDER BY b.position, a.id",
-            )
-            .bind(POST_LOGIN);
-        let rows = self.rows("action_bindings", "id", query).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ActionBinding {
-                    action_id: ActionId::new(row.text("id")?),
-                    name: row.text("name")?,
-                    version: row.int("number")?,
-                    digest: row.text("digest")?,
-                    sealed_secrets: row.opt_text("sealed_secrets")?,
-                    allowed_hosts: match row.opt_text("allowed_hosts")? {
-                        Some(_) => row.json("allowed_hosts")?,
-                        None => AllowedHosts::Any,
-                    },
-                })
-            })
-            .collect()
+fn hosts(hosts: &AllowedHosts) -> Result<Option<String>, StorageError> {
+    match hosts {
+        AllowedHosts::Any => Ok(None),
+        AllowedHosts::Only(_) => to_json(hosts).map(Some),
     }
+}
 
-    /// Records a run in the login of that transaction.
-    pub async fn insert_execution(
-        &mut self,
-        transaction_id: &str,
-        execution: &Execution,
-    ) -> Result<(), StorageError> {
-        let query = self
-            .sql(
-                "INSERT INTO executions (tenant_id, transaction_id, action_id, action_name, version, report,
-                     created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            )
-            .bind(transaction_id)
-            .bind(execution.action_id.as_str())
-            .bind(execution.action_name.as_str())
-            .bind(execution.version)
-            .bind(to_json(&execution.report)?)
-            .bind(execution.created_at.as_ms());
-        self.write(query)
+pub(crate) fn allowed_hosts(row: &Record) -> Result<AllowedHosts, StorageError> {
+    match row.opt_text("allowed_hosts")? {
+        Some(_) => row.json("allowed_hosts"),
+        None => Ok(AllowedHosts::Any),
     }
+}
 
-    /// The last runs with their transactions, newest first.
-    pub async fn executions(&mut self, limit: i64) -> Result<Vec<(String, Execution)>, StorageError> {
-        let query = self
-            .sql(
-                "SELECT transaction_id, action_id, action_name, version, report, created_at FROM executions
-                 WHERE tenant_id = $1 ORDER BY id DESC LIMIT $2",
-            )
-            .bind(limit.max(0));
-        let rows = self.rows("executions", "transaction_id", query).await?;
-        rows.iter()
-            .map(|row| {
-                let execution = Execution {
-                    action_id: ActionId::new(row.text("action_id")?),
-                    action_name: row.text("action_name")?,
-                    version: row.int("version")?,
-                    report: row.json("report")?,
-                    created_at: row.time("created_at")?,
-                };
-                Ok((row.text("transaction_id")?, execution))
-            })
-            .collect()
+fn action(row: &Record) -> Result<Action, StorageError> {
+    let id = ActionId::new(row.text("id")?);
+    let created_at = row.time("made_at")?;
+    let deployed = row.opt_int("number")?.map(|_| version(row, id.clone())).transpose()?;
+    let draft = match (row.opt_text("draft")?, &deployed) {
+        (Some(_), _) => row.json("draft")?,
+        // An older version of the program has no drafts: what it deployed is what there is to work on.
+        (None, Some(deployed)) => draft_of(deployed),
+        (None, None) => return Err(row.wrong("draft", "there is neither a draft nor a version")),
+    };
+    let allowed_hosts = allowed_hosts(row)?;
+    Ok(Action { id, name: row.text("name")?, created_at, draft, deployed, allowed_hosts })
+}
+
+fn draft_of(version: &ActionVersion) -> ActionDraft {
+    ActionDraft {
+        source: version.source.clone(),
+        settings: version.settings.clone(),
+        sealed_secrets: version.sealed_secrets.clone(),
+        digest: Some(version.digest.clone()),
+        errors: Vec::new(),
+        built_at: version.created_at,
+        updated_at: version.created_at,
+    }
+}
+
+fn version(row: &Record, action_id: ActionId) -> Result<ActionVersion, StorageError> {
+    let created_at = row.time("created_at")?;
+    let sealed_secrets = row.opt_text("sealed_secrets")?;
+    let settings = match row.opt_text("settings")? {
+        Some(_) => row.json("settings")?,
+        None => settings_before(&row.json("kind")?),
+    };
+    Ok(ActionVersion {
+        action_id,
+        number: row.int("number")?,
+        digest: row.text("digest")?,
+        source: source(row)?,
+        settings,
+        sealed_secrets,
+        created_at,
+    })
+}
+
+/// Of a version that an older version of the program deployed: it says no more than what the artifact is.
+fn settings_before(kind: &Value) -> ActionSettings {
+    let is_component = kind.get("kind").is_some_and(|kind| kind == "component");
+    let runtime = if is_component { "wasm-component-v1" } else { "node22" };
+    ActionSettings {
+        runtime: runtime.to_owned(),
+        supported_triggers: vec![TriggerVersion { id: "post-login".to_owned(), version: "v3".to_owned() }],
+        ..ActionSettings::default()
     }
 }

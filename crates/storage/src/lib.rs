@@ -6,7 +6,10 @@
 //! What may be used once is spent by one conditional statement, never by a check and then a write.
 
 mod access_tokens;
+mod action_bindings;
+mod action_modules;
 mod actions;
+mod artifacts;
 mod authenticators;
 mod backchannel_logouts;
 mod clients;
@@ -14,6 +17,7 @@ mod codes;
 mod connect;
 mod device_codes;
 mod error;
+mod executions;
 mod group;
 mod groups;
 mod housekeeping;
@@ -50,6 +54,7 @@ mod tests;
 pub use codes::{CodeSession, CodeUse, SpentCode};
 pub use connect::{DatabaseKind, Storage, TenantTx};
 pub use error::StorageError;
+pub use executions::StoredExecution;
 pub use housekeeping::{Batch, Sweep};
 pub use info::{DatabaseInfo, Setting};
 pub use log_streams::ClaimedLogStream;

@@ -16,7 +16,7 @@ use std::path::Path;
 use action_build::Source;
 
 /// The component made of a file in `guests/`.
-fn guest(name: &str) -> Source {
+pub(crate) fn guest(name: &str) -> Source {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/components/guests").join(name);
     Source::component("action.wasm", c_component::build(&file))
 }

@@ -339,7 +339,7 @@ async fn a_login_ends_with_the_version_that_it_began_with() {
     code_of(&scene.log_in_again().await.0);
     assert_eq!(printed(&scene.reports().await)[2..], ["two", "two", "two"]);
 
-    // The Actions are taken away while one of them runs. (There is no command for it yet.)
+    // The Actions are taken away while one of them runs.
     let gate = Gate::closed().await;
     let waits = handler(&format!("await fetch('{}'); api.idToken.setCustomClaim('a', 1)", gate.url));
     scene.deploy(&waits).await.expect("it builds");
@@ -347,8 +347,10 @@ async fn a_login_ends_with_the_version_that_it_began_with() {
     let running = login.finish(&browser, seed::ADA);
     let meanwhile = async {
         gate.wait_for(1).await;
-        scene.database.execute("DELETE FROM action_bindings WHERE tenant_id = 'acme'".to_owned()).await;
-        scene.database.execute("UPDATE tenants SET settings_version = settings_version + 1".to_owned()).await;
+        let tenant = scene.acme();
+        for action in manage::actions(&scene.idp, &tenant).await.expect("the Actions") {
+            manage::delete_action(&scene.idp, &tenant, &action.id, true).await.expect("a deletion");
+        }
         gate.open();
     };
     let (answer, ()) = tokio::join!(running, meanwhile);

@@ -6,7 +6,7 @@ use idp::management_api::SCOPES;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Foreign, clients, log_streams, logs, resource_servers};
+use super::{Foreign, actions, clients, log_streams, logs, resource_servers};
 
 /// An operation of the document.
 struct Operation {
@@ -166,6 +166,7 @@ async fn every_operation_knows_only_the_things_of_its_own_tenant() {
     foreign.extend(log_streams::foreign(&other).await);
     foreign.extend(logs::foreign(&other).await);
     foreign.extend(resource_servers::foreign(&other).await);
+    foreign.extend(actions::foreign(&server, &other).await);
     for operation in operations().iter().filter(|operation| operation.has_parameter()) {
         let calls =
             foreign.iter().filter(|call| call.method == operation.method && call.route == operation.route);

@@ -1,5 +1,10 @@
 //! The Management API. What holds for every operation is tested here, over the OpenAPI document; the rest in a file for each resource.
 
+mod action_commands;
+mod action_executions;
+mod action_modules;
+mod action_rules;
+mod actions;
 mod clients;
 mod every_operation;
 mod first_start;

@@ -265,6 +265,6 @@ async fn s1_5_tenant_log_of_a_failed_run() {
     exchange_native(&browser, &code).await.expect(200);
     for (code, runs) in [("s", 2), ("f", 1)] {
         let entry = server.logs().await.into_iter().find(|entry| entry.code == code).expect("a login");
-        assert_eq!(entry.details["actions"]["executions"].as_array().map(Vec::len), Some(runs), "{code}");
+        assert_eq!(entry.details["actions"]["runs"].as_array().map(Vec::len), Some(runs), "{code}");
     }
 }

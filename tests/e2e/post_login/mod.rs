@@ -43,16 +43,16 @@ fn left_to(page: &Response) -> url::Url {
     url.parse().expect("a URL")
 }
 
-pub fn state_of(url: &url::Url) -> String {
+pub(crate) fn state_of(url: &url::Url) -> String {
     url.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned()
 }
 
 /// Logs in with the password; the URL to which the Action sends the user.
-pub async fn sent_away(browser: &RawClient) -> url::Url {
+pub(crate) async fn sent_away(browser: &RawClient) -> url::Url {
     left_to(&Login::web().finish(browser, seed::ADA).await)
 }
 
-async fn back(browser: &RawClient, state: &str, answer: &str) -> Response {
+pub(crate) async fn back(browser: &RawClient, state: &str, answer: &str) -> Response {
     browser.get_with("/continue", &[("state", state), ("answer", answer)]).await
 }
 

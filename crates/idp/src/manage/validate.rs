@@ -1,7 +1,5 @@
 //! The rules for what is stored.
 
-use std::collections::BTreeMap;
-
 use model::{
     AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, Group, InitiatorMode,
     LogoutInitiator, OidcLogout, Organization, PublicKeyCredential, ResourceServer, RotationType, Tenant,
@@ -359,31 +357,6 @@ pub(super) fn name(what: &str, name: &str) -> Result<(), ManageError> {
     )
 }
 
-/// Bytes of an Action's source; the files that it requires do not count.
-const MAX_CODE_BYTES: usize = 100 << 10;
-
-pub(super) fn action(
-    name: &str,
-    source: &str,
-    secrets: &BTreeMap<String, String>,
-) -> Result<(), ManageError> {
-    rule(
-        source.len() <= MAX_CODE_BYTES,
-        "an Action's code has at most 100 kB, without the files that it requires",
-    )?;
-    rule(
-        (1..=128).contains(&name.len()) && !name.chars().any(char::is_control),
-        "an Action's name has 1 to 128 bytes",
-    )?;
-    rule(
-        secrets.len() <= 30
-            && secrets.iter().all(|(name, value)| {
-                (1..=128).contains(&name.chars().count()) && value.chars().count() <= 4096
-            }),
-        "an Action has at most 30 secrets, with names of 128 and values of 4,096 characters",
-    )
-}
-
 /// Hosts that an Action may send requests to: as a URL has them, so that they compare.
 pub(super) fn hosts(hosts: &[String]) -> Result<(), ManageError> {
     let is_host = |host: &str| {
@@ -401,6 +374,8 @@ pub(super) fn hosts(hosts: &[String]) -> Result<(), ManageError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use model::{
         ClientAuthenticationMethods, ClientId, JwtConfiguration, PrivateKeyJwt as PrivateKeyJwtSettings,
         RefreshTokenSettings, SessionTransfer,

@@ -593,7 +593,7 @@ fn details(token: &RefreshToken, outcome: &Outcome, made: &Made, again: bool) ->
         "familyId": token.id,
         "refresh_token": { "session_id": token.session_id },
         "within_leeway": again,
-        "actions": { "executions": outcome.executions_for_log() },
+        "actions": outcome.for_log(),
     })
 }
 

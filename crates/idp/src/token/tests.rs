@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use action_api::{Limits, RunReport};
+use action_api::{Artifact, Limits, RunReport};
 use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
     ExpirationType, JwtConfiguration, OrganizationUsage, RefreshTokenChanges, RefreshTokenId,
@@ -22,7 +22,8 @@ use super::*;
 use crate::credential::hash_credential;
 use crate::manage::{self, NewUser};
 use crate::{
-    ActionExecutor, ActionRun, NoNetworkData, PasswordQueue, Settings, Vault, keys, revoke, userinfo,
+    ActionBuilder, ActionExecutor, ActionRun, BuildInput, BuildProblem, NoNetworkData, PasswordQueue,
+    Settings, Vault, keys, revoke, userinfo,
 };
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -63,6 +64,16 @@ impl ActionExecutor for NoActions {
     }
 }
 
+impl ActionBuilder for NoActions {
+    fn build<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _input: BuildInput,
+    ) -> Pin<Box<dyn Future<Output = Result<Artifact, BuildProblem>> + Send + 'a>> {
+        panic!("no Action is built")
+    }
+}
+
 struct World {
     idp: Idp,
     ctx: RequestContext,
@@ -83,6 +94,7 @@ impl World {
             clock: clock.clone(),
             random: Arc::new(SystemRandom),
             actions: Arc::new(NoActions),
+            builder: Arc::new(NoActions),
             vault: Vault::new([9; 32]),
             passwords: PasswordQueue::new(2, 8),
             network: Arc::new(NoNetworkData),

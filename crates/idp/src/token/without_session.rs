@@ -322,7 +322,7 @@ async fn issue(
         "audience": audience,
         "scope": scope.join(" "),
         "refresh_token_id": refresh_token_id,
-        "actions": { "executions": outcome.executions_for_log() },
+        "actions": outcome.for_log(),
     });
     outcome.commit(&mut tx, &login.transaction_id, user_id, &entry, now).await?;
     tx.insert_log(&entry).await?;

@@ -68,14 +68,110 @@ Ends with 0 when all cases passed, with 5 when one failed or the Action does not
     Test(ActionTestArgs),
     /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
     #[command(after_help = "\
-Example:
+Examples:
   postern action deploy limit.js --tenant acme --name limit-sessions --secret API_KEY=s3cret
+  postern action deploy limit.js --url https://acme.example --name limit-sessions
+
+With --tenant it goes to the database of the configuration, with --url (or POSTERN_URL) to the Management API of a running
+server. The access token comes from POSTERN_TOKEN, or POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET get one.
 
 Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.
 
 A component may do what it imports (`postern action inspect`). An update that may do more than the version that is
 deployed needs --accept-permissions.")]
     Deploy(ActionDeployArgs),
+    /// List the versions of an Action on a running server, newest first.
+    #[command(after_help = REMOTE_HELP)]
+    Versions(ActionVersionsArgs),
+    /// Deploy an old version of an Action again, as its next version. Its draft stays as it is.
+    #[command(after_help = REMOTE_HELP)]
+    Rollback(ActionRollbackArgs),
+    /// Show how versions of an Action on a running server differ, or how a file differs from what is deployed.
+    #[command(after_help = format!("\
+Examples:
+  postern action diff limit-sessions                     what is deployed, and the draft
+  postern action diff limit-sessions 3                   version 3, and what is deployed
+  postern action diff limit-sessions 3 4
+  postern action diff limit-sessions --file limit.js     what is deployed, and the file
+
+Ends with 0 when nothing differs, with 1 when something does.
+
+{REMOTE_HELP}"))]
+    Diff(ActionDiffArgs),
+    /// Show what Actions on a running server printed, oldest first.
+    #[command(after_help = REMOTE_HELP)]
+    Logs(ActionLogsArgs),
+}
+
+const REMOTE_HELP: &str = "\
+The server is at --url or POSTERN_URL. The access token comes from POSTERN_TOKEN, or POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET
+get one for the client with these credentials.";
+
+/// Where a running server is.
+#[derive(Debug, Args)]
+pub struct RemoteArgs {
+    /// The tenant's address, as https://acme.example. Without it, that of POSTERN_URL.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// Arguments of `action versions`.
+#[derive(Debug, Args)]
+pub struct ActionVersionsArgs {
+    /// The Action's name.
+    pub name: String,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `action rollback`.
+#[derive(Debug, Args)]
+pub struct ActionRollbackArgs {
+    /// The Action's name.
+    pub name: String,
+    /// The number of the version, as `action versions` lists it.
+    pub version: u64,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// Print the new version as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `action diff`.
+#[derive(Debug, Args)]
+pub struct ActionDiffArgs {
+    /// The Action's name.
+    pub name: String,
+    /// One version, to compare with what is deployed, or two.
+    #[arg(value_name = "VERSION", num_args = 0..=2)]
+    pub versions: Vec<u64>,
+    /// Compare what is deployed with this file.
+    #[arg(long, conflicts_with = "versions")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+}
+
+/// Arguments of `action logs`.
+#[derive(Debug, Args)]
+pub struct ActionLogsArgs {
+    /// Only what this Action printed.
+    pub name: Option<String>,
+    /// Go on with what is printed from now on. Ctrl-c ends it.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// How many of the last runs.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub limit: u16,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// Print each run as one JSON object in a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `action new`.
@@ -202,9 +298,11 @@ pub struct ActionTestArgs {
 pub struct ActionDeployArgs {
     /// The Action: JavaScript (.js) or a component (.wasm).
     pub file: PathBuf,
-    /// Whose it is.
-    #[arg(long, value_name = "NAME")]
-    pub tenant: String,
+    /// Whose it is: in the database of the configuration.
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub tenant: Option<String>,
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     /// The Action's name in the tenant. A new name is bound to the post-login trigger, after those that are there.
     #[arg(long)]
     pub name: String,

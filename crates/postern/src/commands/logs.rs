@@ -30,9 +30,10 @@ pub async fn run(config: &Config, args: &LogsArgs) -> Result<(), Failure> {
             .collect();
         let executions: Vec<_> = executions
             .iter()
-            .map(|(transaction_id, run)| {
+            .map(|stored| {
+                let run = &stored.execution;
                 json!({
-                    "transaction_id": transaction_id, "action_id": run.action_id, "action_name": run.action_name,
+                    "execution_id": run.execution_id, "transaction_id": stored.transaction_id, "action_id": run.action_id, "action_name": run.action_name,
                     "version": run.version, "date": run.created_at.to_iso(), "report": run.report,
                 })
             })
@@ -60,7 +61,8 @@ pub async fn run(config: &Config, args: &LogsArgs) -> Result<(), Failure> {
     output.line(output.paint(Style::Bold, "Runs of Actions"));
     let rows: Vec<_> = executions
         .iter()
-        .map(|(_, run)| {
+        .map(|stored| {
+            let run = &stored.execution;
             let number = |field: &str| run.report[field].as_u64().unwrap_or(0);
             let commands = run.report["commands"].as_array().map_or(0, Vec::len);
             let outcome = if run.report["error"].is_null() {

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 
 use model::LogoutInitiator::RpLogout;
 use model::{
-    ActionId, ClientId, DeviceDecision, Execution, FactorType, PendingAuthorization, PendingAuthorizationId,
-    RefreshTokenId, Role, RoleId, SessionId, SigningKeyState, UserId,
+    ClientId, DeviceDecision, FactorType, PendingAuthorization, PendingAuthorizationId, RefreshTokenId, Role,
+    RoleId, SessionId, SigningKeyState, UserId,
 };
 use serde_json::{Map, json};
 
+pub use super::actions::*;
 pub use super::authenticators::*;
 use super::directory;
 use super::fixtures::*;
@@ -55,23 +56,11 @@ pub async fn fill(tx: &mut TenantTx) {
     tx.insert_access_token("access", &access_token()).await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
     tx.put_artifact("sha256:1", "{}", &[0, 159, 255]).await.unwrap();
-    tx.deploy_action(&ActionId::new("act_1"), "greet", &source("source"), "sha256:1", Some("sealed"), now())
-        .await
-        .unwrap();
-    tx.insert_execution("transaction", &execution(1)).await.unwrap();
+    super::actions::fill(tx).await;
+    tx.insert_execution("transaction", &execution("run", 1)).await.unwrap();
     tx.insert_log(&log_entry("one")).await.unwrap();
     tx.put_signing_key(&signing_key("kid", SigningKeyState::Current)).await.unwrap();
     tx.hit_rate_limit("login", 60, now()).await.unwrap();
-}
-
-fn execution(version: i64) -> Execution {
-    Execution {
-        action_id: ActionId::new("act_1"),
-        action_name: "greet".to_owned(),
-        version,
-        report: json!({"ms": 3}),
-        created_at: now(),
-    }
 }
 
 pub async fn check_all(tx: &mut TenantTx) {
@@ -101,9 +90,9 @@ pub async fn check_all(tx: &mut TenantTx) {
     let found = tx.refresh_token_use("refresh-secret", now()).await.unwrap().unwrap();
     assert_eq!((found.token, found.spent_at, found.newer_secrets), (refresh_token("rt_1"), None, 0));
     assert_eq!(tx.access_token("access").await.unwrap(), Some(access_token()));
-    assert_eq!(tx.actions().await.unwrap()[0].1, Some(1));
-    assert_eq!(tx.bindings().await.unwrap()[0].sealed_secrets.as_deref(), Some("sealed"));
-    assert_eq!(tx.executions(10).await.unwrap(), [("transaction".to_owned(), execution(1))]);
+    super::actions::check(tx).await;
+    assert_eq!(tx.executions(10).await.unwrap()[0].execution, execution("run", 1));
+    assert_eq!(tx.execution("run").await.unwrap()[0].transaction_id, "transaction");
     let log = tx.logs(10).await.unwrap().remove(0);
     assert_eq!((log.code.as_str(), log.client_id, log.user_id), ("s", Some(client_id()), None));
     assert_eq!((log.description.as_str(), log.details, log.date), ("one", json!({"a": 1}), now()));
@@ -479,53 +468,6 @@ pub async fn concurrent_hits_are_all_counted(storage: &Storage) {
     tx.hit_rate_limit("login", 60, at(60)).await.unwrap();
     tx.clear_rate_limit("login").await.unwrap();
     assert_eq!(tx.hit_rate_limit("login", 60, at(60)).await.unwrap(), 1);
-}
-
-pub async fn a_deployment_makes_the_next_version_and_keeps_its_place(storage: &Storage) {
-    with_tenants(storage).await;
-    let mut tx = storage.begin(&acme()).await.unwrap();
-    for digest in ["d1", "d2", "d3"] {
-        tx.put_artifact(digest, "{}", b"x").await.unwrap();
-    }
-    let id = ActionId::new;
-    let first =
-        tx.deploy_action(&id("act_z"), "z", &source("s1"), "d1", Some("sealed"), now()).await.unwrap();
-    tx.deploy_action(&id("act_a"), "a", &source("s2"), "d2", None, now()).await.unwrap();
-    let second = tx.deploy_action(&id("act_unused"), "z", &source("s3"), "d3", None, at(1)).await.unwrap();
-    assert_eq!((first.number, second.number), (1, 2));
-    assert_eq!(second.action_id, id("act_z"));
-    let bindings: Vec<_> = tx
-        .bindings()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|binding| (binding.name, binding.version, binding.digest, binding.sealed_secrets))
-        .collect();
-    assert_eq!(
-        bindings,
-        [("z".to_owned(), 2, "d3".to_owned(), None), ("a".to_owned(), 1, "d2".to_owned(), None)]
-    );
-    let actions: Vec<_> =
-        tx.actions().await.unwrap().into_iter().map(|(action, version)| (action.name, version)).collect();
-    assert_eq!(actions, [("a".to_owned(), Some(1)), ("z".to_owned(), Some(2))]);
-    tx.insert_execution("t1", &execution(1)).await.unwrap();
-    tx.insert_execution("t2", &execution(2)).await.unwrap();
-    assert_eq!(tx.executions(1).await.unwrap(), [("t2".to_owned(), execution(2))]);
-    tx.put_artifact("e1", "{}", &[1]).await.unwrap();
-    tx.put_rebuilt_artifact("d3", "engine", "e1").await.unwrap();
-    tx.put_rebuilt_artifact("d3", "engine", "d1").await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(storage.artifact_source("d3").await.unwrap(), Some(source("s3")));
-    assert_eq!(storage.artifact_source("d4").await.unwrap(), None);
-    assert_eq!(storage.rebuilt_artifact("d3", "engine").await.unwrap().as_deref(), Some("e1"));
-    assert_eq!(storage.rebuilt_artifact("d3", "other").await.unwrap(), None);
-
-    // An Action without its artifact is never deployed.
-    let mut tx = storage.begin(&acme()).await.unwrap();
-    tx.deploy_action(&id("act_x"), "x", &source("s"), "missing", None, now()).await.unwrap();
-    assert!(tx.commit().await.is_err());
-    let mut tx = storage.begin(&acme()).await.unwrap();
-    assert_eq!(tx.actions().await.unwrap().len(), 2);
 }
 
 pub async fn a_signing_key_goes_through_its_life(storage: &Storage) {

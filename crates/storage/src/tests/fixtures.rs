@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ActionSource, AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator, AuthenticatorId,
-    AuthorizationCode, AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators, Client,
-    ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
-    DeviceCode, DeviceDecision, FactorType, GeoIp, Group, GroupId, GroupScope, InitiatorMode,
-    JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator, MetadataChange, MfaToken,
-    OidcLogout, Organization, OrganizationId, OrganizationUsage, PendingAuthorization,
-    PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential,
-    PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings,
-    RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings, SessionTransfer,
-    SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId,
-    Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
+    ActionId, ActionSource, AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator,
+    AuthenticatorId, AuthorizationCode, AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators,
+    Client, ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
+    DeviceCode, DeviceDecision, Execution, ExecutionStatus, FactorType, GeoIp, Group, GroupId, GroupScope,
+    InitiatorMode, JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator,
+    MetadataChange, MfaToken, OidcLogout, Organization, OrganizationId, OrganizationUsage,
+    PendingAuthorization, PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
+    PublicKeyCredential, PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId,
+    RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings,
+    SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant,
+    TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -462,4 +462,16 @@ pub fn login_history() -> LoginHistory {
 pub fn source(code: &str) -> ActionSource {
     let modules = [("x.ts".to_owned(), "export const x = 1;".to_owned())].into();
     ActionSource { file_name: "action.ts".to_owned(), code: code.to_owned(), modules }
+}
+
+pub fn execution(execution_id: &str, version: i64) -> Execution {
+    Execution {
+        action_id: ActionId::new("act_1"),
+        action_name: "greet".to_owned(),
+        version,
+        execution_id: Some(execution_id.to_owned()),
+        status: ExecutionStatus::Suspended,
+        report: json!({"ms": 3}),
+        created_at: now(),
+    }
 }

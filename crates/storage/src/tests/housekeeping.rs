@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use model::LogoutInitiator::RpLogout;
 use model::{
-    ActionId, Execution, LogEntry, RefreshToken, RefreshTokenId, Session, SessionId, StoredAccessToken,
-    TenantId, Timestamp,
+    Execution, LogEntry, RefreshToken, RefreshTokenId, Session, SessionId, StoredAccessToken, TenantId,
+    Timestamp,
 };
-use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::fixtures::*;
@@ -132,13 +131,7 @@ async fn add_rows_with_an_end(tx: &mut TenantTx) {
     }
     for (name, moment) in [("goes", at(-LOG_SECS)), ("stays", at(-LOG_SECS + 1))] {
         tx.insert_log(&LogEntry { date: moment, ..log_entry(name) }).await.unwrap();
-        let run = Execution {
-            action_id: ActionId::new("act_1"),
-            action_name: "greet".to_owned(),
-            version: 1,
-            report: json!({}),
-            created_at: moment,
-        };
+        let run = Execution { created_at: moment, ..execution("run", 1) };
         tx.insert_execution(name, &run).await.unwrap();
     }
 }

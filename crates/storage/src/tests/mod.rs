@@ -1,5 +1,6 @@
 //! The contract that every database keeps. The bodies take a [`Storage`], so that each database can run them.
 
+mod actions;
 mod authenticators;
 mod contract;
 mod directory;

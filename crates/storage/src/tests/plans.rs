@@ -107,6 +107,7 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.put_off_log_stream(&claimed, model::LogStreamStatus::Active, "", now(), at(1)).await.unwrap();
     tx.advance_log_stream(&claimed, end, now()).await.unwrap();
     tx.delete_log_stream("lst_1").await.unwrap();
+    super::actions::run_all(&mut tx).await;
     let mut statements = tx.seen.lock().unwrap().clone();
     statements.extend([crate::codes::CODE_USE, crate::refresh_tokens::REFRESH_TOKEN_USE]);
     tx.commit().await.unwrap();

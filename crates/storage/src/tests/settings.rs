@@ -1,7 +1,8 @@
 //! What a tenant's people set up, and the version that counts its changes.
 
-use model::{ActionId, SessionId, SigningKeyState, Tenant, TenantId};
+use model::{SessionId, SigningKeyState, Tenant, TenantId};
 
+use super::actions::deploy;
 use super::contract::fill;
 use super::fixtures::*;
 use crate::{Storage, TenantTx};
@@ -41,8 +42,7 @@ pub async fn what_a_tenant_sets_up_makes_a_new_version_and_what_its_users_do_doe
         ("no more key", |tx| Box::pin(async { tx.delete_signing_key("new").await.unwrap() })),
         ("Action", |tx| {
             Box::pin(async {
-                let id = ActionId::new("act_1");
-                tx.deploy_action(&id, "greet", &source("other"), "sha256:1", None, at(1)).await.unwrap();
+                deploy(tx, "act_1", "other", "sha256:1", at(1)).await;
             })
         }),
     ];

@@ -1,6 +1,7 @@
 //! The Management API, `/api/v2/`. A file for each resource lists its operations once, by `routes!`: the router, the OpenAPI document and
 //! the scopes that `auth` enforces all come from that list.
 
+mod actions;
 mod auth;
 mod clients;
 mod error;
@@ -48,9 +49,13 @@ struct Document;
 
 /// The operations of every resource.
 fn operations() -> OpenApiRouter<AppState> {
-    [clients::routes(), log_streams::routes(), logs::routes(), resource_servers::routes(), tenants::routes()]
-        .into_iter()
-        .fold(OpenApiRouter::new(), OpenApiRouter::merge)
+    OpenApiRouter::new()
+        .merge(actions::routes())
+        .merge(clients::routes())
+        .merge(log_streams::routes())
+        .merge(logs::routes())
+        .merge(resource_servers::routes())
+        .merge(tenants::routes())
 }
 
 /// The OpenAPI 3.1 document of what this server serves.

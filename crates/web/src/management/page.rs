@@ -54,7 +54,6 @@ impl Page {
         json!({ "start": self.offset(), "limit": self.per_page, "total": total, name: rows })
     }
 
-    #[expect(dead_code, reason = "the lists that use it are in the making")]
     /// The object of the Actions family: `{<name>, total, page, per_page}`; `page` and `total` are not there when they are 0.
     pub(crate) fn actions_answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
         let mut answer = json!({ name: rows, "per_page": self.per_page });

@@ -1,12 +1,12 @@
-//! `postern action deploy`
+//! `postern action deploy --tenant`: to the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use action_api::{Artifact, ArtifactKind};
-use action_build::{BuildError, Source};
+use action_build::{BuildError, Program, Source};
 use action_runtime::Runtime;
-use idp::Idp;
+use idp::{Idp, manage};
 use model::{AllowedHosts, TenantId};
 use postern::rebuild::kept;
 use serde_json::json;
@@ -20,12 +20,16 @@ use crate::render::{Output, thousands};
 use crate::wiring::{Schema, existing_tenant, open_idp};
 
 /// Builds the Action and makes it the tenant's deployed version. A running server uses it at its next login.
-pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure> {
+pub async fn run(config: &Config, tenant: &str, args: &ActionDeployArgs) -> Result<(), Failure> {
     let output = Output::stdout();
     let (idp, runtime) = open_idp(config, Schema::MustExist).await?;
-    let tenant = existing_tenant(&idp.storage, &args.tenant).await?;
-    let source =
+    let tenant = existing_tenant(&idp.storage, tenant).await?;
+    let mut source =
         Source::read(&args.file).map_err(|error| build_failure(&output, &args.file, &error, args.json))?;
+    if let Program::Script { modules, .. } = &mut source.program {
+        let shared = manage::modules_of_draft(&idp, &tenant, &args.name).await;
+        modules.extend(shared.or_exit(ExitCode::Database, "cannot read the modules of the Action")?);
+    }
     let kept = kept(&source);
     let artifact = build(&runtime, source, config)
         .await?
@@ -37,13 +41,9 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
         return Err(permissions::refuse(&output, &args.name, &new, args.json));
     }
     let secrets: BTreeMap<String, String> = args.secrets.iter().cloned().collect();
-    let hosts = match (&args.allowed_hosts[..], args.allow_any_host) {
-        ([], false) => None,
-        ([], true) => Some(AllowedHosts::Any),
-        (hosts, _) => Some(AllowedHosts::Only(hosts.to_vec())),
-    };
+    let hosts = hosts(args);
     let version =
-        idp::manage::deploy_action(&idp, &tenant, &args.name, &kept, &artifact, &secrets, hosts.as_ref())
+        manage::deploy_action(&idp, &tenant, &args.name, &kept, &artifact, &secrets, hosts.as_ref())
             .await
             .or_exit(ExitCode::Failed, "the Action was not deployed")?;
     idp.storage.close().await;
@@ -71,6 +71,15 @@ pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure
         ),
     ]);
     Ok(())
+}
+
+/// Where its requests may go from now on; `None`: as before.
+pub fn hosts(args: &ActionDeployArgs) -> Option<AllowedHosts> {
+    match (&args.allowed_hosts[..], args.allow_any_host) {
+        ([], false) => None,
+        ([], true) => Some(AllowedHosts::Any),
+        (hosts, _) => Some(AllowedHosts::Only(hosts.to_vec())),
+    }
 }
 
 /// Builds on a blocking thread. The outer error is ours, the inner one the author's.

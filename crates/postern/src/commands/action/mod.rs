@@ -2,11 +2,15 @@
 
 mod check;
 mod deploy;
+mod deploy_remote;
+mod diff;
 mod inspect;
+mod logs;
 mod new;
 mod permissions;
 mod run;
 mod test;
+mod versions;
 
 pub use deploy::build;
 
@@ -22,6 +26,13 @@ pub async fn run(config: &Config, command: ActionCommand) -> Result<(), Failure>
         ActionCommand::Check(args) => check::run(config, &args).await,
         ActionCommand::Inspect(args) => inspect::run(config, &args).await,
         ActionCommand::Test(args) => test::run(config, &args).await,
-        ActionCommand::Deploy(args) => deploy::run(config, &args).await,
+        ActionCommand::Deploy(args) => match &args.tenant {
+            Some(tenant) => deploy::run(config, tenant, &args).await,
+            None => deploy_remote::run(config, &args).await,
+        },
+        ActionCommand::Versions(args) => versions::list(&args).await,
+        ActionCommand::Rollback(args) => versions::rollback(&args).await,
+        ActionCommand::Diff(args) => diff::run(&args).await,
+        ActionCommand::Logs(args) => logs::run(&args).await,
     }
 }

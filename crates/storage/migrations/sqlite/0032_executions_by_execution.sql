@@ -1,0 +1,1 @@
+CREATE INDEX executions_by_execution ON executions (tenant_id, execution_id);

@@ -1,0 +1,339 @@
+//! `/actions/actions`: what authors work on.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage::{self, ActionChange, NewUsedModule};
+use model::{ActionId, AllowedHosts};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{DependencyBody, MAX_CODE_BODY_BYTES, SecretBody, TriggerBody, all, page, rows_of, shown};
+use crate::AppState;
+use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(deploy))
+        .routes(routes!(test))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Only Actions for this trigger.
+    #[serde(rename = "triggerId")]
+    trigger_id: Option<String>,
+    /// Only the Action of this name.
+    #[serde(rename = "actionName")]
+    action_name: Option<String>,
+    /// Only Actions that have a version that runs, or only those that have none.
+    deployed: Option<bool>,
+    /// Only Actions of integrations, of which there are none.
+    installed: Option<bool>,
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DeleteQuery {
+    /// Unbind it first.
+    force: Option<bool>,
+}
+
+/// A new Action.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAction {
+    /// Unique in the tenant; 1 to 128 bytes.
+    name: String,
+    /// Exactly one.
+    supported_triggers: Vec<TriggerBody>,
+    /// The script, at most 100 kB; of a component, base64 of its bytes.
+    code: Option<String>,
+    /// The npm packages that its author names, at most 10.
+    dependencies: Option<Vec<DependencyBody>>,
+    /// A script's is as `node22`; a component's is `wasm-component-v1`.
+    runtime: Option<String>,
+    /// At most 30, with names of 128 and values of 4,096 characters.
+    secrets: Option<Vec<SecretBody>>,
+    /// At most 3.
+    modules: Option<Vec<ModuleBody>>,
+    /// Deploy it when it is built.
+    #[serde(default)]
+    deploy: bool,
+    /// The name of the script's file, as `action.ts`: it says which language it is in. Not part of the dialect.
+    file_name: Option<String>,
+    /// The files that the script requires, by their path from its folder. Not part of the dialect.
+    files: Option<BTreeMap<String, String>>,
+    /// The hosts that its requests may go to; `null` for any. Not part of the dialect.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed_hosts: Option<Option<Vec<String>>>,
+}
+
+/// What changes of an Action's draft; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ActionUpdate {
+    /// Unique in the tenant; 1 to 128 bytes.
+    name: Option<String>,
+    /// Exactly one.
+    supported_triggers: Option<Vec<TriggerBody>>,
+    /// The script, at most 100 kB; of a component, base64 of its bytes.
+    code: Option<String>,
+    /// The npm packages that its author names, at most 10.
+    dependencies: Option<Vec<DependencyBody>>,
+    /// A script's is as `node22`; a component's is `wasm-component-v1`.
+    runtime: Option<String>,
+    /// All secrets that there are to be. One without a value keeps the one that is stored.
+    secrets: Option<Vec<SecretBody>>,
+    /// All modules that it is to require, at most 3.
+    modules: Option<Vec<ModuleBody>>,
+    /// The name of the script's file, as `action.ts`: it says which language it is in. Not part of the dialect.
+    file_name: Option<String>,
+    /// The files that the script requires, by their path from its folder. Not part of the dialect.
+    files: Option<BTreeMap<String, String>>,
+    /// The hosts that its requests may go to; `null` for any. Not part of the dialect.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed_hosts: Option<Option<Vec<String>>>,
+}
+
+/// A module that the Action requires, pinned to a version.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ModuleBody {
+    module_id: String,
+    /// Without it, the newest version.
+    module_version_id: Option<String>,
+    /// Ignored: what an answer said of the module may be sent back.
+    #[serde(default, rename = "module_name")]
+    _module_name: Option<String>,
+    #[serde(default, rename = "module_version_number")]
+    _module_version_number: Option<i64>,
+}
+
+/// A made-up login.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TestBody {
+    payload: TestPayload,
+}
+
+/// What the Action is told.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TestPayload {
+    /// The event. Its tenant and its secrets are the real ones.
+    #[schema(value_type = Object)]
+    event: Value,
+}
+
+/// Tells `null` from what is absent.
+fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<Vec<String>>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+impl From<ActionUpdate> for ActionChange {
+    fn from(body: ActionUpdate) -> Self {
+        let module = |body: ModuleBody| NewUsedModule {
+            module_id: body.module_id,
+            module_version_id: body.module_version_id,
+        };
+        Self {
+            name: body.name,
+            supported_triggers: all(body.supported_triggers),
+            code: body.code,
+            file_name: body.file_name,
+            files: body.files,
+            runtime: body.runtime,
+            dependencies: all(body.dependencies),
+            secrets: all(body.secrets),
+            modules: body.modules.map(|list| list.into_iter().map(module).collect()),
+            allowed_hosts: body
+                .allowed_hosts
+                .map(|hosts| hosts.map_or(AllowedHosts::Any, AllowedHosts::Only)),
+        }
+    }
+}
+
+/// List the Actions
+#[utoipa::path(
+    get, path = "/actions/actions", tag = "actions", params(ListQuery),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "A page of `actions`, by name, with `total`."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let page = page(query.page, query.per_page, 20)?;
+    let mut actions = manage::actions(&state.idp, &caller.context().tenant.id).await?;
+    actions.retain(|action| {
+        let mut triggers = action.draft.settings.supported_triggers.iter();
+        query.trigger_id.as_ref().is_none_or(|id| triggers.any(|trigger| trigger.id == *id))
+            && query.action_name.as_ref().is_none_or(|name| action.name == *name)
+            && query.deployed.is_none_or(|deployed| action.deployed.is_some() == deployed)
+            && query.installed != Some(true)
+    });
+    let (actions, total) = rows_of(&page, actions);
+    let mut rows = Vec::with_capacity(actions.len());
+    for action in &actions {
+        rows.push(shown::action(&state.idp, action).await?);
+    }
+    Ok(Json(page.actions_answer("actions", total, rows)))
+}
+
+/// Create an Action
+#[utoipa::path(
+    post, path = "/actions/actions", tag = "actions", request_body = NewAction,
+    security(("token" = ["create:actions"])),
+    responses(
+        (status = 201, description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`."),
+        (status = 409, description = "There is one of that name.")
+    )
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiJson(new): ApiJson<NewAction, MAX_CODE_BODY_BYTES>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
+    let NewAction { deploy, .. } = new;
+    let update = ActionUpdate {
+        name: Some(new.name),
+        supported_triggers: Some(new.supported_triggers),
+        code: new.code,
+        dependencies: new.dependencies,
+        runtime: new.runtime,
+        secrets: new.secrets,
+        modules: new.modules,
+        file_name: new.file_name,
+        files: new.files,
+        allowed_hosts: new.allowed_hosts,
+    };
+    let mut action = manage::create_action(idp, tenant, update.into()).await?;
+    if deploy && action.draft.digest.is_some() {
+        manage::deploy_draft(idp, tenant, &action.id).await?;
+        action = manage::action(idp, tenant, &action.id).await?;
+    }
+    Ok((StatusCode::CREATED, Json(shown::action(idp, &action).await?)))
+}
+
+/// Get an Action
+#[utoipa::path(
+    get, path = "/actions/actions/{id}", tag = "actions",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "The Action."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let action = manage::action(&state.idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
+    Ok(Json(shown::action(&state.idp, &action).await?))
+}
+
+/// Change the draft of an Action
+#[utoipa::path(
+    patch, path = "/actions/actions/{id}", tag = "actions", request_body = ActionUpdate,
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["update:actions"])),
+    responses(
+        (status = 200, description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`. What runs is as before."),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "There is another one of that name, or somebody else changed it at the same time.")
+    )
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(update): ApiJson<ActionUpdate, MAX_CODE_BODY_BYTES>,
+) -> Result<Json<Value>, ApiError> {
+    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
+    let action = manage::update_action(idp, tenant, &ActionId::new(id), update.into()).await?;
+    Ok(Json(shown::action(idp, &action).await?))
+}
+
+/// Delete an Action with its versions
+#[utoipa::path(
+    delete, path = "/actions/actions/{id}", tag = "actions",
+    params(("id" = String, Path, description = "Its id."), DeleteQuery),
+    security(("token" = ["delete:actions"])),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "It is bound to a trigger, and `force` is not true.")
+    )
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<DeleteQuery>,
+) -> Result<StatusCode, ApiError> {
+    let force = query.force.unwrap_or(false);
+    manage::delete_action(&state.idp, &caller.context().tenant.id, &ActionId::new(id), force).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deploy the draft of an Action as its next version
+#[utoipa::path(
+    post, path = "/actions/actions/{id}/deploy", tag = "actions",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["create:actions"])),
+    responses(
+        (status = 200, description = "The version. It runs from the next login on, where the Action is bound."),
+        (status = 400, description = "The draft is not built."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn deploy(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let idp = &state.idp;
+    let (action, version) =
+        manage::deploy_draft(idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
+    Ok(Json(shown::version(idp, &action, &version, true).await?))
+}
+
+/// Run the draft of an Action on a made-up event
+#[utoipa::path(
+    post, path = "/actions/actions/{id}/test", tag = "actions", request_body = TestBody,
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["create:actions"])),
+    responses(
+        (status = 200, description = "What it did, also when it threw. Requests that it sends are really sent; nothing else is changed."),
+        (status = 400, description = "The draft is not built."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn test(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<TestBody>,
+) -> Result<Json<Value>, ApiError> {
+    let event = body.payload.event;
+    let run = manage::test_action(&state.idp, &caller.context().tenant.id, &ActionId::new(id), event).await?;
+    Ok(Json(json!({ "payload": run.shown() })))
+}

@@ -1,0 +1,135 @@
+//! `/actions/executions`: what Actions did, with what they printed.
+
+use axum::Json;
+use axum::extract::State;
+use idp::manage;
+use model::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use storage::StoredExecution;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::AppState;
+use crate::management::{ApiCaller, ApiError, ApiPath, ApiQuery};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}
+
+/// Runs that are looked at for one page: of other Actions there may be many.
+const LOOKED_AT: i64 = 1000;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Only runs of the Action of this name.
+    action_name: Option<String>,
+    /// What an answer gave as `next`: the runs after it. Without it, the newest ones.
+    from: Option<i64>,
+    /// At most 100.
+    take: Option<i64>,
+}
+
+/// List the runs of Actions, oldest first
+///
+/// For tools that follow what Actions print. Not part of the dialect.
+#[utoipa::path(
+    get, path = "/actions/executions", tag = "actions", params(ListQuery),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "`runs`, and `next` for what comes after them."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let take = query.take.unwrap_or(50);
+    if !(1..=100).contains(&take) {
+        return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
+    }
+    let tenant = &caller.context().tenant.id;
+    let read = if query.action_name.is_some() { LOOKED_AT } else { take };
+    let runs = manage::executions(&state.idp, tenant, query.from, read).await?;
+    let is_wanted = |run: &&StoredExecution| {
+        query.action_name.as_ref().is_none_or(|name| run.execution.action_name == *name)
+    };
+    let last = runs.last().map(|run| run.id);
+    let mut wanted: Vec<&StoredExecution> = runs.iter().filter(is_wanted).collect();
+    let take = usize::try_from(take).unwrap_or_default();
+    let more = wanted.len() > take;
+    let wanted: Vec<_> = match query.from {
+        Some(_) => wanted.into_iter().take(take).collect(),
+        None => wanted.split_off(wanted.len().saturating_sub(take)),
+    };
+    // What was read and not wanted need not be read again.
+    let last = if more && query.from.is_some() { wanted.last().map(|run| run.id) } else { last };
+    let next = last.or(query.from).unwrap_or(0);
+    let rows: Vec<Value> = wanted
+        .into_iter()
+        .map(|run| {
+            let mut row = result(run);
+            row["id"] = json!(run.id);
+            row["execution_id"] = json!(run.execution.execution_id);
+            row["trigger_id"] = json!(manage::POST_LOGIN);
+            row
+        })
+        .collect();
+    Ok(Json(json!({ "runs": rows, "next": next })))
+}
+
+/// Get an execution of a trigger
+#[utoipa::path(
+    get, path = "/actions/executions/{id}", tag = "actions",
+    params(("id" = String, Path, description = "As the tenant's log names it in `details.actions.executions`.")),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "What each Action of it did."), (status = 404, description = "There is none, or its record is removed."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let runs = manage::execution(&state.idp, &caller.context().tenant.id, &id).await?;
+    let created_at = runs.first().map(|run| run.execution.created_at.to_iso());
+    let updated_at = runs.last().map(|run| ended_at(run).to_iso());
+    let status = runs.last().map(|run| run.execution.status);
+    let results: Vec<Value> = runs.iter().map(result).collect();
+    Ok(Json(json!({
+        "id": id,
+        "trigger_id": manage::POST_LOGIN,
+        "status": status,
+        "results": results,
+        "created_at": created_at,
+        "updated_at": updated_at,
+    })))
+}
+
+fn ended_at(run: &StoredExecution) -> Timestamp {
+    let ms = run.execution.report["elapsed_us"].as_i64().unwrap_or(0) / 1000;
+    Timestamp::from_ms(run.execution.created_at.as_ms().saturating_add(ms))
+}
+
+/// One run. The dialect has its name, error and times; the rest is ours.
+fn result(run: &StoredExecution) -> Value {
+    let execution = &run.execution;
+    let report = &execution.report;
+    json!({
+        "action_name": execution.action_name,
+        "action_id": execution.action_id,
+        "action_version": execution.version,
+        "error": manage::run_error(report),
+        "started_at": execution.created_at.to_iso(),
+        "ended_at": ended_at(run).to_iso(),
+        "logs": report["console"],
+        "commands": report["commands"],
+        "stats": {
+            "elapsed_us": report["elapsed_us"],
+            "cpu_us": report["cpu_us"],
+            "fuel": report["fuel"],
+            "memory_bytes": report["memory_bytes"],
+        },
+    })
+}

@@ -1,0 +1,327 @@
+//! `/actions/modules`: code that Actions share.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage::{self, ModuleChange, module_version_id};
+use model::{ActionModule, ActionModuleId, ActionModuleVersion};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{DependencyBody, SecretBody, all, page, rows_of, shown};
+use crate::AppState;
+use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(actions))
+        .routes(routes!(rollback))
+        .routes(routes!(versions, publish))
+        .routes(routes!(version))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+}
+
+/// A new module.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewModule {
+    /// As in `require('actions:NAME')`: 1 to 128 of the characters A-Z a-z 0-9 - _. It does not change.
+    name: String,
+    /// At most 65,536 characters.
+    code: String,
+    /// For `actions.secrets` in its code; at most 30.
+    secrets: Option<Vec<SecretBody>>,
+    /// The npm packages that its author names, at most 10.
+    dependencies: Option<Vec<DependencyBody>>,
+    /// `v1`.
+    api_version: Option<String>,
+    /// Make its first version.
+    #[serde(default)]
+    publish: bool,
+}
+
+/// What changes of a module's draft; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ModuleUpdate {
+    /// At most 65,536 characters.
+    code: Option<String>,
+    /// All secrets that there are to be. One without a value keeps the one that is stored.
+    secrets: Option<Vec<SecretBody>>,
+    /// The npm packages that its author names, at most 10.
+    dependencies: Option<Vec<DependencyBody>>,
+}
+
+/// Which version becomes the newest.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RollbackBody {
+    module_version_id: String,
+}
+
+/// List the modules
+#[utoipa::path(
+    get, path = "/actions/modules", tag = "actions", params(ListQuery),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "A page of `modules`, by name, with `total`."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
+    let page = page(query.page, query.per_page, 50)?;
+    let (modules, total) = rows_of(&page, manage::action_modules(idp, tenant).await?);
+    let actions = if modules.is_empty() { Vec::new() } else { manage::actions(idp, tenant).await? };
+    let rows =
+        modules.iter().map(|module| shown_module(module, manage::count_uses(&module.id, &actions))).collect();
+    Ok(Json(page.actions_answer("modules", total, rows)))
+}
+
+/// Create a module
+#[utoipa::path(
+    post, path = "/actions/modules", tag = "actions", request_body = NewModule,
+    security(("token" = ["create:actions"])),
+    responses((status = 201, description = "The module."), (status = 409, description = "There is one of that name."))
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiJson(new): ApiJson<NewModule>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    if new.api_version.as_ref().is_some_and(|version| version != "v1") {
+        return Err(ApiError::invalid_body("api_version must be v1"));
+    }
+    let change =
+        ModuleChange { code: Some(new.code), dependencies: all(new.dependencies), secrets: all(new.secrets) };
+    let tenant = &caller.context().tenant.id;
+    let module = manage::create_action_module(&state.idp, tenant, &new.name, change, new.publish).await?;
+    Ok((StatusCode::CREATED, Json(shown_module(&module, 0))))
+}
+
+/// Get a module
+#[utoipa::path(
+    get, path = "/actions/modules/{id}", tag = "actions",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "The module."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let tenant = &caller.context().tenant.id;
+    let module = manage::action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
+    with_uses(&state, &caller, &module).await
+}
+
+/// Change the draft of a module
+#[utoipa::path(
+    patch, path = "/actions/modules/{id}", tag = "actions", request_body = ModuleUpdate,
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["update:actions"])),
+    responses((status = 200, description = "The module. Its versions are as before."), (status = 404, description = "There is none."))
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(update): ApiJson<ModuleUpdate>,
+) -> Result<Json<Value>, ApiError> {
+    let change = ModuleChange {
+        code: update.code,
+        dependencies: all(update.dependencies),
+        secrets: all(update.secrets),
+    };
+    let tenant = &caller.context().tenant.id;
+    let module = manage::update_action_module(&state.idp, tenant, &ActionModuleId::new(id), change).await?;
+    with_uses(&state, &caller, &module).await
+}
+
+/// Delete a module with its versions
+#[utoipa::path(
+    delete, path = "/actions/modules/{id}", tag = "actions",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["delete:actions"])),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is none."),
+        (status = 412, description = "An Action requires it.")
+    )
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    let tenant = &caller.context().tenant.id;
+    manage::delete_action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the Actions that require a module
+#[utoipa::path(
+    get, path = "/actions/modules/{id}/actions", tag = "actions",
+    params(("id" = String, Path, description = "The module's id."), ListQuery),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "A page of `actions`, by name, with `total`."), (status = 404, description = "There is no such module."))
+)]
+async fn actions(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let page = page(query.page, query.per_page, 50)?;
+    let id = ActionModuleId::new(id);
+    let uses = manage::actions_of_module(&state.idp, &caller.context().tenant.id, &id).await?;
+    let (uses, total) = rows_of(&page, uses);
+    let rows = uses
+        .iter()
+        .map(|used| {
+            json!({
+                "action_id": used.action.id,
+                "action_name": used.action.name,
+                "module_version_id": module_version_id(&id, used.number),
+                "module_version_number": used.number,
+                "supported_triggers": used.action.draft.settings.supported_triggers,
+            })
+        })
+        .collect();
+    Ok(Json(page.actions_answer("actions", total, rows)))
+}
+
+/// Make an old version of a module its newest
+#[utoipa::path(
+    post, path = "/actions/modules/{id}/rollback", tag = "actions", request_body = RollbackBody,
+    params(("id" = String, Path, description = "The module's id.")),
+    security(("token" = ["create:actions"])),
+    responses((status = 200, description = "The module."), (status = 404, description = "There is none, or no such version."))
+)]
+async fn rollback(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<RollbackBody>,
+) -> Result<Json<Value>, ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
+    let module = manage::rollback_action_module(&state.idp, tenant, &id, &body.module_version_id).await?;
+    with_uses(&state, &caller, &module).await
+}
+
+/// List the versions of a module
+#[utoipa::path(
+    get, path = "/actions/modules/{id}/versions", tag = "actions",
+    params(("id" = String, Path, description = "The module's id."), ListQuery),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "A page of `versions`, newest first, with `total`."), (status = 404, description = "There is no such module."))
+)]
+async fn versions(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let page = page(query.page, query.per_page, 50)?;
+    let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
+    let versions = manage::action_module_versions(&state.idp, tenant, &id).await?;
+    let (versions, total) = rows_of(&page, versions);
+    let rows = versions.iter().map(shown_version).collect();
+    Ok(Json(page.actions_answer("versions", total, rows)))
+}
+
+/// Publish the draft of a module as its next version
+#[utoipa::path(
+    post, path = "/actions/modules/{id}/versions", tag = "actions",
+    params(("id" = String, Path, description = "The module's id.")),
+    security(("token" = ["create:actions"])),
+    responses(
+        (status = 201, description = "The version."),
+        (status = 404, description = "There is no such module."),
+        (status = 412, description = "It has 50 versions, and Actions require each of them.")
+    )
+)]
+async fn publish(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let tenant = &caller.context().tenant.id;
+    let version = manage::publish_action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
+    Ok((StatusCode::CREATED, Json(shown_version(&version))))
+}
+
+/// Get a version of a module
+#[utoipa::path(
+    get, path = "/actions/modules/{id}/versions/{versionId}", tag = "actions",
+    params(("id" = String, Path, description = "The module's id."), ("versionId" = String, Path, description = "The version's id.")),
+    security(("token" = ["read:actions"])),
+    responses((status = 200, description = "The version."), (status = 404, description = "There is none."))
+)]
+async fn version(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, version)): ApiPath<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
+    let version = manage::action_module_version(&state.idp, tenant, &id, &version).await?;
+    Ok(Json(shown_version(&version)))
+}
+
+async fn with_uses(
+    state: &AppState,
+    caller: &ApiCaller,
+    module: &ActionModule,
+) -> Result<Json<Value>, ApiError> {
+    let uses = manage::actions_of_module(&state.idp, &caller.context().tenant.id, &module.id).await?;
+    Ok(Json(shown_module(module, uses.len())))
+}
+
+fn shown_module(module: &ActionModule, uses: usize) -> Value {
+    let ActionModule { draft, latest, .. } = module;
+    let mut shown = json!({
+        "id": module.id,
+        "name": module.name,
+        "code": draft.code,
+        "dependencies": draft.dependencies,
+        "secrets": shown::secrets(&draft.secrets),
+        "actions_using_module_total": uses,
+        "all_changes_published": latest.as_ref().is_some_and(|latest| latest.content == *draft),
+        "latest_version_number": latest.as_ref().map_or(0, |latest| latest.number),
+        "created_at": module.created_at.to_iso(),
+        "updated_at": module.updated_at.to_iso(),
+    });
+    if let Some(latest) = latest {
+        shown["latest_version"] = shown_version(latest);
+    }
+    shown
+}
+
+fn shown_version(version: &ActionModuleVersion) -> Value {
+    let content = &version.content;
+    json!({
+        "id": module_version_id(&version.module_id, version.number),
+        "module_id": version.module_id,
+        "version_number": version.number,
+        "code": content.code,
+        "dependencies": content.dependencies,
+        "secrets": shown::secrets(&content.secrets),
+        "created_at": version.created_at.to_iso(),
+    })
+}

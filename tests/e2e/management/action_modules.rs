@@ -1,0 +1,154 @@
+//! `actions:` modules: code that Actions share.
+
+use end_to_end::TestServer;
+use end_to_end::management::Api;
+use serde_json::{Value, json};
+
+use super::actions::{bind, claims, created, deployed, new_action};
+use crate::post_login::handler;
+
+const SHARED: &str = "exports.plan = () => ['one', actions.secrets.KEY, typeof require];";
+
+fn uses(body: &str) -> String {
+    format!("const shared = require('actions:shared');\n{}", handler(body))
+}
+
+#[tokio::test]
+async fn a_module_is_published_required_pinned_and_rolled_back() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    assert_eq!(
+        api.get("/actions/modules?page=0&per_page=100").await.expect_json(200),
+        json!({ "modules": [], "per_page": 100 })
+    );
+    let new = json!({ "name": "shared", "code": SHARED, "secrets": [{ "name": "KEY", "value": "canary-1" }], "api_version": "v1" });
+    let made = api.post("/actions/modules", &new).await.expect_json(201);
+    assert_eq!((&made["latest_version_number"], &made["all_changes_published"]), (&json!(0), &json!(false)));
+    let id = made["id"].as_str().unwrap();
+    let path = format!("/actions/modules/{id}");
+    let code = uses("api.idToken.setCustomClaim('says', shared.plan())");
+    let mut action = new_action("uses", &code);
+    action["modules"] = json!([{ "module_id": id }]);
+    api.post("/actions/actions", &action).await.expect_api_error(400, "invalid_body", "publish it first");
+    let first = api.call(reqwest::Method::POST, &format!("{path}/versions"), None).await.expect_json(201);
+    assert_eq!((&first["version_number"], &first["code"]), (&json!(1), &json!(SHARED)));
+
+    let action_path = created(&api, &action).await;
+    let shown = api.get(&action_path).await.expect_json(200);
+    let module = json!({ "module_id": id, "module_name": "shared", "module_version_id": first["id"], "module_version_number": 1 });
+    assert_eq!((&shown["modules"], &shown["files"]), (&json!([module]), &Value::Null));
+    deployed(&api, &action_path).await;
+    bind(&api, &["uses"]).await;
+    assert_eq!(claims(&server).await["says"], json!(["one", "canary-1", "function"]));
+
+    // A change is not seen before it is published and the Action takes the new version.
+    let change =
+        json!({ "code": SHARED.replace("one", "two"), "secrets": [{ "name": "KEY", "value": "canary-2" }] });
+    let changed = api.patch(&path, &change).await.expect_json(200);
+    assert_eq!(
+        (&changed["all_changes_published"], &changed["actions_using_module_total"]),
+        (&json!(false), &json!(1))
+    );
+    let second = api.call(reqwest::Method::POST, &format!("{path}/versions"), None).await.expect_json(201);
+    assert_eq!(
+        claims(&server).await["says"],
+        json!(["one", "canary-1", "function"]),
+        "pinned, its secrets as well"
+    );
+    let newer = json!({ "modules": [{ "module_id": id, "module_version_id": second["id"] }] });
+    assert_eq!(api.patch(&action_path, &newer).await.expect_json(200)["all_changes_deployed"], false);
+    deployed(&api, &action_path).await;
+    assert_eq!(claims(&server).await["says"], json!(["two", "canary-2", "function"]));
+
+    let versions = api.get(&format!("{path}/versions")).await.expect_json(200);
+    assert_eq!((&versions["total"], &versions["versions"][1]), (&json!(2), &first));
+    let version = format!("{path}/versions/{}", first["id"].as_str().unwrap());
+    assert_eq!(api.get(&version).await.expect_json(200), first);
+    let back = api
+        .post(&format!("{path}/rollback"), &json!({ "module_version_id": first["id"] }))
+        .await
+        .expect_json(200);
+    assert_eq!(
+        (&back["latest_version_number"], &back["code"], &back["all_changes_published"]),
+        (&json!(3), &json!(SHARED), &json!(true))
+    );
+    api.post(&format!("{path}/rollback"), &json!({ "module_version_id": "x" }))
+        .await
+        .expect_api_error(404, "", "version");
+
+    let used_by = api.get(&format!("{path}/actions")).await.expect_json(200);
+    assert_eq!((&used_by["total"], &used_by["actions"][0]["action_name"]), (&json!(1), &json!("uses")));
+    assert_eq!(used_by["actions"][0]["module_version_id"], second["id"]);
+    api.delete(&path).await.expect_api_error(412, "", "in use by the action 'uses'");
+    for path in [path.as_str(), "/actions/modules", &format!("{path}/versions"), &action_path] {
+        let answer = api.get(path).await;
+        assert!(answer.status == 200 && !answer.body.contains("canary"), "{answer:?}");
+    }
+
+    // Without it the Action does not build, and then nothing is in the way of its end.
+    let without = api.patch(&action_path, &json!({ "modules": [] })).await.expect_json(200);
+    assert!(
+        without["errors"][0]["msg"]
+            .as_str()
+            .unwrap()
+            .contains("'actions:shared': it is not among the modules of this Action"),
+        "{without}"
+    );
+    api.delete(&path).await.expect_api_error(412, "", "in use");
+    api.patch(&action_path, &json!({ "code": handler("") })).await.expect_json(200);
+    deployed(&api, &action_path).await;
+    assert_eq!(api.delete(&path).await.status, 204);
+    api.get(&path).await.expect_api_error(404, "", "That module does not exist.");
+    let versions = api.get(&format!("{action_path}/versions")).await.expect_json(200);
+    let old = versions["versions"][1]["id"].as_str().unwrap();
+    api.post(&format!("{action_path}/versions/{old}/deploy"), &json!({}))
+        .await
+        .expect_api_error(412, "", "'shared'");
+}
+
+#[tokio::test]
+async fn a_module_is_checked_when_it_is_written() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    for (name, code, message) in [
+        ("a b", "", "a module's name"),
+        ("a/b", "", "a module's name"),
+        ("", "", "a module's name"),
+        ("broken", "\nconst = 1", "actions:broken:2:"),
+        ("throws", "throw new Error('no')", "no"),
+        ("early", "exports.key = actions.secrets.KEY", "can be read while the Action runs"),
+        ("nested", "require('actions:other')", "a module cannot use other modules"),
+        ("reads", "require('./action.js')", "Cannot find module './action.js'"),
+        ("npm", "require('axios')", "npm packages are not available"),
+        ("long", &"/".repeat(65_537), "at most 65,536 characters"),
+    ] {
+        let refused = api.post("/actions/modules", &json!({ "name": name, "code": code })).await;
+        refused.expect_api_error(400, "invalid_body", message);
+    }
+    let shared =
+        json!({ "name": "shared", "code": "'use strict'; exports.a = function () { return this; }" });
+    let made = api.post("/actions/modules", &shared).await.expect_json(201);
+    api.post("/actions/modules", &shared).await.expect_api_error(409, "", "'shared' exists already");
+    let path = format!("/actions/modules/{}", made["id"].as_str().unwrap());
+    api.patch(&path, &json!({ "code": "export const a = 1; export const = 2" })).await.expect_api_error(
+        400,
+        "invalid_body",
+        "actions:shared:1:",
+    );
+    let es = json!({ "code": "import { createHash } from 'crypto';\nexport const key = () => actions.secrets.KEY ?? createHash('sha256').update('a').digest('hex').length;" });
+    api.patch(&path, &es).await.expect_json(200);
+    api.call(reqwest::Method::POST, &format!("{path}/versions"), None).await.expect_json(201);
+
+    // An ES module, from TypeScript; another module's secrets are not there.
+    let code = "import { key } from 'actions:shared';\nexport const onExecutePostLogin = async (event: unknown, api: any) => { api.idToken.setCustomClaim('says', [key(), typeof actions, Object.keys(event as object).includes('moduleSecrets')]); };\ndeclare const actions: unknown;";
+    let mut new = new_action("typed", code);
+    new["file_name"] = json!("action.ts");
+    new["modules"] = json!([{ "module_id": made["id"] }]);
+    let action = created(&api, &new).await;
+    deployed(&api, &action).await;
+    bind(&api, &["typed"]).await;
+    assert_eq!(claims(&server).await["says"], json!([64, "undefined", false]));
+    let test = json!({ "payload": { "event": {} } });
+    let tested = api.post(&format!("{action}/test"), &test).await.expect_json(200);
+    assert_eq!(tested["payload"]["commands"][0]["value"], json!([64, "undefined", false]), "{tested}");
+}
