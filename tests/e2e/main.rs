@@ -30,6 +30,7 @@ mod management;
 mod mfa;
 mod mfa_api;
 mod nodes;
+mod observability;
 mod online;
 mod organizations;
 mod outgoing;

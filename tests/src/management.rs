@@ -30,7 +30,7 @@ impl Api {
         Self::connect(&server.idp, server.client(), seed::ACME, Some(scopes)).await
     }
 
-    async fn connect(idp: &Idp, client: RawClient, tenant: &str, scopes: Option<&[&str]>) -> Self {
+    pub(crate) async fn connect(idp: &Idp, client: RawClient, tenant: &str, scopes: Option<&[&str]>) -> Self {
         let id = TenantId::new(tenant);
         let made = manage::create_management_client(idp, &id, "A tool").await.unwrap();
         if let Some(scopes) = scopes {

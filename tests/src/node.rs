@@ -12,6 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::database::Database;
+use crate::management::Api;
 use crate::process::{Ended, Serve, free_port, run};
 use crate::wire::Wire;
 use crate::{Login, RawClient, actions, seed};
@@ -101,7 +102,13 @@ impl Node {
         run(["--config", config.to_str().unwrap()].iter().chain(arguments)).await
     }
 
-    fn config(&self) -> PathBuf {
+    /// An access token for the Management API of `acme`, with every scope.
+    pub async fn management_token(&self) -> String {
+        Api::connect(&self.idp, self.client(), seed::ACME, None).await.token().to_owned()
+    }
+
+    /// The node's configuration file.
+    pub fn config(&self) -> PathBuf {
         self.folder.path().join("postern.toml")
     }
 

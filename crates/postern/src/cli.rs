@@ -6,6 +6,7 @@ pub mod directory;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 
 use crate::cli::action::ActionCommand;
 use crate::cli::directory::{GroupCommand, OrganizationCommand, RoleCommand};
@@ -75,6 +76,7 @@ pub enum Command {
     #[command(subcommand)]
     RefreshToken(RefreshTokenCommand),
     /// Show a tenant's log and the runs of its Actions, newest first.
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Logs(LogsArgs),
     /// Bring the database's schema up to date. Creates the SQLite database when there is none.
     Migrate,
@@ -366,13 +368,47 @@ Example:
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 pub struct LogsArgs {
+    /// Instead.
+    #[command(subcommand)]
+    pub command: Option<LogsCommand>,
     /// Whose log.
-    #[arg(long, value_name = "NAME")]
-    pub tenant: String,
+    #[arg(long, value_name = "NAME", required = true)]
+    pub tenant: Option<String>,
     /// How many entries.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
     /// Print one JSON object: `logs` and `executions`, newest first.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `logs ...`
+#[derive(Debug, Subcommand)]
+pub enum LogsCommand {
+    /// Print the log as it is written, until ctrl-c.
+    #[command(after_help = "\
+Examples:
+  postern logs tail --tenant acme                        by the database of the configuration
+  POSTERN_URL=https://acme.example POSTERN_TOKEN=... postern logs tail       by a server's Management API")]
+    Tail(LogsTailArgs),
+}
+
+/// Arguments of `logs tail`.
+#[derive(Debug, Args)]
+pub struct LogsTailArgs {
+    /// Whose log, by the database.
+    #[arg(long, value_name = "NAME", required_unless_present = "url")]
+    pub tenant: Option<String>,
+    /// The tenant's address at a server. `--tenant` comes first.
+    #[arg(long, env = "POSTERN_URL", requires = "token")]
+    pub url: Option<Url>,
+    /// An access token for its Management API, with the scope read:logs.
+    #[arg(long, env = "POSTERN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Begin with what was written after this entry.
+    #[arg(long, value_name = "LOG_ID")]
+    pub from: Option<String>,
+    /// Print each entry as one JSON object on a line.
     #[arg(long)]
     pub json: bool,
 }

@@ -6,6 +6,8 @@ use std::time::Instant;
 use metrics::histogram;
 use model::{TenantId, UserId};
 use sqlx::AnyPool;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tracing::Span;
 
 use crate::group::{Member, Writer};
@@ -336,6 +338,24 @@ impl TenantTx {
     ) -> Result<Vec<Record>, StorageError> {
         let (rows, _) = self.tx.run(statement).await?;
         Ok(rows.into_iter().map(|row| Record { table, id_column, row }).collect())
+    }
+
+    /// The same of a statement that somebody's query is in, and that may read a whole table: on SQLite, where a statement
+    /// runs on the thread of its caller, the runtime's other tasks go on meanwhile.
+    pub(crate) async fn search(
+        &mut self,
+        table: &'static str,
+        id_column: &'static str,
+        statement: Statement,
+    ) -> Result<Vec<Record>, StorageError> {
+        let has_others =
+            Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let Tx::SqliteRead(lease) = &mut self.tx else { return self.rows(table, id_column, statement).await };
+        let (rows, _) = match has_others {
+            true => block_in_place(|| lease.run(&statement))?,
+            false => lease.run(&statement)?,
+        };
+        Ok(rows.into_iter().map(|row| Record { table, id_column, row: Row::Sqlite(row) }).collect())
     }
 
     /// The first row of a statement. It runs to its end, so that a statement that writes has written.

@@ -16,19 +16,14 @@ macro_rules! fields {
 
 /// Whether the stream `s` has something to send.
 macro_rules! has_more {
-    ($horizon:literal) => {
-        concat!(
-            "s.status = 'active' AND EXISTS (SELECT 1 FROM logs l WHERE l.tenant_id = s.tenant_id
-                 AND (l.written_by, l.id) > (s.cursor_written_by, s.cursor_id)",
-            $horizon,
-            ")"
-        )
-    };
     (sqlite) => {
-        has_more!("")
+        "s.status = 'active' AND EXISTS (SELECT 1 FROM logs l WHERE l.tenant_id = s.tenant_id
+             AND l.written_by = s.cursor_written_by AND l.id > s.cursor_id)"
     };
     (postgres) => {
-        has_more!(" AND l.written_by < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)")
+        "s.status = 'active' AND EXISTS (SELECT 1 FROM logs l WHERE l.tenant_id = s.tenant_id
+             AND (l.written_by, l.id) > (s.cursor_written_by, s.cursor_id)
+             AND l.written_by < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT))"
     };
 }
 

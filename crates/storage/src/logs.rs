@@ -189,7 +189,10 @@ impl TenantTx {
         search: &LogSearch<'_>,
     ) -> Result<Result<Vec<StoredLog>, SearchError>, StorageError> {
         match self.search_statement(search) {
-            Ok(statement) => Ok(Ok(self.stored_logs(statement).await?)),
+            Ok(statement) => {
+                let rows = self.search("logs", "id", statement).await?;
+                Ok(Ok(rows.iter().map(stored).collect::<Result<_, _>>()?))
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -236,8 +239,8 @@ impl TenantTx {
             statement.sql
         );
         statement.sql = count.into();
-        let row = self.row("logs", "found", statement).await?;
-        Ok(Ok(row.map_or(Ok(0), |row| row.int("found"))?))
+        let rows = self.search("logs", "found", statement).await?;
+        Ok(Ok(rows.first().map_or(Ok(0), |row| row.int("found"))?))
     }
 
     /// The condition of a search, as the text of a statement with its values.
@@ -258,6 +261,7 @@ impl TenantTx {
         cursor: LogCursor,
         limit: i64,
     ) -> Result<Vec<StoredLog>, StorageError> {
+        // On SQLite all numbers of transactions are the same, and of a pair it would search by the first part alone.
         let query = if self.is_postgres() {
             self.sql(concat!(
                 "SELECT ",
@@ -270,7 +274,7 @@ impl TenantTx {
             self.sql(concat!(
                 "SELECT ",
                 fields!(),
-                " FROM logs WHERE tenant_id = $1 AND (written_by, id) > ($2, $3) ORDER BY written_by, id LIMIT $4"
+                " FROM logs WHERE tenant_id = $1 AND written_by = $2 AND id > $3 ORDER BY id LIMIT $4"
             ))
         };
         let query = query.bind(cursor.written_by).bind(cursor.id).bind(limit.max(0));

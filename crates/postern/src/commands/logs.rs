@@ -12,7 +12,7 @@ use crate::wiring::{Schema, existing_tenant, open_storage};
 pub async fn run(config: &Config, args: &LogsArgs) -> Result<(), Failure> {
     let database = ExitCode::Database;
     let storage = open_storage(config, Schema::MustExist).await?;
-    let tenant = existing_tenant(&storage, &args.tenant).await?;
+    let tenant = existing_tenant(&storage, args.tenant.as_deref().unwrap_or_default()).await?;
     let mut tx = storage.begin_read(&tenant).await.or_exit(database, "cannot read")?;
     let logs = tx.logs(args.limit.into()).await.or_exit(database, "cannot read the log")?;
     let executions = tx.executions(args.limit.into()).await.or_exit(database, "cannot read the runs")?;
@@ -84,7 +84,7 @@ pub async fn run(config: &Config, args: &LogsArgs) -> Result<(), Failure> {
 }
 
 /// Failures and warnings stand out.
-fn code_style(code: &str) -> Style {
+pub fn code_style(code: &str) -> Style {
     match code {
         "w" | "limit_wc" => Style::Yellow,
         "actions_execution_failed" => Style::Red,

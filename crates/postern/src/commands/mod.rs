@@ -8,6 +8,7 @@ mod directory;
 mod doctor;
 mod keys;
 mod logs;
+mod logs_tail;
 mod manual;
 mod migrate;
 mod patch;
@@ -17,7 +18,7 @@ mod session;
 mod tenant;
 mod user;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, LogsArgs, LogsCommand};
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 
@@ -38,6 +39,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(command) => user::run(&config()?, &command).await,
         Command::Session(command) => session::run(&config()?, &command).await,
         Command::RefreshToken(command) => refresh_token::run(&config()?, &command).await,
+        Command::Logs(LogsArgs { command: Some(LogsCommand::Tail(args)), .. }) => {
+            logs_tail::run(config, &args).await
+        }
         Command::Logs(args) => logs::run(&config()?, &args).await,
         Command::Migrate => migrate::run(&config()?).await,
         Command::Doctor => doctor::run(file).await,
