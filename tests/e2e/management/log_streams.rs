@@ -79,7 +79,9 @@ impl Streamed {
     }
 
     async fn status(&self) -> String {
-        text(&self.api.get(&format!("/log-streams/{}", self.id)).await.expect_json(200), "status")
+        // An access token of its own: the clock may have been set.
+        let api = Api::of(&self.server).await;
+        text(&api.get(&format!("/log-streams/{}", self.id)).await.expect_json(200), "status")
     }
 }
 
