@@ -251,7 +251,7 @@ async fn a_request_is_traced_down_to_what_its_action_asks_for_and_nothing_person
     let named = |name: &str| of_trace.iter().filter(|span| span.name == name).collect::<Vec<_>>();
     let [request] = named("POST /u/login")[..] else { panic!("{of_trace:#?}") };
     assert_eq!(hex(&request.parent_span_id), parent);
-    assert_eq!(attribute(request, "http.response.status_code").as_deref(), Some("302"));
+    assert_eq!(attribute(request, "http.response.status_code").as_deref(), Some("303"));
     let [run] = named("action.run")[..] else { panic!("{of_trace:#?}") };
     assert_eq!(run.parent_span_id, request.span_id);
     assert_eq!(attribute(run, "action").as_deref(), Some("fetches"));

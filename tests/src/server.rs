@@ -272,9 +272,14 @@ static HTTP: LazyLock<Arc<dyn OutgoingHttp>> = LazyLock::new(|| {
     Arc::new(Outgoing::new(loopback.map(IpNet::from)).expect("root certificates"))
 });
 
+/// The client of the server, which reaches this machine as well.
+pub fn loopback() -> Arc<dyn OutgoingHttp> {
+    HTTP.clone()
+}
+
 /// Sends logs until nothing is due any more.
 pub async fn send_all_logs(idp: &Arc<Idp>) -> usize {
-    let deliveries = LogDeliveries::new(idp.clone(), HTTP.clone());
+    let mut deliveries = LogDeliveries::new(idp.clone(), loopback());
     let mut turns = 0;
     loop {
         match deliveries.round().await.expect("what is due") {
@@ -286,7 +291,7 @@ pub async fn send_all_logs(idp: &Arc<Idp>) -> usize {
 
 /// Delivers until nothing is due any more.
 pub async fn deliver_all(idp: &Arc<Idp>) -> usize {
-    let mut deliveries = Deliveries::new(idp.clone(), HTTP.clone());
+    let mut deliveries = Deliveries::new(idp.clone(), loopback());
     let mut attempts = 0;
     loop {
         match deliveries.round().await.expect("the queue") {

@@ -3,6 +3,7 @@
 //! died is sent again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{
     LogEntry, LogFormat, LogStream, LogStreamStatus, LogType, PiiField, PiiMethod, TenantId, Timestamp,
@@ -40,8 +41,13 @@ pub const CATEGORIES: &[&str] = &[
     "other",
 ];
 
-/// How many tenants get their turn at a time.
-const TENANTS_AT_A_TIME: i64 = 16;
+/// How many tenants get their turn at a time, how many streams of one of them (`storage::log_streams`), and how many requests
+/// may be under way.
+const TENANTS_AT_A_TIME: usize = 16;
+const STREAMS_OF_TENANT: usize = 4;
+const MOST_UNDER_WAY: usize = 128;
+/// How long a round waits for answers.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long one node has what it has taken. More than [`OutgoingHttp`] takes.
 const LEASE_SECS: i64 = 60;
 /// The most entries of a request, and about how many bytes it has: the entry that reaches them is its last.
@@ -57,41 +63,51 @@ const SUSPENDED_AFTER_SECS: i64 = 24 * 3600;
 pub struct LogDeliveries {
     idp: Arc<Idp>,
     http: Arc<dyn OutgoingHttp>,
+    /// Requests under way. A receiver that is slow holds up no other one.
+    under_way: JoinSet<()>,
 }
 
 impl LogDeliveries {
     /// With this database and this client.
     pub fn new(idp: Arc<Idp>, http: Arc<dyn OutgoingHttp>) -> Self {
-        Self { idp, http }
+        Self { idp, http, under_way: JoinSet::new() }
     }
 
-    /// Sends what is due, one request for each stream that gets its turn; how many had it.
+    /// Begins to send what is due, one request for each stream that gets its turn, and waits a moment for the answers; how
+    /// many were begun, or were still under way.
     ///
     /// # Errors
     /// [`ServerError`] when it cannot be read what is due. What goes wrong with one stream is logged, and tried again.
-    pub async fn round(&self) -> Result<usize, ServerError> {
-        let now = self.idp.now();
-        let mut deliveries = JoinSet::new();
-        for tenant in self.idp.storage.tenants_with_due_log_streams(now, TENANTS_AT_A_TIME).await? {
+    pub async fn round(&mut self) -> Result<usize, ServerError> {
+        let (now, before) = (self.idp.now(), self.under_way.len());
+        let room = (MOST_UNDER_WAY.saturating_sub(before) / STREAMS_OF_TENANT).min(TENANTS_AT_A_TIME);
+        let room = i64::try_from(room).unwrap_or_default();
+        for tenant in self.idp.storage.tenants_with_due_log_streams(now, room).await? {
             let mut tx = self.idp.storage.begin(&tenant).await?;
             let claimed = tx.claim_log_streams(now, now.plus_secs(LEASE_SECS)).await?;
             tx.commit().await?;
             for claimed in claimed {
                 let (idp, http, tenant) = (Arc::clone(&self.idp), Arc::clone(&self.http), tenant.clone());
-                deliveries.spawn(async move {
+                self.under_way.spawn(async move {
                     if let Err(error) = deliver(&idp, &*http, &tenant, &claimed).await {
                         tracing::error!(%tenant, stream = claimed.stream.id, ?error, "log stream");
                     }
                 });
             }
         }
-        let streams = deliveries.len();
-        while let Some(delivery) = deliveries.join_next().await {
+        let count = self.under_way.len();
+        // When it is over, what has been begun goes on.
+        let _ = tokio::time::timeout(MOMENT, self.finish()).await;
+        Ok(count)
+    }
+
+    /// Waits for what is under way.
+    pub async fn finish(&mut self) {
+        while let Some(delivery) = self.under_way.join_next().await {
             if let Err(error) = delivery {
                 tracing::error!(%error, "log stream");
             }
         }
-        Ok(streams)
     }
 }
 

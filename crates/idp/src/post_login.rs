@@ -16,7 +16,7 @@ use tracing::Instrument;
 use crate::decision::{Decision, Suspension, merge_metadata};
 use crate::event::{EventSource, Flow, post_login_event, with_changes};
 use crate::lookups::{Lookups, Subject};
-use crate::{ActionRun, Idp, RequestContext, ServerError, measure, mfa};
+use crate::{ActionRun, Idp, RequestContext, ServerError, manage, measure, mfa};
 
 /// A profile is advised to stay below this many bytes; a larger one is flagged in the log.
 const LARGE_PROFILE_BYTES: usize = 10 << 10;
@@ -278,6 +278,7 @@ impl Outcome {
                     "action_id": binding.action_id,
                     "action_name": binding.name,
                     "version_id": binding.version,
+                    "binding_id": manage::binding_id("post-login", &binding.action_id),
                     "error_class": error.class(),
                     "action_error": action_error(error),
                 }),
@@ -333,11 +334,14 @@ pub(crate) fn log_entry(
 
 /// The error as the tenant's log shows it.
 fn action_error(error: &RunError) -> Value {
+    // The same word as in the record of the run.
+    let kind = serde_json::to_value(error).map(|error| error["kind"].clone()).unwrap_or_default();
     match error {
         RunError::Exception { exception } => {
-            json!({ "name": exception.name, "message": exception.message, "stack": exception.stack })
+            json!({ "name": exception.name, "message": exception.message, "stack": exception.stack,
+                "code": kind })
         }
-        _ => json!({ "message": error.to_string() }),
+        _ => json!({ "message": error.to_string(), "code": kind }),
     }
 }
 

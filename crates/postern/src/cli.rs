@@ -6,9 +6,8 @@ pub mod directory;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use url::Url;
 
-use crate::cli::action::ActionCommand;
+use crate::cli::action::{ActionCommand, RemoteArgs};
 use crate::cli::directory::{GroupCommand, OrganizationCommand, RoleCommand};
 use crate::exit_code;
 
@@ -396,15 +395,12 @@ Examples:
 /// Arguments of `logs tail`.
 #[derive(Debug, Args)]
 pub struct LogsTailArgs {
-    /// Whose log, by the database.
-    #[arg(long, value_name = "NAME", required_unless_present = "url")]
+    /// Whose log, by the database. Without it, by a server's Management API.
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub tenant: Option<String>,
-    /// The tenant's address at a server. `--tenant` comes first.
-    #[arg(long, env = "POSTERN_URL", requires = "token")]
-    pub url: Option<Url>,
-    /// An access token for its Management API, with the scope read:logs.
-    #[arg(long, env = "POSTERN_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     /// Begin with what was written after this entry.
     #[arg(long, value_name = "LOG_ID")]
     pub from: Option<String>,

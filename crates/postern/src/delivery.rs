@@ -18,17 +18,27 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
 pub trait Rounds {
     /// Delivers what is due; how many deliveries that took.
     fn round(&mut self) -> impl Future<Output = Result<usize, ServerError>> + Send;
+
+    /// Waits for what a round has left under way.
+    fn finish(&mut self) -> impl Future<Output = ()> + Send;
 }
 
 impl Rounds for Deliveries {
     fn round(&mut self) -> impl Future<Output = Result<usize, ServerError>> + Send {
         Self::round(self)
     }
+
+    /// Each round ends when its deliveries have.
+    async fn finish(&mut self) {}
 }
 
 impl Rounds for LogDeliveries {
     fn round(&mut self) -> impl Future<Output = Result<usize, ServerError>> + Send {
         Self::round(self)
+    }
+
+    fn finish(&mut self) -> impl Future<Output = ()> + Send {
+        Self::finish(self)
     }
 }
 
@@ -46,7 +56,7 @@ pub async fn run(what: &'static str, mut rounds: impl Rounds, stop: impl Future)
             }
         };
         tokio::select! {
-            _ = &mut stop => return,
+            _ = &mut stop => return rounds.finish().await,
             () = tokio::time::sleep(pause) => {}
         }
     }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use reqwest::header::ACCEPT;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde_json::{Value, json};
@@ -24,6 +25,9 @@ pub const VARIABLES: [&str; 4] = ["url", "token", "client_id", "client_secret"];
 
 /// For a large component.
 const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a connection for events lives at most: as long as an access token.
+const FOLLOWED: Duration = Duration::from_secs(24 * 3600);
 
 /// A tenant's Management API, with an access token.
 pub struct Remote {
@@ -81,6 +85,16 @@ impl Remote {
         let request =
             self.http.get(self.url(&format!("api/v2{path}"))?).query(query).bearer_auth(&self.token);
         self.send(request).await
+    }
+
+    /// A request for server-sent events, after the one with the id `last`. It may be answered for a day.
+    pub fn follow(&self, path: &str, last: Option<&str>) -> Result<RequestBuilder, Failure> {
+        let request = self.http.get(self.url(&format!("api/v2{path}"))?).bearer_auth(&self.token);
+        let request = request.header(ACCEPT, "text/event-stream").timeout(FOLLOWED);
+        Ok(match last {
+            Some(last) => request.header("last-event-id", last),
+            None => request,
+        })
     }
 
     /// The Action of that name, if there is one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use end_to_end::flow::{log_in, text};
 use end_to_end::management::Api;
 use end_to_end::receiver::{Answer, Receiver, Request};
-use end_to_end::server::send_all_logs;
+use end_to_end::server::{loopback, send_all_logs};
 use end_to_end::{Login, TestServer, seed};
 use idp::log_streams::LogDeliveries;
 use postern::outgoing::Outgoing;
@@ -219,12 +219,34 @@ async fn a_stream_that_fails_for_a_day_is_suspended_and_goes_on_where_it_was() {
     assert_eq!(entries[0]["data"]["type"], "sapi", "the first of all: {entries:#?}");
 }
 
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_holds_up_no_other_one() {
+    let streamed = Streamed::start(json!({}), json!({})).await;
+    streamed.until("sapi").await;
+    let slow = Receiver::start().await;
+    slow.answer([Answer::Hang; 10]);
+    let new = json!({ "type": "http", "name": "slow", "sink": { "httpEndpoint": slow.url() } });
+    streamed.api.post("/log-streams", &new).await.expect_json(200);
+    let mut deliveries = LogDeliveries::new(streamed.server.idp.clone(), loopback());
+    let several = async {
+        for number in 0..3 {
+            write(&streamed.api, &number.to_string()).await;
+            while streamed.receiver.requests().is_empty() {
+                deliveries.round().await.unwrap();
+            }
+        }
+    };
+    // The slow one is given up after five seconds only.
+    tokio::time::timeout(Duration::from_secs(60), several).await.expect("they arrive");
+    assert_eq!(slow.count(), 1);
+}
+
 // AC1
 #[tokio::test]
 async fn an_address_that_is_not_public_is_not_contacted() {
     let streamed = Streamed::start(json!({}), json!({})).await;
     let to_public_addresses = Arc::new(Outgoing::new([]).unwrap());
-    let deliveries = LogDeliveries::new(streamed.server.idp.clone(), to_public_addresses);
+    let mut deliveries = LogDeliveries::new(streamed.server.idp.clone(), to_public_addresses);
     let refused = async {
         while deliveries.round().await.unwrap() == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -258,6 +258,8 @@ async fn s1_5_tenant_log_of_a_failed_run() {
     let error = &details["action_error"];
     assert_eq!((&error["name"], &error["message"]), (&json!("TypeError"), &json!("Come back later")));
     assert!(text(error, "stack").contains("action.js:2"), "{error}");
+    assert_eq!(error["code"], "exception");
+    assert!(!text(&details, "binding_id").is_empty());
     // The login's own entry, of success and of failure, has the runs.
     server.deploy_action("action", NOTHING).await;
     let browser = server.client();

@@ -4,21 +4,19 @@ use std::time::Duration;
 
 use idp::manage::shown_log;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, HeaderName};
 use serde_json::Value;
 use storage::{LogCursor, LogId, Storage};
-use url::Url;
 
 use crate::cli::LogsTailArgs;
 use crate::commands::logs::code_style;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
+use crate::remote::Remote;
 use crate::render::{Output, Style, escape, note};
 use crate::wiring::{Schema, existing_tenant, open_storage};
 
 const PAUSE: Duration = Duration::from_secs(1);
 const BATCH: i64 = 100;
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Prints the log as it is written.
 pub async fn run(
@@ -31,13 +29,14 @@ pub async fn run(
     let (from, output) = (from.transpose()?, Output::stdout());
     let print = |entry: &Value| show(&output, entry, args.json);
     let follow = async {
-        match (&args.tenant, &args.url, &args.token) {
-            (None, Some(url), Some(token)) => {
-                by_server(url, token, from.map(|from| from.to_string()), print).await
+        match &args.tenant {
+            None => {
+                let remote = Remote::connect(&args.remote).await?;
+                by_server(&remote, from.map(|from| from.to_string()), print).await
             }
-            (tenant, ..) => {
+            Some(tenant) => {
                 let storage = open_storage(&config()?, Schema::MustExist).await?;
-                by_database(&storage, tenant.as_deref().unwrap_or_default(), from, print).await
+                by_database(&storage, tenant, from, print).await
             }
         }
     };
@@ -77,20 +76,10 @@ async fn by_database(
 }
 
 /// Goes on where it was when the connection breaks.
-async fn by_server(
-    url: &Url,
-    token: &str,
-    mut last: Option<String>,
-    print: impl Fn(&Value),
-) -> Result<(), Failure> {
-    let endpoint = url.join("/api/v2/logs/stream").or_exit(ExitCode::Usage, "the address of the server")?;
-    let client = reqwest::Client::builder().build().or_exit(ExitCode::Failed, "cannot send requests")?;
+async fn by_server(remote: &Remote, mut last: Option<String>, print: impl Fn(&Value)) -> Result<(), Failure> {
     let mut was_connected = false;
     loop {
-        let mut request = client.get(endpoint.clone()).bearer_auth(token).header(ACCEPT, "text/event-stream");
-        if let Some(last) = &last {
-            request = request.header(LAST_EVENT_ID, last);
-        }
+        let request = remote.follow("/logs/stream", last.as_deref())?;
         match request.send().await {
             Ok(response) if response.status() == StatusCode::OK => {
                 was_connected = true;

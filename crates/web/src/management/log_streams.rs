@@ -143,7 +143,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 
 /// List log streams
 #[utoipa::path(
-    get, path = "/log-streams", tag = "log-streams",
+    get, path = "/log-streams", operation_id = "list_log_streams", tag = "log-streams",
     security(("token" = ["read:log_streams"])),
     responses((status = 200, description = "The streams, the oldest first."))
 )]
@@ -154,7 +154,7 @@ async fn list(State(state): State<AppState>, caller: ApiCaller) -> Result<Json<V
 
 /// Create a log stream
 #[utoipa::path(
-    post, path = "/log-streams", tag = "log-streams", request_body = NewLogStream,
+    post, path = "/log-streams", operation_id = "create_log_stream", tag = "log-streams", request_body = NewLogStream,
     security(("token" = ["create:log_streams"])),
     responses(
         (status = 200, description = "The stream."),
@@ -189,7 +189,7 @@ async fn create(
 
 /// Get a log stream
 #[utoipa::path(
-    get, path = "/log-streams/{id}", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
+    get, path = "/log-streams/{id}", operation_id = "get_log_stream", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:log_streams"])),
     responses((status = 200, description = "The stream."), (status = 404, description = "There is none."))
 )]
@@ -206,7 +206,7 @@ async fn get(
 ///
 /// One that was paused or suspended and is active again goes on where it was.
 #[utoipa::path(
-    patch, path = "/log-streams/{id}", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
+    patch, path = "/log-streams/{id}", operation_id = "update_log_stream", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
     request_body = LogStreamPatch, security(("token" = ["update:log_streams"])),
     responses((status = 200, description = "The stream."), (status = 404, description = "There is none."))
 )]
@@ -231,7 +231,7 @@ async fn update(
 
 /// Delete a log stream
 #[utoipa::path(
-    delete, path = "/log-streams/{id}", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
+    delete, path = "/log-streams/{id}", operation_id = "delete_log_stream", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["delete:log_streams"])),
     responses((status = 204, description = "It is not there any more."))
 )]

@@ -66,7 +66,7 @@ struct ListQuery {
 
 /// List entries of the tenant's log
 #[utoipa::path(
-    get, path = "/logs", tag = "logs", params(ListQuery),
+    get, path = "/logs", operation_id = "list_logs", tag = "logs", params(ListQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "The entries; with `include_totals` an object that has them as `logs`."))
 )]
@@ -114,7 +114,7 @@ async fn list(
 
 /// Get an entry of the tenant's log
 #[utoipa::path(
-    get, path = "/logs/{id}", tag = "logs",
+    get, path = "/logs/{id}", operation_id = "get_log", tag = "logs",
     params(("id" = String, Path, description = "Its log_id.")),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "The entry."), (status = 404, description = "There is none."))
@@ -141,7 +141,7 @@ struct FollowQuery {
 /// Server-sent events: each entry as the `data` of an event whose `id` is its log_id, in the order in which they were written, none
 /// left out. Without `from` and `Last-Event-ID` it begins now. It ends when the access token does.
 #[utoipa::path(
-    get, path = "/logs/stream", tag = "logs", params(FollowQuery),
+    get, path = "/logs/stream", operation_id = "follow_logs", tag = "logs", params(FollowQuery),
     security(("token" = ["read:logs"])),
     responses(
         (status = 200, description = "The events.", content_type = "text/event-stream"),
