@@ -37,6 +37,11 @@ pub struct Remote {
 }
 
 impl Remote {
+    /// Whether it is said where the server is.
+    pub fn is_named(args: &RemoteArgs) -> bool {
+        args.url.is_some() || variable(URL).is_some()
+    }
+
     /// With the token of the environment, or one that the client of the environment gets.
     pub async fn connect(args: &RemoteArgs) -> Result<Self, Failure> {
         let usage = |text: &str| Failure::new(ExitCode::Usage, text);

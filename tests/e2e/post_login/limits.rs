@@ -8,7 +8,7 @@ use end_to_end::authenticator::code;
 use end_to_end::flow::{exchange_native, exchange_web, native_tokens, refresh, text};
 use end_to_end::{Login, TestServer, actions, jwt, seed};
 use idp::{hash_credential, manage};
-use model::{Clock, RefreshToken, RefreshTokenId};
+use model::{Clock, RefreshToken, RefreshTokenId, TriggerVersion};
 use postern::executor::Places;
 use serde_json::{Value, json};
 
@@ -79,6 +79,21 @@ async fn s4_actions_per_tenant_and_trigger() {
     assert_eq!(deploy(&server, "a7", NOTHING, &[]).await, Ok(2), "a new version is no new Action");
     Login::web().code(&server.client(), seed::ADA).await;
     assert_eq!(server.reports().await.len(), 20);
+    // Those that are not bound count as well.
+    let create = async |name: String| {
+        let trigger = TriggerVersion { id: "post-login".to_owned(), version: "v3".to_owned() };
+        let new = manage::ActionChange {
+            name: Some(name),
+            supported_triggers: Some(vec![trigger]),
+            ..manage::ActionChange::default()
+        };
+        manage::create_action(&server.idp, &server.acme(), new).await
+    };
+    for index in 20..100 {
+        create(format!("a{index}")).await.expect("room for it");
+    }
+    let error = create("one more".to_owned()).await.expect_err("the 101st").to_string();
+    assert!(error.contains("100 Actions"), "{error}");
 }
 
 #[tokio::test]

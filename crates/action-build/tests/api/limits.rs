@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use action_api::{Handler, OperationAnswer, OperationFuture, Operations};
+use action_build::{Program, Source, build};
 use serde_json::{Value, json};
 
-use super::common::{LIMITS, handler, printed, run_handler, script};
+use super::common::{LIMITS, RUNTIME, handler, printed, run, run_handler, script};
 use super::{answers, call, call_on, event, names, refuses};
 
 /// A network on which nobody answers.
@@ -43,9 +44,37 @@ fn s4_npm_dependencies_per_action() {
 
 #[test]
 fn s4_modules() {
-    let report = handler("require('actions:shared')");
-    let error = report.error.expect("there are none").to_string();
-    assert!(error.contains("actions:shared"), "{error}");
+    let shared = |code: &str| {
+        let action = "const shared = require('actions:shared');
+            exports.onExecutePostLogin = async (event) => console.log(JSON.stringify([shared.keys(), Object.keys(event)]));";
+        let modules = [("actions:shared".to_owned(), code.to_owned())].into();
+        let program = Program::Script { code: action.to_owned(), modules };
+        build(&RUNTIME, &Source { file_name: "action.js".to_owned(), program }, &LIMITS)
+    };
+    let event = json!({ "user": {}, "moduleSecrets": { "shared": { "A": "1" }, "other": { "B": "2" } } });
+    let reads = shared("exports.keys = () => actions.secrets;").expect("it builds");
+    assert_eq!(
+        printed(&run(&reads, &event.to_string())),
+        r#"[{"A":"1"},["user"]]"#,
+        "its own, and no event has them"
+    );
+    let late = "const born = Date.now(); const { A } = actions.secrets; exports.keys = () => [A, born > 0];";
+    let late = shared(late).expect("its top level runs at the login");
+    assert_eq!(printed(&run(&late, &event.to_string())), r#"[["1",true],["user"]]"#);
+    assert_eq!(printed(&run(&reads, "{}")), "[{},[]]");
+    for (code, expected) in [
+        ("exports.keys = actions.secrets;", "can be read while the Action runs"),
+        ("require('actions:other');", "a module cannot use other modules"),
+        ("require('./action.js');", "Cannot find module './action.js'"),
+        ("\n  throw new Error('no');", "no"),
+    ] {
+        let error = shared(code).expect_err("it does not build");
+        assert!(error.to_string().contains(expected), "{error}");
+        let place = error.exception().and_then(|exception| exception.file.clone());
+        assert_eq!(place.as_deref(), Some("actions:shared"), "{error}");
+    }
+    let error = handler("require('actions:shared')").error.expect("there are none").to_string();
+    assert!(error.contains("actions:shared") && error.contains("not among the modules"), "{error}");
 }
 
 #[test]

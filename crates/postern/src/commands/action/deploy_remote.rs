@@ -20,6 +20,10 @@ use crate::wiring::start_runtime;
 /// Sends the Action, deploys it, and binds it after the others when it is not bound.
 pub async fn run(config: &Config, args: &ActionDeployArgs) -> Result<(), Failure> {
     let output = Output::stdout();
+    if !Remote::is_named(&args.remote) {
+        let text = "where to? --tenant for the database of the configuration, --url (or POSTERN_URL) for a running server";
+        return Err(Failure::new(ExitCode::Usage, text));
+    }
     let remote = Remote::connect(&args.remote).await?;
     let source =
         Source::read(&args.file).map_err(|error| build_failure(&output, &args.file, &error, args.json))?;

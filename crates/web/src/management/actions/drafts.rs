@@ -172,7 +172,7 @@ impl From<ActionUpdate> for ActionChange {
 
 /// List the Actions
 #[utoipa::path(
-    get, path = "/actions/actions", tag = "actions", params(ListQuery),
+    get, path = "/actions/actions", operation_id = "list_actions", tag = "actions", params(ListQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `actions`, by name, with `total`."))
 )]
@@ -200,7 +200,7 @@ async fn list(
 
 /// Create an Action
 #[utoipa::path(
-    post, path = "/actions/actions", tag = "actions", request_body = NewAction,
+    post, path = "/actions/actions", operation_id = "create_action", tag = "actions", request_body = NewAction,
     security(("token" = ["create:actions"])),
     responses(
         (status = 201, description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`."),
@@ -236,7 +236,7 @@ async fn create(
 
 /// Get an Action
 #[utoipa::path(
-    get, path = "/actions/actions/{id}", tag = "actions",
+    get, path = "/actions/actions/{id}", operation_id = "get_action", tag = "actions",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "The Action."), (status = 404, description = "There is none."))
@@ -252,7 +252,7 @@ async fn get(
 
 /// Change the draft of an Action
 #[utoipa::path(
-    patch, path = "/actions/actions/{id}", tag = "actions", request_body = ActionUpdate,
+    patch, path = "/actions/actions/{id}", operation_id = "update_action", tag = "actions", request_body = ActionUpdate,
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["update:actions"])),
     responses(
@@ -274,7 +274,7 @@ async fn update(
 
 /// Delete an Action with its versions
 #[utoipa::path(
-    delete, path = "/actions/actions/{id}", tag = "actions",
+    delete, path = "/actions/actions/{id}", operation_id = "delete_action", tag = "actions",
     params(("id" = String, Path, description = "Its id."), DeleteQuery),
     security(("token" = ["delete:actions"])),
     responses(
@@ -296,7 +296,7 @@ async fn delete(
 
 /// Deploy the draft of an Action as its next version
 #[utoipa::path(
-    post, path = "/actions/actions/{id}/deploy", tag = "actions",
+    post, path = "/actions/actions/{id}/deploy", operation_id = "deploy_action", tag = "actions",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["create:actions"])),
     responses(
@@ -318,7 +318,7 @@ async fn deploy(
 
 /// Run the draft of an Action on a made-up event
 #[utoipa::path(
-    post, path = "/actions/actions/{id}/test", tag = "actions", request_body = TestBody,
+    post, path = "/actions/actions/{id}/test", operation_id = "test_action", tag = "actions", request_body = TestBody,
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["create:actions"])),
     responses(

@@ -37,7 +37,7 @@ struct ListQuery {
 ///
 /// For tools that follow what Actions print. Not part of the dialect.
 #[utoipa::path(
-    get, path = "/actions/executions", tag = "actions", params(ListQuery),
+    get, path = "/actions/executions", operation_id = "list_executions", tag = "actions", params(ListQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "`runs`, and `next` for what comes after them."))
 )]
@@ -82,7 +82,7 @@ async fn list(
 
 /// Get an execution of a trigger
 #[utoipa::path(
-    get, path = "/actions/executions/{id}", tag = "actions",
+    get, path = "/actions/executions/{id}", operation_id = "get_execution", tag = "actions",
     params(("id" = String, Path, description = "As the tenant's log names it in `details.actions.executions`.")),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "What each Action of it did."), (status = 404, description = "There is none, or its record is removed."))

@@ -75,7 +75,7 @@ struct RollbackBody {
 
 /// List the modules
 #[utoipa::path(
-    get, path = "/actions/modules", tag = "actions", params(ListQuery),
+    get, path = "/actions/modules", operation_id = "list_action_modules", tag = "actions", params(ListQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `modules`, by name, with `total`."))
 )]
@@ -95,7 +95,7 @@ async fn list(
 
 /// Create a module
 #[utoipa::path(
-    post, path = "/actions/modules", tag = "actions", request_body = NewModule,
+    post, path = "/actions/modules", operation_id = "create_action_module", tag = "actions", request_body = NewModule,
     security(("token" = ["create:actions"])),
     responses((status = 201, description = "The module."), (status = 409, description = "There is one of that name."))
 )]
@@ -116,7 +116,7 @@ async fn create(
 
 /// Get a module
 #[utoipa::path(
-    get, path = "/actions/modules/{id}", tag = "actions",
+    get, path = "/actions/modules/{id}", operation_id = "get_action_module", tag = "actions",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "The module."), (status = 404, description = "There is none."))
@@ -133,7 +133,7 @@ async fn get(
 
 /// Change the draft of a module
 #[utoipa::path(
-    patch, path = "/actions/modules/{id}", tag = "actions", request_body = ModuleUpdate,
+    patch, path = "/actions/modules/{id}", operation_id = "update_action_module", tag = "actions", request_body = ModuleUpdate,
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["update:actions"])),
     responses((status = 200, description = "The module. Its versions are as before."), (status = 404, description = "There is none."))
@@ -156,7 +156,7 @@ async fn update(
 
 /// Delete a module with its versions
 #[utoipa::path(
-    delete, path = "/actions/modules/{id}", tag = "actions",
+    delete, path = "/actions/modules/{id}", operation_id = "delete_action_module", tag = "actions",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["delete:actions"])),
     responses(
@@ -177,7 +177,7 @@ async fn delete(
 
 /// List the Actions that require a module
 #[utoipa::path(
-    get, path = "/actions/modules/{id}/actions", tag = "actions",
+    get, path = "/actions/modules/{id}/actions", operation_id = "list_actions_of_module", tag = "actions",
     params(("id" = String, Path, description = "The module's id."), ListQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `actions`, by name, with `total`."), (status = 404, description = "There is no such module."))
@@ -209,7 +209,7 @@ async fn actions(
 
 /// Make an old version of a module its newest
 #[utoipa::path(
-    post, path = "/actions/modules/{id}/rollback", tag = "actions", request_body = RollbackBody,
+    post, path = "/actions/modules/{id}/rollback", operation_id = "rollback_action_module", tag = "actions", request_body = RollbackBody,
     params(("id" = String, Path, description = "The module's id.")),
     security(("token" = ["create:actions"])),
     responses((status = 200, description = "The module."), (status = 404, description = "There is none, or no such version."))
@@ -227,7 +227,7 @@ async fn rollback(
 
 /// List the versions of a module
 #[utoipa::path(
-    get, path = "/actions/modules/{id}/versions", tag = "actions",
+    get, path = "/actions/modules/{id}/versions", operation_id = "list_action_module_versions", tag = "actions",
     params(("id" = String, Path, description = "The module's id."), ListQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `versions`, newest first, with `total`."), (status = 404, description = "There is no such module."))
@@ -248,7 +248,7 @@ async fn versions(
 
 /// Publish the draft of a module as its next version
 #[utoipa::path(
-    post, path = "/actions/modules/{id}/versions", tag = "actions",
+    post, path = "/actions/modules/{id}/versions", operation_id = "create_action_module_version", tag = "actions",
     params(("id" = String, Path, description = "The module's id.")),
     security(("token" = ["create:actions"])),
     responses(
@@ -269,7 +269,7 @@ async fn publish(
 
 /// Get a version of a module
 #[utoipa::path(
-    get, path = "/actions/modules/{id}/versions/{versionId}", tag = "actions",
+    get, path = "/actions/modules/{id}/versions/{versionId}", operation_id = "get_action_module_version", tag = "actions",
     params(("id" = String, Path, description = "The module's id."), ("versionId" = String, Path, description = "The version's id.")),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "The version."), (status = 404, description = "There is none."))

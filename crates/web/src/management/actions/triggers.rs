@@ -70,7 +70,7 @@ enum ReferenceKind {
 
 /// List the triggers that run here
 #[utoipa::path(
-    get, path = "/actions/triggers", tag = "actions",
+    get, path = "/actions/triggers", operation_id = "list_triggers", tag = "actions",
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "`triggers`: post-login alone."))
 )]
@@ -97,7 +97,7 @@ async fn list(_: ApiCaller) -> Json<Value> {
 
 /// List what is bound to a trigger
 #[utoipa::path(
-    get, path = "/actions/triggers/{triggerId}/bindings", tag = "actions",
+    get, path = "/actions/triggers/{triggerId}/bindings", operation_id = "list_trigger_bindings", tag = "actions",
     params(("triggerId" = String, Path, description = "As post-login."), BindingsQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `bindings`, in the order in which they run."), (status = 404, description = "There is no such trigger."))
@@ -116,7 +116,7 @@ async fn bindings(
 
 /// Replace what is bound to a trigger
 #[utoipa::path(
-    patch, path = "/actions/triggers/{triggerId}/bindings", tag = "actions", request_body = BindingsBody,
+    patch, path = "/actions/triggers/{triggerId}/bindings", operation_id = "update_trigger_bindings", tag = "actions", request_body = BindingsBody,
     params(("triggerId" = String, Path, description = "As post-login.")),
     security(("token" = ["update:actions"])),
     responses((status = 200, description = "The `bindings`."), (status = 404, description = "There is no such trigger."))

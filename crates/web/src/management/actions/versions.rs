@@ -39,7 +39,7 @@ struct DeployBody {
 
 /// List the versions of an Action
 #[utoipa::path(
-    get, path = "/actions/actions/{actionId}/versions", tag = "actions",
+    get, path = "/actions/actions/{actionId}/versions", operation_id = "list_action_versions", tag = "actions",
     params(("actionId" = String, Path, description = "The Action's id."), ListQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `versions`, newest first, with `total`."), (status = 404, description = "There is no such Action."))
@@ -64,7 +64,7 @@ async fn list(
 
 /// Get a version of an Action
 #[utoipa::path(
-    get, path = "/actions/actions/{actionId}/versions/{id}", tag = "actions",
+    get, path = "/actions/actions/{actionId}/versions/{id}", operation_id = "get_action_version", tag = "actions",
     params(("actionId" = String, Path, description = "The Action's id."), ("id" = String, Path, description = "The version's id.")),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "The version."), (status = 404, description = "There is none."))
@@ -82,7 +82,7 @@ async fn get(
 
 /// Deploy an old version of an Action again
 #[utoipa::path(
-    post, path = "/actions/actions/{actionId}/versions/{id}/deploy", tag = "actions",
+    post, path = "/actions/actions/{actionId}/versions/{id}/deploy", operation_id = "deploy_action_version", tag = "actions",
     request_body = Option<DeployBody>,
     params(("actionId" = String, Path, description = "The Action's id."), ("id" = String, Path, description = "The version's id.")),
     security(("token" = ["create:actions"])),
