@@ -5,15 +5,23 @@ mod actions;
 mod auth;
 mod clients;
 mod error;
+mod device_credentials;
 mod extract;
 mod followers;
 mod log_streams;
 mod logs;
+mod grants;
+mod organizations;
 mod page;
 mod rate_limit;
+mod refresh_tokens;
 mod resource_servers;
 mod schema;
 mod tenants;
+mod roles;
+mod sessions;
+mod user_access;
+mod users;
 
 use std::sync::Arc;
 
