@@ -12,7 +12,6 @@ mod log_streams;
 mod logs;
 mod management_client;
 mod modules;
-mod organizations;
 mod object;
 mod organizations;
 mod resource_servers;

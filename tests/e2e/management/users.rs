@@ -41,6 +41,7 @@ pub async fn foreign(other: &Api) -> Vec<Foreign> {
         ("DELETE", "/refresh-tokens", None),
         ("POST", "/revoke-access", Some(json!({}))),
         ("DELETE", "/authenticators", None),
+        ("GET", "/logs", None),
     ] {
         let route: &'static str = format!("/users/{{id}}{rest}").leak();
         calls.push(Foreign::unknown(method, route, format!("{at}{rest}"), body));
@@ -164,6 +165,14 @@ async fn a_user_with_a_new_password_or_blocked_has_to_log_in_again_or_cannot() {
     let shown = api.get(&at).await.expect_json(200);
     assert_eq!(shown["logins_count"], 1, "{shown}");
     assert!(shown["last_login"].is_string() && shown["last_ip"].is_string(), "{shown}");
+    let logs = api.get(&format!("{at}/logs?include_totals=true&sort=date:-1")).await.expect_json(200);
+    let codes: Vec<_> = logs["logs"].as_array().unwrap().iter().map(|log| text(log, "type")).collect();
+    assert!(codes.contains(&"s".to_owned()) && codes.contains(&"seacft".to_owned()), "{logs}");
+    assert_eq!(logs["total"], codes.len());
+    assert!(logs["logs"].as_array().unwrap().iter().all(|log| log["user_id"] == user["user_id"]), "{logs}");
+    native_tokens(&server.client(), seed::BOB).await;
+    let more = api.get(&format!("{at}/logs?include_totals=true")).await.expect_json(200);
+    assert_eq!(more["total"], logs["total"], "another user's");
 
     let changed = api.patch(&at, &json!({ "password": "another long password" })).await.expect_json(200);
     assert!(changed["last_password_reset"].is_string(), "{changed}");

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, MAX_NAMED, Roles};
+use idp::manage::{self, LogPage, LogSearchError, MAX_NAMED, Roles};
 use model::{Permission, RoleId, SessionId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(refresh_tokens, delete_refresh_tokens))
         .routes(routes!(revoke_access))
         .routes(routes!(delete_authenticators))
+        .routes(routes!(logs))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -409,4 +410,66 @@ async fn delete_authenticators(
     manage::get_user(&state.idp, tenant, &user).await?;
     manage::remove_factors(&state.idp, tenant, &user).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct LogsQuery {
+    /// The first page is 0. Pages reach 1,000 entries.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`, which is no more than 1,000.
+    include_totals: Option<bool>,
+    /// `date:-1`, the newest first, or `date:1`.
+    sort: Option<String>,
+}
+
+/// List what happened to a user
+///
+/// Entries of the tenant's log.
+#[utoipa::path(
+    get, path = "/users/{id}/logs", tag = "users", operation_id = "logs_of_user",
+    params(("id" = String, Path, description = "Its `user_id`."), LogsQuery),
+    security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
+    responses((status = 200, description = "The entries."), (status = 404, description = "There is no such user."))
+)]
+async fn logs(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<LogsQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    let ascending = match query.sort.as_deref() {
+        None | Some("date:-1") => false,
+        Some("date:1") => true,
+        Some(_) => {
+            return Err(ApiError::invalid_query("Query validation error: sort must be date:1 or date:-1"));
+        }
+    };
+    let (tenant, user) = (&caller.context().tenant.id, UserId::new(id));
+    manage::get_user(&state.idp, tenant, &user).await?;
+    let escaped = user.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+    let query = format!("user_id:\"{escaped}\"");
+    let part = LogPage {
+        query: Some(&query),
+        ascending,
+        offset: page.offset(),
+        limit: page.limit(),
+        counted: page.has_total(),
+    };
+    let (logs, total) =
+        manage::search_logs(&state.idp, tenant, &part).await.map_err(|error| match error {
+            LogSearchError::Query(text) => ApiError::invalid_query(text),
+            LogSearchError::Server(error) => error.into(),
+        })?;
+    let rows: Vec<_> = logs.iter().map(|log| Value::Object(manage::shown_log(log))).collect();
+    let length = rows.len();
+    let mut answer = page.answer("logs", total.unwrap_or_default(), rows);
+    if page.has_total() {
+        answer["length"] = json!(length);
+    }
+    Ok(Json(answer))
 }
