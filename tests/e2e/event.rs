@@ -11,7 +11,8 @@ use end_to_end::flow::{
     TRANSFER_COOKIE, VERIFIER, code_of, exchange_native, refresh, text, transfer, transfer_token,
 };
 use end_to_end::{Login, RawClient, TestServer, mmdb, seed};
-use idp::{NetworkData, manage};
+use idp::manage::{self, NewOrganization, Roles, UserChanges};
+use idp::NetworkData;
 use model::{DeviceBinding, OrganizationUsage, RefreshTokenPolicy};
 use postern::network::{DataFile, NetworkFiles};
 use reqwest::Method;
@@ -307,11 +308,14 @@ async fn the_event_of_each_flow_is_as_the_table_of_the_dialect_says() {
 async fn everything_there_is(server: &TestServer) -> (String, Value) {
     let (idp, acme) = (&server.idp, server.acme());
     let ada = server.user_id(seed::ADA).await;
-    let globex = manage::create_organization(idp, &acme, "globex", None).await.unwrap().id;
-    manage::create_role(idp, &acme, "admin").await.unwrap();
-    manage::assign_roles(idp, &acme, &ada, &["admin".to_owned()]).await.unwrap();
-    manage::add_organization_members(idp, &acme, &globex, std::slice::from_ref(&ada), &[]).await.unwrap();
-    manage::set_password(idp, &acme, &ada, seed::PASSWORD).await.unwrap();
+    let new = NewOrganization { name: "globex".to_owned(), ..NewOrganization::default() };
+    let globex = manage::create_organization(idp, &acme, new).await.unwrap().id;
+    manage::create_role(idp, &acme, "admin", None).await.unwrap();
+    manage::assign_roles(idp, &acme, &ada, Roles::Named(&["admin".to_owned()])).await.unwrap();
+    manage::add_organization_members(idp, &acme, &globex, std::slice::from_ref(&ada), Roles::Ids(&[])).await.unwrap();
+    let password = Some(seed::PASSWORD.to_owned());
+    let changes = UserChanges { password, ..UserChanges::default() };
+    manage::update_user(idp, &acme, &ada, changes).await.unwrap();
     let mut tx = idp.storage.begin(&acme).await.unwrap();
     let mut user = tx.user(&ada).await.unwrap().unwrap();
     let text = |text: &str| Some(text.to_owned());

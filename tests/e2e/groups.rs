@@ -3,7 +3,7 @@
 use action_api::Operations;
 use end_to_end::{Login, TestServer, seed};
 use idp::lookups::{Lookups, Subject};
-use idp::manage;
+use idp::manage::{self, NewOrganization, Roles};
 use model::{GroupId, GroupScope, OrganizationId, OrganizationUsage, UserId};
 use serde_json::{Value, json};
 
@@ -19,14 +19,15 @@ impl World {
         let server = TestServer::start().await;
         let (idp, acme, ada) = (&server.idp, server.acme(), server.user_id(seed::ADA).await);
         for role in ["direct", "by tenant", "by connection", "by organization", "in organization", "unused"] {
-            manage::create_role(idp, &acme, role).await.unwrap();
+            manage::create_role(idp, &acme, role, None).await.unwrap();
         }
         let role = |name: &str| [name.to_owned()];
-        let globex = manage::create_organization(idp, &acme, "globex", None).await.unwrap().id;
-        manage::assign_roles(idp, &acme, &ada, &role("direct")).await.unwrap();
+        let new = NewOrganization { name: "globex".to_owned(), ..NewOrganization::default() };
+        let globex = manage::create_organization(idp, &acme, new).await.unwrap().id;
+        manage::assign_roles(idp, &acme, &ada, Roles::Named(&role("direct"))).await.unwrap();
         let users = [ada.clone()];
         let roles = role("in organization");
-        manage::add_organization_members(idp, &acme, &globex, &users, &roles).await.unwrap();
+        manage::add_organization_members(idp, &acme, &globex, &users, Roles::Named(&roles)).await.unwrap();
         let connection_id = {
             let mut tx = idp.storage.begin_read(&acme).await.unwrap();
             tx.user(&ada).await.unwrap().unwrap().connection_id
@@ -37,7 +38,7 @@ impl World {
             (GroupScope::Organization { organization_id: globex.clone() }, role("by organization")),
         ] {
             let group = manage::create_group(idp, &acme, "staff", Some("ext"), scope).await.unwrap();
-            manage::add_to_group(idp, &acme, &group.id, &users, &roles).await.unwrap();
+            manage::add_to_group(idp, &acme, &group.id, &users, Roles::Named(&roles)).await.unwrap();
         }
         Self { server, globex, ada }
     }
@@ -143,7 +144,7 @@ async fn membership_is_asked_for_by_id_or_name_in_the_groups_that_count_in_the_l
     // Out of the group, the user is no member.
     let (idp, acme) = (&world.server.idp, world.server.acme());
     let group = GroupId::new(id.as_str().unwrap());
-    manage::remove_from_group(idp, &acme, &group, std::slice::from_ref(&world.ada), &[]).await.unwrap();
+    manage::remove_from_group(idp, &acme, &group, std::slice::from_ref(&world.ada), Roles::Ids(&[])).await.unwrap();
     let by_id = world.ask(true, "groups.membership", json!([id])).await.unwrap();
     assert_eq!(by_id["memberships"][id.as_str().unwrap()], json!({ "is_member": false }));
 }

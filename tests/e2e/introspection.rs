@@ -365,8 +365,9 @@ async fn an_access_token_ends_at_once_with_what_it_came_from() {
                 tx.commit().await.unwrap();
             }
             "password changed" => {
-                let password = "another long password";
-                assert!(manage::set_password(&idp, &acme, &user.user_id, password).await.unwrap().any());
+                let password = Some("another long password".to_owned());
+                let changes = manage::UserChanges { password, ..Default::default() };
+                manage::update_user(&idp, &acme, &user.user_id, changes).await.unwrap();
             }
             "user deleted" => assert!(manage::delete_user(&idp, &acme, &user.user_id).await.unwrap().any()),
             other => panic!("{other}"),

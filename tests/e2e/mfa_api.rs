@@ -174,7 +174,9 @@ async fn a_login_that_waits_is_its_clients_and_ends_with_its_time_and_its_passwo
     let (mfa_token, _) = wanted(&app, &[]).await;
     let user = ada(&server).await;
     server.clock.advance_secs(30);
-    manage::set_password(&server.idp, &server.acme(), &user, "another long password").await.unwrap();
+    let password = Some("another long password".to_owned());
+    let changes = manage::UserChanges { password, ..Default::default() };
+    manage::update_user(&server.idp, &server.acme(), &user, changes).await.unwrap();
     malformed(otp(&app, &mfa_token, &code(&secret, &server.clock)).await);
 }
 

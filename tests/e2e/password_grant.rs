@@ -56,7 +56,9 @@ async fn a_password_gets_tokens_without_a_session() {
 
     // A new password ends what the old one opened.
     let user = model::UserId::new(text(&id_token, "sub"));
-    manage::set_password(&server.idp, &server.acme(), &user, "another long password").await.unwrap();
+    let password = Some("another long password".to_owned());
+    let changes = manage::UserChanges { password, ..Default::default() };
+    manage::update_user(&server.idp, &server.acme(), &user, changes).await.unwrap();
     let refresh_token = text(&again.json(), "refresh_token");
     refresh(&app, seed::NATIVE, &refresh_token).await.expect_error(403, "invalid_grant");
     log_in(&app, &[]).await.expect_error(403, "invalid_grant");

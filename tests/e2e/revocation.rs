@@ -55,6 +55,7 @@ enum Row {
     RevokeTokensOfUser,
     RevokeTokensOfClient,
     DeleteGrant,
+    DeleteGrantsOfUser,
     DeleteSession,
     RevokeSession,
     DeleteSessionsOfUser,
@@ -79,7 +80,7 @@ enum Row {
 /// The rows in the order of the reference: why the sessions end, as their clients are told (back-channel logout), what is
 /// dead with the cascade on, and with it off. Access tokens in JWT form end by expiry alone; that is looked at in each
 /// row.
-const MATRIX: [(Row, LogoutInitiator, Dead, Dead); 26] = {
+const MATRIX: [(Row, LogoutInitiator, Dead, Dead); 27] = {
     use LogoutInitiator as To;
     use Row::*;
     [
@@ -91,6 +92,7 @@ const MATRIX: [(Row, LogoutInitiator, Dead, Dead); 26] = {
         (RevokeTokensOfUser, To::SessionRevoked, dead([1, 1, 1, 0, 0, 1, 1]), dead([1, 1, 1, 0, 0, 0, 1])),
         (RevokeTokensOfClient, To::SessionRevoked, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
         (DeleteGrant, To::SessionRevoked, dead([1, 1, 0, 0, 0, 1, 1]), dead([1, 1, 0, 0, 0, 0, 0])),
+        (DeleteGrantsOfUser, To::SessionRevoked, dead([1, 1, 1, 0, 1, 1, 1]), dead([1, 1, 1, 0, 1, 0, 1])),
         (DeleteSession, To::SessionRevoked, dead([0, 0, 0, 1, 1, 0, 0]), dead([0, 0, 0, 1, 1, 0, 0])),
         (RevokeSession, To::SessionRevoked, dead([1, 0, 0, 1, 1, 1, 1]), dead([1, 0, 0, 1, 1, 0, 0])),
         // The child is a session of the user, too.
@@ -367,6 +369,9 @@ impl<'a> World<'a> {
                 let which = RefreshTokenSelector::Grant(user.clone(), native, Some(seed::API.to_owned()));
                 manage::revoke_refresh_tokens(idp, &tenant, &which).await.unwrap();
             }
+            Row::DeleteGrantsOfUser => {
+                manage::delete_grants_of_user(idp, &tenant, user).await.unwrap();
+            }
             Row::DeleteSession => drop(manage::delete_session(idp, &tenant, &self.session).await.unwrap()),
             Row::RevokeSession => drop(manage::revoke_session(idp, &tenant, &self.session).await.unwrap()),
             Row::DeleteSessionsOfUser => {
@@ -412,7 +417,9 @@ impl<'a> World<'a> {
                 assert!(asks_to_log_in(&Login::web().begin(&browser).await));
             }
             Row::PasswordChanged => {
-                manage::set_password(idp, &tenant, user, "another good password").await.unwrap();
+                let password = Some("another good password".to_owned());
+                let changes = manage::UserChanges { password, ..Default::default() };
+                manage::update_user(idp, &tenant, user, changes).await.unwrap();
                 let browser = self.server.client();
                 let page = Login::web().begin(&browser).await;
                 let old = log_in(&browser, page.location(), &self.email, seed::PASSWORD).await;

@@ -59,6 +59,6 @@ pub async fn run(server: &TestServer, recorder: &Recorder, descendants: usize) -
 /// Sessions of the user that were made from a refresh token and live.
 async fn living_children(server: &TestServer, user: &UserId) -> usize {
     let mut tx = server.idp.storage.begin_read(&TenantId::new(seed::ACME)).await.expect("a transaction");
-    let sessions = tx.sessions_of(user, server.idp.now(), i64::MAX).await.expect("the sessions");
+    let sessions = tx.sessions_of(user, None, i64::MAX, server.idp.now()).await.expect("the sessions");
     sessions.iter().filter(|session| session.parent_refresh_token.is_some()).count()
 }

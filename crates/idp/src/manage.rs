@@ -5,45 +5,51 @@ mod client_authentication;
 mod client_rules;
 mod clients;
 mod credentials;
-mod directory;
 mod factors;
+mod grants;
+mod groups;
 mod log_streams;
 mod logs;
 mod management_client;
-mod metadata;
 mod modules;
 mod object;
+mod organizations;
 mod resource_servers;
 mod revoke;
+mod roles;
+mod sessions;
 mod tenant_settings;
+mod users;
 mod validate;
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use model::{
-    ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId, Timestamp, User, UserId,
-    random_token,
+    ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId, Timestamp, random_token,
 };
-use serde_json::{Map, Value};
 use storage::StorageError;
 
-use crate::{Idp, ServerError, keys, management_api, password};
+use crate::{Idp, ServerError, keys, management_api};
 
 pub use actions::*;
 pub use client_authentication::{CredentialType, GivenCredential};
 pub use clients::*;
 pub use credentials::*;
-pub use directory::*;
 pub use factors::*;
+pub use grants::*;
+pub use groups::*;
 pub use log_streams::*;
 pub use logs::*;
 pub use management_client::*;
-pub use metadata::*;
 pub use modules::*;
+pub use organizations::*;
 pub use resource_servers::*;
 pub use revoke::*;
+pub use roles::*;
+pub use sessions::*;
 pub use tenant_settings::*;
+pub use users::*;
 
 pub(crate) use actions::{open_module_secrets, open_secrets};
 
@@ -56,6 +62,9 @@ pub enum ManageError {
     /// What was given breaks a rule.
     #[error("{0}")]
     Invalid(String),
+    /// A list was asked for in a way that is not understood.
+    #[error("{0}")]
+    InvalidQuery(String),
     /// There is no such thing in this tenant.
     #[error("{message}")]
     NotFound {
@@ -84,6 +93,10 @@ pub enum ManageError {
 }
 
 impl ManageError {
+    fn not_found(error_code: &'static str, message: impl Into<String>) -> Self {
+        Self::NotFound { error_code: Some(error_code), message: message.into() }
+    }
+
     fn invalid(reason: impl Into<String>) -> Self {
         Self::Invalid(reason.into())
     }
@@ -93,24 +106,6 @@ impl From<StorageError> for ManageError {
     fn from(error: StorageError) -> Self {
         Self::Server(error.into())
     }
-}
-
-/// A user to be made.
-#[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "the fields are those of `model::User`")]
-pub struct NewUser {
-    pub email: String,
-    pub email_verified: bool,
-    pub username: Option<String>,
-    /// 8 to 256 characters, any of Unicode, taken as typed.
-    pub password: String,
-    pub name: Option<String>,
-    pub given_name: Option<String>,
-    pub family_name: Option<String>,
-    pub nickname: Option<String>,
-    pub picture: Option<String>,
-    pub user_metadata: Map<String, Value>,
-    pub app_metadata: Map<String, Value>,
 }
 
 /// Stores the tenant, its default connection and its signing keys, current and next. What is there already stays.
@@ -177,57 +172,6 @@ pub async fn put_client_grant(idp: &Idp, tenant: &TenantId, grant: &ClientGrant)
     }
     tx.put_client_grant(grant).await?;
     Ok(tx.commit().await?)
-}
-
-/// Makes a user of the default connection.
-///
-/// # Errors
-/// [`ManageError::Invalid`] for a bad e-mail address or password, or a name that is taken.
-pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<User, ManageError> {
-    let email = new.email.trim().to_owned();
-    validate::user(&email, new.username.as_deref(), &new.password)?;
-    let password_hash = password::hash(idp, &new.password).await?;
-    let now = idp.now();
-    let mut tx = idp.storage.begin(tenant).await?;
-    tx.lock_settings().await?;
-    let connection = tx
-        .connection_by_name(DEFAULT_CONNECTION)
-        .await?
-        .ok_or_else(|| ServerError::Inconsistent(format!("tenant {tenant} has no default connection")))?;
-    for name in std::iter::once(email.as_str()).chain(new.username.as_deref()) {
-        if tx.user_by_login(&connection.id, name).await?.is_some() {
-            return Err(ManageError::invalid("The user already exists."));
-        }
-    }
-    let mut id = [0; 12];
-    idp.random.fill(&mut id);
-    let user = User {
-        user_id: UserId::new(format!("auth0|{}", hex(&id))),
-        connection_id: connection.id,
-        email_verified: new.email_verified,
-        username: new.username,
-        name: Some(new.name.unwrap_or_else(|| email.clone())),
-        given_name: new.given_name,
-        family_name: new.family_name,
-        nickname: new.nickname.or_else(|| email.split('@').next().map(str::to_owned)),
-        picture: new.picture,
-        phone_number: None,
-        phone_verified: None,
-        email: Some(email),
-        user_metadata: new.user_metadata,
-        app_metadata: new.app_metadata,
-        blocked: false,
-        password_hash: Some(password_hash),
-        last_password_reset: None,
-        logins_count: 0,
-        last_login: None,
-        last_ip: None,
-        created_at: now,
-        updated_at: now,
-    };
-    tx.put_user(&user).await?;
-    tx.commit().await?;
-    Ok(user)
 }
 
 fn sha256(bytes: &[u8]) -> Digest {

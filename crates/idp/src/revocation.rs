@@ -32,6 +32,8 @@ pub(crate) enum Event<'a> {
     ClientDeleted(&'a ClientId),
     /// All refresh tokens of a user were, but for the online ones.
     UserTokensRevoked(&'a UserId),
+    /// All grants of a user were. The sessions go on.
+    UserGrantsRevoked(&'a UserId),
     /// The user logged out.
     Logout(&'a SessionId),
     /// The session was deleted. Refresh tokens that are not bound to it live on.
@@ -73,6 +75,7 @@ impl Event<'_> {
             Self::ClientTokensRevoked(..) => "client_tokens_revoked",
             Self::ClientDeleted(_) => "client_deleted",
             Self::UserTokensRevoked(_) => "user_tokens_revoked",
+            Self::UserGrantsRevoked(_) => "user_grants_revoked",
             Self::Logout(_) => "logout",
             Self::SessionDeleted(_) => "session_deleted",
             Self::SessionRevoked { .. } => "session_revoked",
@@ -128,6 +131,7 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         }
         Event::ClientDeleted(client) => (None, Some(RefreshTokens::OfClient(client))),
         Event::UserTokensRevoked(user) => (None, Some(RefreshTokens::OfflineOfUser(user))),
+        Event::UserGrantsRevoked(user) => (None, Some(RefreshTokens::OfUser(user))),
         Event::Logout(session)
         | Event::SessionDeleted(session)
         | Event::SessionReplaced(session)
@@ -167,6 +171,7 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         | Event::ClientTokensRevoked(..)
         | Event::ClientDeleted(_)
         | Event::UserTokensRevoked(_)
+        | Event::UserGrantsRevoked(_)
         | Event::SessionDeleted(_)
         | Event::SessionRevoked { .. }
         | Event::UserSessionsDeleted(_)

@@ -62,7 +62,10 @@ pub use log_stream::{
     PiiMethod,
 };
 pub use login_history::{LoginHistory, LoginPlace};
-pub use organization::{Group, GroupScope, Membership, Organization, OrganizationUsage};
+pub use organization::{
+    Group, GroupScope, Membership, Organization, OrganizationBranding, OrganizationColors, OrganizationConnection,
+    OrganizationUsage,
+};
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token, random_uuid, uuid};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
@@ -71,4 +74,4 @@ pub use tenant_profile::{
     OtherFlags, ResourceParameterProfile, SessionsProfile, TenantProfile, UserCodeCharset,
 };
 pub use token::{RefreshToken, RefreshTokenChanges, SessionTransferToken, StoredAccessToken};
-pub use user::{Connection, Identity, Role, User};
+pub use user::{Connection, Identity, Permission, Role, User};

@@ -13,9 +13,53 @@ pub struct Organization {
     pub name: String,
     /// What people call it.
     pub display_name: String,
+    /// What pages in its name may look like. This server's look the same for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branding: Option<OrganizationBranding>,
     /// Free data for Actions.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// `branding` of an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationBranding {
+    /// An https address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
+    /// Its two colors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colors: Option<OrganizationColors>,
+}
+
+/// `branding.colors` of an organization, as `#rrggbb`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are those of the Management API")]
+pub struct OrganizationColors {
+    pub primary: String,
+    pub page_background: String,
+}
+
+/// A connection of an organization. Its users log in by it whether it is named here or not: it is kept for tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationConnection {
+    /// Which.
+    pub connection_id: ConnectionId,
+    /// Whoever logs in by it is a member from then on.
+    #[serde(default)]
+    pub assign_membership_on_login: bool,
+    /// Pages offer it.
+    #[serde(default = "shown")]
+    pub show_as_button: bool,
+    /// Users may sign up at it.
+    #[serde(default)]
+    pub is_signup_enabled: bool,
+}
+
+fn shown() -> bool {
+    true
 }
 
 /// Whether a client's users log in in the name of an organization.

@@ -59,6 +59,20 @@ pub struct Identity {
     pub is_social: bool,
 }
 
+impl Identity {
+    /// The one that the user has, at their connection.
+    #[must_use]
+    pub fn of(user: &User, connection: &Connection) -> Self {
+        let id = user.user_id.as_str();
+        Self {
+            connection: connection.name.clone(),
+            provider: connection.strategy.clone(),
+            user_id: id.split_once('|').map_or(id, |(_, id)| id).to_owned(),
+            is_social: false,
+        }
+    }
+}
+
 /// Where users come from: in this version, the tenant's own database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -82,4 +96,15 @@ pub struct Role {
     pub id: RoleId,
     /// What Actions see.
     pub name: String,
+    /// For people.
+    pub description: Option<String>,
+}
+
+/// What somebody may do: a scope of an API.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Permission {
+    /// Which API.
+    pub resource_server_identifier: String,
+    /// Which of its scopes.
+    pub permission_name: String,
 }

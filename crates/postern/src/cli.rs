@@ -319,7 +319,7 @@ Examples:
 /// `refresh-token ...`
 #[derive(Debug, Subcommand)]
 pub enum RefreshTokenCommand {
-    /// List a user's refresh tokens that are not revoked, newest first.
+    /// List a user's living refresh tokens, newest first. Online ones are their sessions'.
     List {
         /// As `auth0|...`: the `sub` of tokens.
         #[arg(long, value_name = "USER_ID")]

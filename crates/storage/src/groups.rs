@@ -3,7 +3,7 @@
 use model::{Group, GroupId, GroupScope, Membership, Role, RoleId, Timestamp, UserId};
 
 use crate::row::to_json;
-use crate::users::roles;
+use crate::roles::{role_columns, roles};
 use crate::{StorageError, TenantTx};
 
 impl TenantTx {
@@ -138,14 +138,16 @@ impl TenantTx {
         let [one, other] = scopes;
         // The crosses hold SQLite to this order: it would read all groups' roles first.
         let query = self
-            .sql(
-                "SELECT DISTINCT roles.id AS id, roles.name AS name
+            .sql(concat!(
+                "SELECT DISTINCT ",
+                role_columns!(),
+                "
                  FROM group_members m CROSS JOIN user_groups g CROSS JOIN group_roles r CROSS JOIN roles
                  WHERE m.tenant_id = $1 AND m.user_id = $2 AND g.tenant_id = $1 AND g.id = m.group_id
                      AND ((g.type = $3 AND g.scope_id = $4) OR (g.type = $5 AND g.scope_id = $6))
                      AND r.tenant_id = $1 AND r.group_id = m.group_id
                      AND roles.tenant_id = $1 AND roles.id = r.role_id",
-            )
+            ))
             .bind(user.as_str())
             .bind(one.as_str())
             .bind(scope_id(one))

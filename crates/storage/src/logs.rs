@@ -1,5 +1,7 @@
 //! The tenant's log.
 
+use std::borrow::Cow;
+
 use model::search::Query;
 use model::{ClientId, ConnectionId, LogContext, LogEntry, OrganizationId, Timestamp, UserId};
 use serde_json::Value;
@@ -29,7 +31,11 @@ const COLUMNS: &[Column] = &[
 ];
 
 const fn column(field: &'static str, sql: &'static str, kind: ColumnKind) -> Column {
-    Column { field, sql, kind }
+    Column { field: Cow::Borrowed(field), sql: Cow::Borrowed(sql), kind, around: None }
+}
+
+fn log_column(field: &str, _: &mut Statement) -> Option<Column> {
+    COLUMNS.iter().find(|column| column.field == field).cloned()
 }
 
 /// What an entry is read by.
@@ -248,7 +254,7 @@ impl TenantTx {
         let mut statement = self.sql_of_parts();
         let mut all = "tenant_id = $1".to_owned();
         if let Some(query) = query {
-            all = format!("{all} AND {}", condition(query, COLUMNS, &[], &mut statement)?);
+            all = format!("{all} AND {}", condition(query, &mut log_column, &mut statement)?);
         }
         statement.sql = all.into();
         Ok(statement)

@@ -1,9 +1,12 @@
 //! Organizations, their members, and the roles that these have in them.
 
-use model::{Organization, OrganizationId, Role, RoleId, Timestamp, UserId};
+use model::{
+    ConnectionId, Organization, OrganizationConnection, OrganizationId, Role, RoleId, Timestamp, User, UserId,
+};
 
 use crate::row::to_json;
-use crate::users::roles;
+use crate::roles::{role_columns, roles};
+use crate::users::{user, user_columns};
 use crate::{StorageError, TenantTx};
 
 impl TenantTx {
@@ -34,10 +37,55 @@ impl TenantTx {
         self.row("organizations", "id", query).await?.map(|row| row.json("data")).transpose()
     }
 
-    /// All organizations, by name.
-    pub async fn organizations(&mut self) -> Result<Vec<Organization>, StorageError> {
-        let query = self.sql("SELECT id, data FROM organizations WHERE tenant_id = $1 ORDER BY name");
+    /// The organizations by name, from the one after `after` on.
+    pub async fn organizations(
+        &mut self,
+        after: &str,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<Organization>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT id, data FROM organizations WHERE tenant_id = $1 AND name > $2 ORDER BY name LIMIT $3 OFFSET $4",
+            )
+            .bind(after)
+            .bind(limit)
+            .bind(offset);
         self.rows("organizations", "id", query).await?.iter().map(|row| row.json("data")).collect()
+    }
+
+    /// How many organizations there are.
+    pub async fn count_organizations(&mut self) -> Result<i64, StorageError> {
+        let query = self.sql("SELECT COUNT(*) AS found FROM organizations WHERE tenant_id = $1");
+        self.count(query).await
+    }
+
+    /// The organizations that the user is a member of, in the order in which they became one.
+    pub async fn organizations_of(
+        &mut self,
+        user: &UserId,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<Organization>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT o.id AS id, o.data AS data FROM organization_members m
+                 JOIN organizations o ON o.tenant_id = m.tenant_id AND o.id = m.organization_id
+                 WHERE m.tenant_id = $1 AND m.user_id = $2 ORDER BY m.created_at, m.organization_id
+                 LIMIT $3 OFFSET $4",
+            )
+            .bind(user.as_str())
+            .bind(limit)
+            .bind(offset);
+        self.rows("organizations", "id", query).await?.iter().map(|row| row.json("data")).collect()
+    }
+
+    /// How many organizations the user is a member of.
+    pub async fn count_organizations_of(&mut self, user: &UserId) -> Result<i64, StorageError> {
+        let query = self
+            .sql("SELECT COUNT(*) AS found FROM organization_members WHERE tenant_id = $1 AND user_id = $2")
+            .bind(user.as_str());
+        self.count(query).await
     }
 
     /// The organization of that id, when the user is a member of it.
@@ -98,16 +146,37 @@ impl TenantTx {
         Ok(self.run(query).await? > 0)
     }
 
-    /// The members, by id.
-    pub async fn organization_members(&mut self, id: &OrganizationId) -> Result<Vec<UserId>, StorageError> {
+    /// The members, by id, from the one after `after` on.
+    pub async fn organization_members(
+        &mut self,
+        id: &OrganizationId,
+        after: &str,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<User>, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM organization_members m JOIN users u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
+                 WHERE m.tenant_id = $1 AND m.organization_id = $2 AND m.user_id > $3
+                 ORDER BY m.user_id LIMIT $4 OFFSET $5"
+            ))
+            .bind(id.as_str())
+            .bind(after)
+            .bind(limit)
+            .bind(offset);
+        self.rows("users", "u_id", query).await?.iter().map(user).collect()
+    }
+
+    /// How many members there are.
+    pub async fn count_organization_members(&mut self, id: &OrganizationId) -> Result<i64, StorageError> {
         let query = self
             .sql(
-                "SELECT user_id FROM organization_members WHERE tenant_id = $1 AND organization_id = $2
-                 ORDER BY user_id",
+                "SELECT COUNT(*) AS found FROM organization_members WHERE tenant_id = $1 AND organization_id = $2",
             )
             .bind(id.as_str());
-        let rows = self.rows("organization_members", "user_id", query).await?;
-        rows.iter().map(|row| row.text("user_id").map(UserId::new)).collect()
+        self.count(query).await
     }
 
     /// Gives the member a role in the organization. Harmless when they have it.
@@ -154,14 +223,65 @@ impl TenantTx {
         user: &UserId,
     ) -> Result<Vec<Role>, StorageError> {
         let query = self
-            .sql(
-                "SELECT roles.id AS id, roles.name AS name FROM organization_member_roles m
+            .sql(concat!(
+                "SELECT ",
+                role_columns!(),
+                " FROM organization_member_roles m
                  JOIN roles ON roles.tenant_id = m.tenant_id AND roles.id = m.role_id
                  WHERE m.tenant_id = $1 AND m.organization_id = $2 AND m.user_id = $3",
-            )
+            ))
             .bind(id.as_str())
             .bind(user.as_str());
         roles(self.rows("roles", "id", query).await?)
+    }
+
+    /// Makes or replaces a connection of the organization.
+    pub async fn put_organization_connection(
+        &mut self,
+        id: &OrganizationId,
+        connection: &OrganizationConnection,
+    ) -> Result<(), StorageError> {
+        let query = self
+            .sql(
+                "INSERT INTO organization_connections (tenant_id, organization_id, connection_id, data)
+                 VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (tenant_id, organization_id, connection_id) DO UPDATE SET data = excluded.data",
+            )
+            .bind(id.as_str())
+            .bind(connection.connection_id.as_str())
+            .bind(to_json(connection)?);
+        self.run(query).await.map(drop)
+    }
+
+    /// The connections of the organization, by id.
+    pub async fn organization_connections(
+        &mut self,
+        id: &OrganizationId,
+    ) -> Result<Vec<OrganizationConnection>, StorageError> {
+        let query = self
+            .sql(
+                "SELECT connection_id, data FROM organization_connections
+                 WHERE tenant_id = $1 AND organization_id = $2 ORDER BY connection_id",
+            )
+            .bind(id.as_str());
+        let rows = self.rows("organization_connections", "connection_id", query).await?;
+        rows.iter().map(|row| row.json("data")).collect()
+    }
+
+    /// Takes a connection from the organization. `false`: it has not got it.
+    pub async fn remove_organization_connection(
+        &mut self,
+        id: &OrganizationId,
+        connection: &ConnectionId,
+    ) -> Result<bool, StorageError> {
+        let query = self
+            .sql(
+                "DELETE FROM organization_connections
+                 WHERE tenant_id = $1 AND organization_id = $2 AND connection_id = $3",
+            )
+            .bind(id.as_str())
+            .bind(connection.as_str());
+        Ok(self.run(query).await? > 0)
     }
 
     /// Removes the organization with its members and groups. `false`: there is none.

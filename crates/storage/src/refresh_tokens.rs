@@ -58,6 +58,27 @@ macro_rules! with_parent {
     };
 }
 
+/// Of a token `t` with its parent `p`, or of those that are named so: whether it, and the session that it is bound to, are
+/// alive at `$3`.
+macro_rules! living {
+    () => {
+        living!("t", "p")
+    };
+    ($t:literal, $p:literal) => {
+        concat!(
+            $t, ".revoked_at IS NULL AND ", $p, ".cascaded_at IS NULL
+             AND (", $t, ".expires_at IS NULL OR ", $t, ".expires_at > $3)
+             AND (", $t, ".idle_expires_at IS NULL OR ", $t, ".idle_expires_at > $3)
+             AND (", $t, ".bound_to_session = 0 OR EXISTS (SELECT 1 FROM sessions e
+                 WHERE e.tenant_id = $1 AND e.id = ", $t, ".session_id
+                     AND e.revoked_at IS NULL AND e.expires_at > $3 AND e.idle_expires_at > $3
+                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens q WHERE q.tenant_id = $1
+                         AND q.id = e.parent_refresh_token AND q.cascaded_at IS NOT NULL)))"
+        )
+    };
+}
+pub(crate) use {columns, living, with_parent};
+
 pub(crate) const REFRESH_TOKEN_USE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -272,24 +293,55 @@ impl TenantTx {
         Ok(self.run(query).await? > 0)
     }
 
-    /// The user's refresh tokens that are not revoked, newest first.
+    /// The user's living refresh tokens, online ones aside, newest first, of one client or all, from the one after
+    /// `after` on: when that one was made, and its id.
     pub async fn refresh_tokens_of(
         &mut self,
         user: &UserId,
+        client: Option<&ClientId>,
+        after: Option<(Timestamp, &RefreshTokenId)>,
         limit: i64,
+        now: Timestamp,
     ) -> Result<Vec<RefreshToken>, StorageError> {
+        let (before, after_id) = after.map_or((NEVER, ""), |(created, id)| (created.as_ms(), id.as_str()));
         let query = self
             .sql(concat!(
                 "SELECT ",
                 columns!(),
                 " FROM refresh_tokens t",
                 with_parent!(),
-                "WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.revoked_at IS NULL AND p.cascaded_at IS NULL
-                 ORDER BY t.created_at DESC, t.id LIMIT $3"
+                "WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.online = 0 AND ($4 = '' OR t.client_id = $4) AND ",
+                living!(),
+                " AND t.created_at <= $5 AND (t.created_at < $5 OR t.id > $6)
+                 ORDER BY t.created_at DESC, t.id LIMIT $7"
             ))
             .bind(user.as_str())
+            .bind(now.as_ms())
+            .bind(client.map_or("", ClientId::as_str))
+            .bind(before)
+            .bind(after_id)
             .bind(limit);
         self.rows("refresh_tokens", "id", query).await?.iter().map(refresh_token).collect()
+    }
+
+    /// How many [`TenantTx::refresh_tokens_of`] would find from the first one on.
+    pub async fn count_refresh_tokens_of(
+        &mut self,
+        user: &UserId,
+        client: Option<&ClientId>,
+        now: Timestamp,
+    ) -> Result<i64, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT COUNT(*) AS found FROM refresh_tokens t",
+                with_parent!(),
+                "WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.online = 0 AND ($4 = '' OR t.client_id = $4) AND ",
+                living!()
+            ))
+            .bind(user.as_str())
+            .bind(now.as_ms())
+            .bind(client.map_or("", ClientId::as_str));
+        self.count(query).await
     }
 
     /// How many refresh tokens of the user at the client are alive.
@@ -354,7 +406,7 @@ fn refresh_token_use(row: &Record) -> Result<RefreshTokenUse, StorageError> {
     })
 }
 
-fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
+pub(crate) fn refresh_token(row: &Record) -> Result<RefreshToken, StorageError> {
     Ok(RefreshToken {
         id: RefreshTokenId::new(row.text("id")?),
         client_id: ClientId::new(row.text("client_id")?),

@@ -1,6 +1,8 @@
 //! A query of the Management API (`model::search`) as the condition of a statement. Fields become columns by a list that
 //! the code has; values become parameters. Nothing else of a query gets into a statement.
 
+use std::borrow::Cow;
+
 use model::Timestamp;
 use model::search::{Bound, Condition, Query, Test};
 
@@ -8,13 +10,15 @@ use crate::LogId;
 use crate::statement::{Statement, Value};
 
 /// What a query may ask of one field.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     /// As queries name it.
-    pub field: &'static str,
-    /// The column, or an expression of it that both databases know.
-    pub sql: &'static str,
+    pub field: Cow<'static, str>,
+    /// The column, or an expression.
+    pub sql: Cow<'static, str>,
     pub kind: ColumnKind,
+    /// What stands before and after a test of it: `EXISTS` over the values of which one must pass.
+    pub around: Option<[String; 2]>,
 }
 
 /// What values a column has.
@@ -24,6 +28,10 @@ pub(crate) enum ColumnKind {
     Text,
     /// Compared in lower case: `sql` yields lower case.
     LowerCase,
+    /// The same in the letters A to Z alone.
+    AsciiLowerCase,
+    /// A number, a truth value or a text, as text. It has no ranges: 10 would be less than 9.
+    Any,
     Number,
     /// 0 or 1.
     Flag,
@@ -40,45 +48,40 @@ pub struct SearchError(pub(crate) String);
 
 type Sql = Result<String, SearchError>;
 
-/// The condition, in parentheses, and the statement's values with those of the query. `words` are the columns in which a
-/// word without a field is looked for; without any, there is no such word.
-pub(crate) fn condition(
-    query: &Query,
-    columns: &[Column],
-    words: &[Column],
-    statement: &mut Statement,
-) -> Sql {
-    let join = |parts: &[Query], word: &str, statement: &mut Statement| -> Sql {
+/// Finds the column of a field; it may give the statement values.
+pub(crate) type Columns<'a> = dyn FnMut(&str, &mut Statement) -> Option<Column> + 'a;
+
+/// The condition, in parentheses, and the statement's values with those of the query.
+pub(crate) fn condition(query: &Query, columns: &mut Columns<'_>, statement: &mut Statement) -> Sql {
+    let mut join = |parts: &[Query], word: &str| -> Sql {
         let parts: Result<Vec<_>, _> =
-            parts.iter().map(|part| condition(part, columns, words, statement)).collect();
+            parts.iter().map(|part| condition(part, columns, statement)).collect();
         Ok(format!("({})", parts?.join(word)))
     };
     match query {
-        Query::And(parts) => join(parts, " AND ", statement),
-        Query::Or(parts) => join(parts, " OR ", statement),
+        Query::And(parts) => join(parts, " AND "),
+        Query::Or(parts) => join(parts, " OR "),
         // What is not there is not what is asked for, so that its opposite holds.
-        Query::Not(part) => {
-            Ok(format!("NOT COALESCE({}, FALSE)", condition(part, columns, words, statement)?))
-        }
+        Query::Not(part) => Ok(format!("NOT COALESCE({}, FALSE)", condition(part, columns, statement)?)),
         Query::Is(Condition { field: Some(field), test }) => {
-            let column = columns.iter().find(|column| column.field == field);
+            let column = columns(field, statement);
             let column =
                 column.ok_or_else(|| SearchError(format!("the field {field} cannot be searched")))?;
-            column.test(test, statement)
+            let test = column.test(test, statement)?;
+            Ok(match &column.around {
+                None => test,
+                Some([before, after]) => format!("{before}{test}{after}"),
+            })
         }
-        Query::Is(Condition { field: None, test }) => {
-            if words.is_empty() {
-                return Err(SearchError("each condition needs a field, as in type:\"f\"".to_owned()));
-            }
-            let tests: Result<Vec<_>, _> = words.iter().map(|column| column.test(test, statement)).collect();
-            Ok(format!("({})", tests?.join(" OR ")))
+        Query::Is(Condition { field: None, .. }) => {
+            Err(SearchError("each condition needs a field, as in type:\"f\"".to_owned()))
         }
     }
 }
 
 impl Column {
     fn test(&self, test: &Test, statement: &mut Statement) -> Sql {
-        let sql = self.sql;
+        let sql = &self.sql;
         match test {
             Test::Exists if self.kind == ColumnKind::LogId => Ok("TRUE".to_owned()),
             Test::Exists => Ok(format!("({sql} IS NOT NULL)")),
@@ -96,12 +99,15 @@ impl Column {
                 _ => Ok(format!("({sql} = {})", self.parameter(value, statement)?)),
             },
             Test::StartsWith(start) => match self.kind {
-                ColumnKind::Text | ColumnKind::LowerCase => {
+                ColumnKind::Text | ColumnKind::LowerCase | ColumnKind::AsciiLowerCase | ColumnKind::Any => {
                     let start = statement.push(self.value(start)?);
                     Ok(format!("(SUBSTR({sql}, 1, LENGTH({start})) = {start})"))
                 }
                 _ => Err(SearchError(format!("the field {} has no wildcards", self.field))),
             },
+            Test::Range { .. } if self.kind == ColumnKind::Any => {
+                Err(SearchError(format!("the field {} has no ranges", self.field)))
+            }
             Test::Range { from, to } => {
                 let from = from.as_ref().map(|bound| self.bound(bound, ">", statement)).transpose()?;
                 let to = to.as_ref().map(|bound| self.bound(bound, "<", statement)).transpose()?;
@@ -116,7 +122,7 @@ impl Column {
 
     /// `sign` is `<` or `>`.
     fn bound(&self, Bound { value, inclusive }: &Bound, sign: &str, statement: &mut Statement) -> Sql {
-        let sql = self.sql;
+        let sql = &self.sql;
         // A day as the end of a range is in it until its last moment, and as its beginning, without it, after that.
         if self.kind == ColumnKind::Time
             && day(value)
@@ -145,7 +151,8 @@ impl Column {
         let wrong =
             |what: &str| SearchError(format!("{text:?} is no {what}, which the field {} has", self.field));
         match self.kind {
-            ColumnKind::Text | ColumnKind::LogId => Ok(text.into()),
+            ColumnKind::Text | ColumnKind::Any | ColumnKind::LogId => Ok(text.into()),
+            ColumnKind::AsciiLowerCase => Ok(text.to_ascii_lowercase().into()),
             ColumnKind::LowerCase => Ok(text.to_lowercase().into()),
             ColumnKind::Number => text.parse::<i64>().map(Value::from).map_err(|_| wrong("whole number")),
             ColumnKind::Flag => match text {
@@ -172,17 +179,23 @@ fn day(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] = &[
-        Column { field: "name", sql: "name", kind: ColumnKind::Text },
-        Column { field: "email", sql: "LOWER(email)", kind: ColumnKind::LowerCase },
-        Column { field: "count", sql: "count", kind: ColumnKind::Number },
-        Column { field: "blocked", sql: "blocked", kind: ColumnKind::Flag },
-        Column { field: "date", sql: "date", kind: ColumnKind::Time },
-    ];
+    fn column(field: &str, _: &mut Statement) -> Option<Column> {
+        let (sql, kind) = match field {
+            "name" => ("name", ColumnKind::Text),
+            "email" => ("LOWER(email)", ColumnKind::LowerCase),
+            "count" => ("count", ColumnKind::Number),
+            "blocked" => ("blocked", ColumnKind::Flag),
+            "date" => ("date", ColumnKind::Time),
+            "plan" => ("item", ColumnKind::Any),
+            _ => return None,
+        };
+        let around = (field == "plan").then(|| ["EXISTS (".to_owned(), ")".to_owned()]);
+        Some(Column { field: field.to_owned().into(), sql: sql.into(), kind, around })
+    }
 
     fn translate(text: &str) -> Result<(String, Vec<Value>), SearchError> {
         let mut statement = Statement::new("").bind("tenant");
-        let sql = condition(&Query::parse(text).unwrap(), COLUMNS, &COLUMNS[..2], &mut statement)?;
+        let sql = condition(&Query::parse(text).unwrap(), &mut column, &mut statement)?;
         Ok((sql, statement.values.split_off(1)))
     }
 
@@ -206,7 +219,7 @@ mod tests {
             ),
             ("date:{2026-01-02 TO *]", "(date >= $2)", vec![(day + DAY_MS).into()]),
             ("date:[2026-01-02T00:00:00Z TO *]", "(date >= $2)", vec![day.into()]),
-            ("Ada", "((name = $2) OR (LOWER(email) = $3))", vec!["Ada".into(), "ada".into()]),
+            ("NOT plan:10", "NOT COALESCE(EXISTS ((item = $2)), FALSE)", vec!["10".into()]),
             ("name:*", "(name IS NOT NULL)", vec![]),
         ] {
             assert_eq!(translate(text).unwrap(), (sql.to_owned(), values), "{text}");
@@ -217,6 +230,8 @@ mod tests {
     fn what_no_column_can_answer_is_an_error() {
         for text in [
             "colour:red",
+            "Ada",
+            "plan:[1 TO 2]",
             "tenant_id:x",
             "count:many",
             "count:1*",

@@ -1,10 +1,11 @@
 //! Browser sessions. Each is found by its id or by the hash of its cookie's secret. A session is over, too, when the
 //! refresh token that it was made from was revoked with all that came from it: `cascaded_at`, read with every session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use model::{ClientId, ConnectionId, CookieMode, RefreshTokenId, Session, SessionId, Timestamp, UserId};
 
+use crate::refresh_tokens::NEVER;
 use crate::row::{Record, ms, to_json};
 use crate::statement::Statement;
 use crate::{StorageError, TenantTx};
@@ -25,6 +26,14 @@ macro_rules! unrevoked_session {
          WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
              AND NOT EXISTS (SELECT 1 FROM refresh_tokens p WHERE p.tenant_id = $1
                  AND p.id = sessions.parent_refresh_token AND p.cascaded_at IS NOT NULL)"
+    };
+}
+
+/// Those that a user has. `+ 0`: SQLite is to find them by their user, not by their end.
+macro_rules! living_of_user {
+    () => {
+        " WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3
+              AND s.idle_expires_at + 0 > $3 AND p.cascaded_at IS NULL"
     };
 }
 
@@ -182,30 +191,62 @@ impl TenantTx {
         Ok(self.run(query).await? > 0)
     }
 
-    /// The user's living sessions, newest first.
+    /// The user's living sessions, newest first, from the one after `after` on: when that one was made, and its id.
     pub async fn sessions_of(
         &mut self,
         user: &UserId,
-        now: Timestamp,
+        after: Option<(Timestamp, &SessionId)>,
         limit: i64,
+        now: Timestamp,
     ) -> Result<Vec<Session>, StorageError> {
-        // `+ 0`: SQLite is to find them by their user, not by their end.
+        let (before, after_id) = after.map_or((NEVER, ""), |(created, id)| (created.as_ms(), id.as_str()));
         let query = self
             .sql(concat!(
                 "SELECT ",
                 columns!(),
-                " WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > $3
-                      AND s.idle_expires_at + 0 > $3 AND p.cascaded_at IS NULL
-                  ORDER BY s.created_at DESC, s.id LIMIT $4"
+                living_of_user!(),
+                " AND s.created_at <= $4 AND (s.created_at < $4 OR s.id > $5)
+                  ORDER BY s.created_at DESC, s.id LIMIT $6"
             ))
             .bind(user.as_str())
             .bind(now.as_ms())
+            .bind(before)
+            .bind(after_id)
             .bind(limit);
-        let mut sessions = Vec::new();
-        for row in self.rows("sessions", "id", query).await? {
-            sessions.extend(self.with_clients(Some(row)).await?);
+        let rows = self.rows("sessions", "id", query).await?;
+        let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+        let clients = self
+            .sql(
+                "SELECT m.session_id AS session_id, m.client_id AS client_id
+                 FROM sessions s CROSS JOIN session_clients m
+                 WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.created_at >= $3 AND s.created_at <= $4
+                     AND m.tenant_id = $1 AND m.session_id = s.id
+                 ORDER BY m.session_id, m.position, m.client_id",
+            )
+            .bind(user.as_str())
+            .bind(oldest.int("created_at")?)
+            .bind(newest.int("created_at")?);
+        let mut of_session: HashMap<String, Vec<ClientId>> = HashMap::new();
+        for row in self.rows("session_clients", "session_id", clients).await? {
+            let client = ClientId::new(row.text("client_id")?);
+            of_session.entry(row.text("session_id")?).or_default().push(client);
         }
-        Ok(sessions)
+        rows.iter()
+            .map(|row| session(row, of_session.remove(&row.text("id")?).unwrap_or_default()))
+            .collect()
+    }
+
+    /// How many living sessions the user has.
+    pub async fn count_sessions_of(&mut self, user: &UserId, now: Timestamp) -> Result<i64, StorageError> {
+        let query = self
+            .sql(concat!(
+                "SELECT COUNT(*) AS found FROM sessions s LEFT JOIN refresh_tokens p
+                 ON p.tenant_id = s.tenant_id AND p.id = s.parent_refresh_token",
+                living_of_user!()
+            ))
+            .bind(user.as_str())
+            .bind(now.as_ms());
+        self.count(query).await
     }
 
     async fn add_clients(&mut self, session: &Session) -> Result<(), StorageError> {
@@ -234,29 +275,31 @@ impl TenantTx {
             )
             .bind(id.as_str());
         let clients = self.rows("session_clients", "session_id", query).await?;
-        Ok(Some(Session {
-            id: SessionId::new(id),
-            user_id: UserId::new(row.text("user_id")?),
-            connection_id: ConnectionId::new(row.text("connection_id")?),
-            created_at: row.time("created_at")?,
-            updated_at: row.time("updated_at")?,
-            authenticated_at: row.time("authenticated_at")?,
-            last_interacted_at: row.time("last_interacted_at")?,
-            expires_at: row.time("expires_at")?,
-            idle_expires_at: row.time("idle_expires_at")?,
-            revoked_at: row.opt_time("revoked_at")?,
-            methods: row.json("methods")?,
-            device: row.json("device")?,
-            clients: clients
-                .iter()
-                .map(|client| client.text("client_id").map(ClientId::new))
-                .collect::<Result<_, _>>()?,
-            parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
-            cookie_mode: cookie_mode(&row, "cookie_mode")?,
-            idle_lifetime_secs: row.int("idle_lifetime")?,
-            metadata: row.json("metadata")?,
-        }))
+        let clients = clients.iter().map(|client| client.text("client_id").map(ClientId::new));
+        session(&row, clients.collect::<Result<_, _>>()?).map(Some)
     }
+}
+
+fn session(row: &Record, clients: Vec<ClientId>) -> Result<Session, StorageError> {
+    Ok(Session {
+        id: SessionId::new(row.text("id")?),
+        user_id: UserId::new(row.text("user_id")?),
+        connection_id: ConnectionId::new(row.text("connection_id")?),
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        authenticated_at: row.time("authenticated_at")?,
+        last_interacted_at: row.time("last_interacted_at")?,
+        expires_at: row.time("expires_at")?,
+        idle_expires_at: row.time("idle_expires_at")?,
+        revoked_at: row.opt_time("revoked_at")?,
+        methods: row.json("methods")?,
+        device: row.json("device")?,
+        clients,
+        parent_refresh_token: row.opt_text("parent_refresh_token")?.map(RefreshTokenId::new),
+        cookie_mode: cookie_mode(row, "cookie_mode")?,
+        idle_lifetime_secs: row.int("idle_lifetime")?,
+        metadata: row.json("metadata")?,
+    })
 }
 
 pub(crate) fn cookie_mode(row: &Record, column: &'static str) -> Result<CookieMode, StorageError> {

@@ -1,6 +1,6 @@
-//! Connections, their users, and the users' roles.
+//! Connections and their users.
 
-use model::{Connection, ConnectionId, Role, RoleId, Timestamp, User, UserId};
+use model::{Connection, ConnectionId, Timestamp, User, UserId};
 use serde_json::{Map, Value};
 
 use crate::row::{Record, ms, to_json};
@@ -118,63 +118,6 @@ impl TenantTx {
         self.run(query).await.map(drop)
     }
 
-    /// Makes or renames the role.
-    pub async fn put_role(&mut self, role: &Role) -> Result<(), StorageError> {
-        let query = self
-            .sql(
-                "INSERT INTO roles (tenant_id, id, name) VALUES ($1, $2, $3)
-                 ON CONFLICT (tenant_id, id) DO UPDATE SET name = excluded.name",
-            )
-            .bind(role.id.as_str())
-            .bind(role.name.as_str());
-        self.write(query)
-    }
-
-    /// The role of that name.
-    pub async fn role_by_name(&mut self, name: &str) -> Result<Option<Role>, StorageError> {
-        let query = self.sql("SELECT id, name FROM roles WHERE tenant_id = $1 AND name = $2").bind(name);
-        Ok(roles(self.rows("roles", "id", query).await?)?.pop())
-    }
-
-    /// All roles, by name.
-    pub async fn roles(&mut self) -> Result<Vec<Role>, StorageError> {
-        let query = self.sql("SELECT id, name FROM roles WHERE tenant_id = $1");
-        roles(self.rows("roles", "id", query).await?)
-    }
-
-    /// Takes the role from the user. `false`: they have not got it.
-    pub async fn unassign_role(&mut self, user: &UserId, role: &RoleId) -> Result<bool, StorageError> {
-        let query = self
-            .sql("DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2 AND role_id = $3")
-            .bind(user.as_str())
-            .bind(role.as_str());
-        Ok(self.run(query).await? > 0)
-    }
-
-    /// Gives the user the role. Harmless when they have it.
-    pub async fn assign_role(&mut self, user: &UserId, role: &RoleId) -> Result<(), StorageError> {
-        let query = self
-            .sql(
-                "INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ($1, $2, $3)
-                 ON CONFLICT (tenant_id, user_id, role_id) DO NOTHING",
-            )
-            .bind(user.as_str())
-            .bind(role.as_str());
-        self.run(query).await.map(drop)
-    }
-
-    /// The user's roles, by name.
-    pub async fn roles_of(&mut self, user: &UserId) -> Result<Vec<Role>, StorageError> {
-        let query = self
-            .sql(
-                "SELECT roles.id AS id, roles.name AS name FROM user_roles
-                 JOIN roles ON roles.tenant_id = user_roles.tenant_id AND roles.id = user_roles.role_id
-                 WHERE user_roles.tenant_id = $1 AND user_roles.user_id = $2",
-            )
-            .bind(user.as_str());
-        roles(self.rows("roles", "id", query).await?)
-    }
-
     /// Counts a login.
     pub async fn record_login(
         &mut self,
@@ -240,17 +183,7 @@ impl TenantTx {
     }
 }
 
-/// The roles of these rows, by name. Sorted here: for an ORDER BY, SQLite would walk all of the tenant's roles by name.
-pub(crate) fn roles(rows: Vec<Record>) -> Result<Vec<Role>, StorageError> {
-    let mut roles = Vec::with_capacity(rows.len());
-    for row in rows {
-        roles.push(Role { id: RoleId::new(row.text("id")?), name: row.text("name")? });
-    }
-    roles.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(roles)
-}
-
-fn comparable(identifier: &str) -> String {
+pub(crate) fn comparable(identifier: &str) -> String {
     identifier.trim().to_lowercase()
 }
 

@@ -6,7 +6,10 @@ use idp::management_api::SCOPES;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Foreign, actions, clients, log_streams, logs, resource_servers};
+use super::{
+    Foreign, actions, clients, grants, log_streams, logs, organizations, refresh_tokens, resource_servers, roles, sessions,
+    users,
+};
 
 /// An operation of the document.
 struct Operation {
@@ -165,8 +168,15 @@ async fn every_operation_knows_only_the_things_of_its_own_tenant() {
     foreign.extend(clients::foreign(&other).await);
     foreign.extend(log_streams::foreign(&other).await);
     foreign.extend(logs::foreign(&other).await);
+    foreign.extend(grants::foreign(&server, &other).await);
+    foreign.extend(organizations::foreign(&other).await);
+    foreign.push(organizations::foreign_connection(&server, &other).await);
+    foreign.extend(refresh_tokens::foreign(&server, &other).await);
     foreign.extend(resource_servers::foreign(&other).await);
     foreign.extend(actions::foreign(&server, &other).await);
+    foreign.extend(roles::foreign(&other).await);
+    foreign.extend(sessions::foreign(&server, &other).await);
+    foreign.extend(users::foreign(&other).await);
     for operation in operations().iter().filter(|operation| operation.has_parameter()) {
         let calls =
             foreign.iter().filter(|call| call.method == operation.method && call.route == operation.route);

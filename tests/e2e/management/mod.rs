@@ -8,10 +8,16 @@ mod actions;
 mod clients;
 mod every_operation;
 mod first_start;
+mod grants;
 mod log_streams;
 mod logs;
+mod organizations;
+mod refresh_tokens;
 mod resource_servers;
+mod roles;
+mod sessions;
 mod tenants;
+mod users;
 
 /// A call with the id of something in another tenant, which must be answered as if there were no such thing.
 pub struct Foreign {

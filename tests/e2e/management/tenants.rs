@@ -53,7 +53,7 @@ async fn settings_are_sent_in_part_come_back_and_count_for_the_next_login() {
         .begin_read(&server.acme())
         .await
         .unwrap()
-        .sessions_of(&server.user_id(seed::ADA).await, idp_now(&server), 10)
+        .sessions_of(&server.user_id(seed::ADA).await, None, 10, idp_now(&server))
         .await
         .unwrap();
     let session = &sessions[0];

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::put;
 
 pub(super) fn user(user: &User, connection: &Connection) -> Value {
-    let id_at_provider = user.user_id.as_str().split_once('|').map_or(user.user_id.as_str(), |(_, id)| id);
     let mut value = json!({
         "user_id": user.user_id,
         "email_verified": user.email_verified,
@@ -14,12 +13,7 @@ pub(super) fn user(user: &User, connection: &Connection) -> Value {
         "updated_at": user.updated_at.to_iso(),
         "user_metadata": user.user_metadata,
         "app_metadata": user.app_metadata,
-        "identities": [model::Identity {
-            connection: connection.name.clone(),
-            provider: connection.strategy.clone(),
-            user_id: id_at_provider.to_owned(),
-            is_social: false,
-        }],
+        "identities": [model::Identity::of(user, connection)],
     });
     put(&mut value, "email", user.email.as_deref());
     put(&mut value, "username", user.username.as_deref());

@@ -1,13 +1,15 @@
-//! What an administrator ends: sessions, refresh tokens, users. Each is one event of `crate::revocation` in one
+//! What an administrator ends: sessions and refresh tokens. Each is one event of `crate::revocation` in one
 //! transaction, with its entry in the tenant's log; when it returns, every node sees it.
 
-use model::{ClientId, LogEntry, LogType, RefreshTokenId, SessionId, TenantId, Timestamp, UserId};
+use model::{ClientId, LogEntry, LogType, RefreshToken, RefreshTokenId, SessionId, TenantId, Timestamp, UserId};
 use serde_json::{Value, json};
 use storage::TenantTx;
 
-use super::{ManageError, validate};
+use super::ManageError;
+use super::sessions::{no_refresh_token, no_session, online_is_its_sessions};
+use super::users::existing_user;
+use crate::Idp;
 use crate::revocation::{self, Ended, Event};
-use crate::{Idp, password};
 
 /// How many refresh tokens may be named in one call (`POST /api/v2/refresh-tokens/revoke`).
 pub const MAX_REFRESH_TOKEN_IDS: usize = 100;
@@ -15,7 +17,7 @@ pub const MAX_REFRESH_TOKEN_IDS: usize = 100;
 /// Which refresh tokens [`revoke_refresh_tokens`] ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshTokenSelector {
-    /// 1 to [`MAX_REFRESH_TOKEN_IDS`]. Unknown ones are passed over.
+    /// 1 to [`MAX_REFRESH_TOKEN_IDS`]. Unknown ones are passed over; online ones are refused.
     Ids(Vec<RefreshTokenId>),
     /// All of the user.
     User(UserId),
@@ -28,7 +30,7 @@ pub enum RefreshTokenSelector {
 /// Ends a session and what is bound to it; its other refresh tokens live on (`DELETE /api/v2/sessions/{id}`).
 ///
 /// # Errors
-/// [`ManageError::Server`].
+/// [`ManageError::NotFound`].
 pub async fn delete_session(idp: &Idp, tenant: &TenantId, id: &SessionId) -> Result<Ended, ManageError> {
     session(idp, tenant, id, Event::SessionDeleted(id)).await
 }
@@ -36,7 +38,7 @@ pub async fn delete_session(idp: &Idp, tenant: &TenantId, id: &SessionId) -> Res
 /// Ends a session with all its refresh tokens, and what was made from them (`POST /api/v2/sessions/{id}/revoke`).
 ///
 /// # Errors
-/// [`ManageError::Server`].
+/// [`ManageError::NotFound`].
 pub async fn revoke_session(idp: &Idp, tenant: &TenantId, id: &SessionId) -> Result<Ended, ManageError> {
     session(idp, tenant, id, Event::SessionRevoked { session: id, preserve_refresh_tokens: false }).await
 }
@@ -44,13 +46,14 @@ pub async fn revoke_session(idp: &Idp, tenant: &TenantId, id: &SessionId) -> Res
 /// Ends all sessions of a user and what is bound to them (`DELETE /api/v2/users/{id}/sessions`).
 ///
 /// # Errors
-/// [`ManageError::Server`].
+/// [`ManageError::NotFound`] for an unknown user.
 pub async fn delete_sessions_of_user(
     idp: &Idp,
     tenant: &TenantId,
     user: &UserId,
 ) -> Result<Ended, ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    existing_user(&mut tx, user).await?;
     let ended = of_user(&mut tx, Event::UserSessionsDeleted(user), user, idp.now()).await?;
     tx.commit().await?;
     Ok(ended)
@@ -60,7 +63,7 @@ pub async fn delete_sessions_of_user(
 /// are bound to a session (`POST /api/v2/users/{id}/revoke-access`).
 ///
 /// # Errors
-/// [`ManageError::Invalid`] when the session is not the user's.
+/// [`ManageError::NotFound`] for an unknown user, or a session that is not the user's.
 pub async fn revoke_access(
     idp: &Idp,
     tenant: &TenantId,
@@ -69,11 +72,12 @@ pub async fn revoke_access(
     preserve_refresh_tokens: bool,
 ) -> Result<Ended, ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    existing_user(&mut tx, user).await?;
     let event = match session {
         None => Event::AccessRevoked { user, preserve_refresh_tokens },
         Some(session) => {
             if tx.session(session).await?.is_none_or(|known| known.user_id != *user) {
-                return Err(ManageError::invalid("the user has no such session"));
+                return Err(no_session());
             }
             Event::SessionRevoked { session, preserve_refresh_tokens }
         }
@@ -87,7 +91,7 @@ pub async fn revoke_access(
 /// `POST /api/v2/refresh-tokens/revoke`, `DELETE /api/v2/users/{id}/refresh-tokens`, `DELETE /api/v2/grants`).
 ///
 /// # Errors
-/// [`ManageError::Invalid`] for no ids or too many.
+/// [`ManageError::Invalid`] for no ids, too many, or one of an online refresh token.
 pub async fn revoke_refresh_tokens(
     idp: &Idp,
     tenant: &TenantId,
@@ -103,10 +107,7 @@ pub async fn revoke_refresh_tokens(
             }
             for id in ids {
                 let Some(token) = tx.refresh_token(id).await? else { continue };
-                let one = revocation::apply(&mut tx, Event::RefreshTokenRevoked(id), now).await?;
-                ended.refresh_tokens += one.refresh_tokens;
-                let details = json!({ "refresh_token_id": id });
-                log(&mut tx, LogType::RefreshTokenRevoked, one, &token.user_id, details, now).await?;
+                ended.refresh_tokens += one(&mut tx, &token, now).await?.refresh_tokens;
             }
         }
         RefreshTokenSelector::User(user) => {
@@ -124,6 +125,33 @@ pub async fn revoke_refresh_tokens(
     Ok(ended)
 }
 
+/// Ends a refresh token with its rotations, and what was made from it (`DELETE /api/v2/refresh-tokens/{id}`,
+/// `DELETE /api/v2/device-credentials/{id}`).
+///
+/// # Errors
+/// [`ManageError::NotFound`]; [`ManageError::Invalid`] for an online one, which its session manages.
+pub async fn delete_refresh_token(
+    idp: &Idp,
+    tenant: &TenantId,
+    id: &RefreshTokenId,
+) -> Result<Ended, ManageError> {
+    let mut tx = idp.storage.begin(tenant).await?;
+    let token = tx.refresh_token(id).await?.ok_or_else(no_refresh_token)?;
+    let ended = one(&mut tx, &token, idp.now()).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+async fn one(tx: &mut TenantTx, token: &RefreshToken, now: Timestamp) -> Result<Ended, ManageError> {
+    if token.online {
+        return Err(online_is_its_sessions());
+    }
+    let ended = revocation::apply(tx, Event::RefreshTokenRevoked(&token.id), now).await?;
+    let details = json!({ "refresh_token_id": token.id });
+    log(tx, LogType::RefreshTokenRevoked, ended, &token.user_id, details, now).await?;
+    Ok(ended)
+}
+
 /// Ends everything of a user, who may log in again (`/oauth/global-token-revocation`).
 ///
 /// # Errors
@@ -131,49 +159,6 @@ pub async fn revoke_refresh_tokens(
 pub async fn revoke_all_tokens(idp: &Idp, tenant: &TenantId, user: &UserId) -> Result<Ended, ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
     let ended = of_user(&mut tx, Event::GlobalTokenRevocation(user), user, idp.now()).await?;
-    tx.commit().await?;
-    Ok(ended)
-}
-
-/// Gives a user a new password, and ends everything that the old one opened.
-///
-/// # Errors
-/// [`ManageError::Invalid`] for an unknown user or a bad password.
-pub async fn set_password(
-    idp: &Idp,
-    tenant: &TenantId,
-    user: &UserId,
-    new_password: &str,
-) -> Result<Ended, ManageError> {
-    validate::password(new_password)?;
-    let hash = password::hash(idp, new_password).await?;
-    let now = idp.now();
-    let mut tx = idp.storage.begin(tenant).await?;
-    let Some(mut known) = tx.user(user).await? else {
-        return Err(ManageError::invalid(format!("there is no user {user}")));
-    };
-    known.password_hash = Some(hash);
-    known.last_password_reset = Some(now);
-    known.updated_at = now;
-    tx.put_user(&known).await?;
-    let ended = revocation::apply(&mut tx, Event::PasswordChanged(user), now).await?;
-    tx.insert_log(&entry(LogType::SuccessChangePassword, user, details(ended), now)).await?;
-    tx.commit().await?;
-    Ok(ended)
-}
-
-/// Removes a user, and ends everything of theirs.
-///
-/// # Errors
-/// [`ManageError::Invalid`] for an unknown user.
-pub async fn delete_user(idp: &Idp, tenant: &TenantId, user: &UserId) -> Result<Ended, ManageError> {
-    let now = idp.now();
-    let mut tx = idp.storage.begin(tenant).await?;
-    let ended = revocation::apply(&mut tx, Event::AccountDeleted(user), now).await?;
-    if !tx.delete_user(user).await? {
-        return Err(ManageError::invalid(format!("there is no user {user}")));
-    }
-    tx.insert_log(&entry(LogType::SuccessUserDeletion, user, details(ended), now)).await?;
     tx.commit().await?;
     Ok(ended)
 }
@@ -186,7 +171,7 @@ async fn session(
 ) -> Result<Ended, ManageError> {
     let now = idp.now();
     let mut tx = idp.storage.begin(tenant).await?;
-    let Some(session) = tx.session(id).await? else { return Ok(Ended::default()) };
+    let session = tx.session(id).await?.ok_or_else(no_session)?;
     let ended = revocation::apply(&mut tx, event, now).await?;
     let details = json!({ "session_id": id });
     log(&mut tx, LogType::SessionRevoked, ended, &session.user_id, details, now).await?;
@@ -194,7 +179,7 @@ async fn session(
     Ok(ended)
 }
 
-async fn of_user(
+pub(super) async fn of_user(
     tx: &mut TenantTx,
     event: Event<'_>,
     user: &UserId,
@@ -209,7 +194,7 @@ async fn of_user(
     Ok(ended)
 }
 
-fn details(ended: Ended) -> Value {
+pub(super) fn details(ended: Ended) -> Value {
     json!({ "sessions": ended.sessions, "refresh_tokens": ended.refresh_tokens })
 }
 
@@ -227,7 +212,7 @@ async fn log(
     Ok(())
 }
 
-fn entry(log_type: LogType, user: &UserId, details: Value, now: Timestamp) -> LogEntry {
+pub(super) fn entry(log_type: LogType, user: &UserId, details: Value, now: Timestamp) -> LogEntry {
     LogEntry {
         user_id: Some(user.clone()),
         description: "By an administrator".to_owned(),

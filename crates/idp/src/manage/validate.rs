@@ -298,28 +298,6 @@ pub(super) fn resource_server(api: &ResourceServer) -> Result<(), ManageError> {
     )
 }
 
-pub(super) fn user(email: &str, username: Option<&str>, password: &str) -> Result<(), ManageError> {
-    let (local, domain) = email.split_once('@').unwrap_or_default();
-    rule(
-        !local.is_empty()
-            && !domain.is_empty()
-            && email.len() <= 254
-            && !domain.contains('@')
-            && !email.chars().any(|c| c.is_control() || c.is_whitespace()),
-        "not an e-mail address",
-    )?;
-    if let Some(username) = username {
-        // A user name that looks like an address could be another user's.
-        rule(
-            (1..=128).contains(&username.len())
-                && !username.contains('@')
-                && !username.chars().any(|c| c.is_control() || c.is_whitespace()),
-            "a user name has 1 to 128 bytes, no spaces and no @",
-        )?;
-    }
-    self::password(password)
-}
-
 pub(super) fn password(password: &str) -> Result<(), ManageError> {
     rule((8..=256).contains(&password.chars().count()), "a password has 8 to 256 characters")
 }

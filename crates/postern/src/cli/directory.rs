@@ -156,9 +156,30 @@ pub enum RoleCommand {
     Create {
         /// What Actions see.
         name: String,
+        /// For people.
+        #[arg(long)]
+        description: Option<String>,
         #[command(flatten)]
         of: OfTenant,
     },
+    /// Remove a role, and take it from all who have it.
+    Delete {
+        /// As `rol_...`.
+        id: String,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// List the permissions of a role: APIs and scopes of them.
+    Permissions {
+        /// As `rol_...`.
+        id: String,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Give a role permissions.
+    Permit(PermissionChange),
+    /// Take permissions from a role.
+    Forbid(PermissionChange),
     /// List the roles, or those of a user.
     List {
         /// As `auth0|...`.
@@ -181,6 +202,21 @@ pub struct RoleChange {
     /// Roles by their names.
     #[arg(required = true)]
     pub roles: Vec<String>,
+    #[command(flatten)]
+    pub of: OfTenant,
+}
+
+/// Arguments of `role permit` and `role forbid`.
+#[derive(Debug, Args)]
+pub struct PermissionChange {
+    /// As `rol_...`.
+    pub id: String,
+    /// The identifier of the API.
+    #[arg(long, value_name = "IDENTIFIER")]
+    pub api: String,
+    /// Scopes of the API.
+    #[arg(required = true)]
+    pub permissions: Vec<String>,
     #[command(flatten)]
     pub of: OfTenant,
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use idp::{Idp, manage};
-use model::{ConnectionId, GroupId, GroupScope, OrganizationId, TenantId, UserId};
+use idp::manage::{self, NewOrganization, Roles};
+use idp::Idp;
+use model::{ConnectionId, GroupId, GroupScope, OrganizationId, Permission, RoleId, TenantId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
-use storage::TenantTx;
+use storage::{PermissionHolder, TenantTx};
 
-use crate::cli::directory::{GroupCommand, MemberCommand, OrganizationCommand, RoleCommand};
+use crate::cli::directory::{GroupCommand, MemberCommand, OrganizationCommand, PermissionChange, RoleCommand};
 use crate::commands::patch;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
@@ -23,19 +24,20 @@ pub async fn organization(config: &Config, command: OrganizationCommand) -> Resu
     match command {
         OrganizationCommand::Create { name, display_name, of } => {
             let (idp, tenant) = open(config, &of.tenant).await?;
-            let made = manage::create_organization(&idp, &tenant, &name, display_name.as_deref()).await;
+            let new = NewOrganization { name, display_name, ..NewOrganization::default() };
+            let made = manage::create_organization(&idp, &tenant, new).await;
             print(&idp, made.or_exit(ExitCode::Failed, NOT_CHANGED)?).await
         }
         OrganizationCommand::Update { id, of, patch } => {
-            let patch = patch::read(&patch)?;
+            let changes = patch::parse(&patch)?;
             let (idp, tenant) = open(config, &of.tenant).await?;
             let id = OrganizationId::new(id);
-            let changed = manage::update_organization(&idp, &tenant, &id, &patch).await;
+            let changed = manage::update_organization(&idp, &tenant, &id, changes).await;
             print(&idp, changed.or_exit(ExitCode::Failed, NOT_CHANGED)?).await
         }
         OrganizationCommand::List { of } => {
             let mut tx = read(config, &of.tenant).await?;
-            let organizations = tx.organizations().await.or_exit(ExitCode::Database, UNREADABLE)?;
+            let organizations = tx.organizations("", i64::MAX, 0).await.or_exit(ExitCode::Database, UNREADABLE)?;
             let rows: Vec<_> = organizations
                 .iter()
                 .map(|known| {
@@ -52,7 +54,9 @@ pub async fn organization(config: &Config, command: OrganizationCommand) -> Resu
             let found = found
                 .ok_or_else(|| Failure::new(ExitCode::Failed, format!("there is no organization {id}")))?;
             let mut members = Vec::new();
-            for user in tx.organization_members(&id).await.or_exit(ExitCode::Database, UNREADABLE)? {
+            let users = tx.organization_members(&id, "", i64::MAX, 0).await;
+            for user in users.or_exit(ExitCode::Database, UNREADABLE)? {
+                let user = user.user_id;
                 let roles = tx.organization_roles_of(&id, &user).await;
                 let roles = roles.or_exit(ExitCode::Database, UNREADABLE)?;
                 let names: Vec<_> = roles.into_iter().map(|role| role.name).collect();
@@ -71,13 +75,19 @@ pub async fn organization(config: &Config, command: OrganizationCommand) -> Resu
         OrganizationCommand::Member(MemberCommand::Add { id, users, roles, of }) => {
             let (idp, tenant) = open(config, &of.tenant).await?;
             let id = OrganizationId::new(id);
-            let added = manage::add_organization_members(&idp, &tenant, &id, &user_ids(users), &roles).await;
+            let (users, roles) = (user_ids(users), Roles::Named(&roles));
+            let added = manage::add_organization_members(&idp, &tenant, &id, &users, roles).await;
             done(&idp, added).await
         }
         OrganizationCommand::Member(MemberCommand::Remove { id, user, roles, of }) => {
             let (idp, tenant) = open(config, &of.tenant).await?;
             let (id, user) = (OrganizationId::new(id), UserId::new(user));
-            let removed = manage::remove_organization_member(&idp, &tenant, &id, &user, &roles).await;
+            let removed = if roles.is_empty() {
+                manage::remove_organization_members(&idp, &tenant, &id, &[user]).await
+            } else {
+                let roles = Roles::Named(&roles);
+                manage::remove_organization_roles(&idp, &tenant, &id, &user, roles).await
+            };
             done(&idp, removed).await
         }
     }
@@ -129,13 +139,13 @@ pub async fn group(config: &Config, command: GroupCommand) -> Result<(), Failure
         GroupCommand::Add(change) => {
             let (idp, tenant) = open(config, &change.of.tenant).await?;
             let (id, users) = (GroupId::new(change.id), user_ids(change.users));
-            let added = manage::add_to_group(&idp, &tenant, &id, &users, &change.roles).await;
+            let added = manage::add_to_group(&idp, &tenant, &id, &users, Roles::Named(&change.roles)).await;
             done(&idp, added).await
         }
         GroupCommand::Remove(change) => {
             let (idp, tenant) = open(config, &change.of.tenant).await?;
             let (id, users) = (GroupId::new(change.id), user_ids(change.users));
-            let removed = manage::remove_from_group(&idp, &tenant, &id, &users, &change.roles).await;
+            let removed = manage::remove_from_group(&idp, &tenant, &id, &users, Roles::Named(&change.roles)).await;
             done(&idp, removed).await
         }
     }
@@ -144,16 +154,16 @@ pub async fn group(config: &Config, command: GroupCommand) -> Result<(), Failure
 /// Changes or shows roles, and who has them.
 pub async fn role(config: &Config, command: RoleCommand) -> Result<(), Failure> {
     match command {
-        RoleCommand::Create { name, of } => {
+        RoleCommand::Create { name, description, of } => {
             let (idp, tenant) = open(config, &of.tenant).await?;
-            let made = manage::create_role(&idp, &tenant, &name).await;
+            let made = manage::create_role(&idp, &tenant, &name, description.as_deref()).await;
             print(&idp, made.or_exit(ExitCode::Failed, NOT_CHANGED)?).await
         }
         RoleCommand::List { user, of } => {
             let mut tx = read(config, &of.tenant).await?;
             let roles = match user {
                 Some(user) => tx.roles_of(&UserId::new(user)).await,
-                None => tx.roles().await,
+                None => tx.roles("", i64::MAX, 0).await,
             };
             let roles = roles.or_exit(ExitCode::Database, UNREADABLE)?;
             let rows: Vec<_> =
@@ -161,16 +171,48 @@ pub async fn role(config: &Config, command: RoleCommand) -> Result<(), Failure> 
             Output::stdout().table(&rows);
             Ok(())
         }
+        RoleCommand::Permissions { id, of } => {
+            let (idp, tenant) = open(config, &of.tenant).await?;
+            let found =
+                manage::permissions_of_role(&idp, &tenant, &RoleId::new(id), (0, i64::MAX), false).await;
+            let (permissions, _) = found.or_exit(ExitCode::Failed, UNREADABLE)?;
+            idp.storage.close().await;
+            let rows: Vec<_> = permissions
+                .iter()
+                .map(|view| {
+                    let Permission { resource_server_identifier, permission_name } = &view.permission;
+                    vec![escape(resource_server_identifier, false), escape(permission_name, false)]
+                })
+                .collect();
+            Output::stdout().table(&rows);
+            Ok(())
+        }
+        RoleCommand::Permit(change) => {
+            let (idp, tenant) = open(config, &change.of.tenant).await?;
+            let (id, permissions) = (RoleId::new(&change.id), permissions(&change));
+            let holder = PermissionHolder::Role(&id);
+            done(&idp, manage::add_permissions(&idp, &tenant, holder, &permissions).await).await
+        }
+        RoleCommand::Forbid(change) => {
+            let (idp, tenant) = open(config, &change.of.tenant).await?;
+            let (id, permissions) = (RoleId::new(&change.id), permissions(&change));
+            let holder = PermissionHolder::Role(&id);
+            done(&idp, manage::remove_permissions(&idp, &tenant, holder, &permissions).await).await
+        }
+        RoleCommand::Delete { id, of } => {
+            let (idp, tenant) = open(config, &of.tenant).await?;
+            done(&idp, manage::delete_role(&idp, &tenant, &RoleId::new(id)).await).await
+        }
         RoleCommand::Assign(change) => {
             let (idp, tenant) = open(config, &change.of.tenant).await?;
             let user = UserId::new(change.user);
-            let assigned = manage::assign_roles(&idp, &tenant, &user, &change.roles).await;
+            let assigned = manage::assign_roles(&idp, &tenant, &user, Roles::Named(&change.roles)).await;
             done(&idp, assigned).await
         }
         RoleCommand::Remove(change) => {
             let (idp, tenant) = open(config, &change.of.tenant).await?;
             let user = UserId::new(change.user);
-            let removed = manage::remove_roles(&idp, &tenant, &user, &change.roles).await;
+            let removed = manage::remove_roles(&idp, &tenant, &user, Roles::Named(&change.roles)).await;
             done(&idp, removed).await
         }
     }
@@ -202,6 +244,14 @@ async fn done(idp: &Idp, outcome: Result<(), manage::ManageError>) -> Result<(),
 
 fn as_json(value: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).or_exit(ExitCode::Failed, "cannot be shown")
+}
+
+fn permissions(change: &PermissionChange) -> Vec<Permission> {
+    let of_api = |name: &String| Permission {
+        resource_server_identifier: change.api.clone(),
+        permission_name: name.clone(),
+    };
+    change.permissions.iter().map(of_api).collect()
 }
 
 fn user_ids(users: Vec<String>) -> Vec<UserId> {

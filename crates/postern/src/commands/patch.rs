@@ -2,9 +2,16 @@
 
 use std::io::Read;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::exit_code::{ExitCode, Failure, OrExit};
+
+/// Reads what changes, as the Management API takes it.
+pub fn parse<T: DeserializeOwned>(argument: &str) -> Result<T, Failure> {
+    let object = Value::Object(read(argument)?);
+    serde_json::from_value(object).or_exit(ExitCode::Usage, "not what can be changed")
+}
 
 /// Reads a JSON object: as it stands, from a file (`@FILE`) or from standard input (`-`).
 pub fn read(argument: &str) -> Result<Map<String, Value>, Failure> {

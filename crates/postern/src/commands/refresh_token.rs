@@ -1,7 +1,13 @@
 //! `postern refresh-token`
 
-use idp::manage::{RefreshTokenSelector, revoke_refresh_tokens, update_refresh_token};
-use model::{RefreshToken, RefreshTokenId, Timestamp, UserId};
+use std::collections::BTreeMap;
+
+use idp::manage::{
+    RefreshTokenSelector, delete_refresh_token, refresh_token_as_json, revoke_refresh_tokens,
+    set_refresh_token_metadata,
+};
+use model::{Clock, RefreshToken, RefreshTokenId, SystemClock, Timestamp, UserId};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::RefreshTokenCommand;
@@ -31,7 +37,7 @@ async fn list(config: &Config, user: &str, tenant: &str) -> Result<(), Failure> 
     let storage = open_storage(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&storage, tenant).await?;
     let mut tx = storage.begin_read(&tenant).await.or_exit(database, "cannot read")?;
-    let tokens = tx.refresh_tokens_of(&UserId::new(user), LISTED).await;
+    let tokens = tx.refresh_tokens_of(&UserId::new(user), None, None, LISTED, SystemClock.now()).await;
     let tokens = tokens.or_exit(database, "cannot read the refresh tokens")?;
     let mut rows = vec![
         ["refresh token", "client", "API", "created", "last exchanged", "session"]
@@ -65,10 +71,11 @@ async fn show(config: &Config, id: &str, tenant: &str) -> Result<(), Failure> {
 }
 
 async fn update(config: &Config, id: &str, tenant: &str, patch: &str) -> Result<(), Failure> {
-    let patch = patch::read(patch)?;
+    let RefreshTokenPatch { refresh_token_metadata } = patch::parse(patch)?;
     let (idp, _) = open_idp(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&idp.storage, tenant).await?;
-    let changed = update_refresh_token(&idp, &tenant, &RefreshTokenId::new(id), &patch).await;
+    let metadata = refresh_token_metadata.unwrap_or_default();
+    let changed = set_refresh_token_metadata(&idp, &tenant, &RefreshTokenId::new(id), metadata).await;
     let token = changed.or_exit(ExitCode::Failed, "the refresh token was not changed")?;
     idp.storage.close().await;
     print(&token);
@@ -76,14 +83,16 @@ async fn update(config: &Config, id: &str, tenant: &str, patch: &str) -> Result<
 }
 
 async fn revoke(config: &Config, id: Option<&str>, user: Option<&str>, tenant: &str) -> Result<(), Failure> {
-    let which = match (id, user) {
-        (_, Some(user)) => RefreshTokenSelector::User(UserId::new(user)),
-        (Some(id), None) => RefreshTokenSelector::Ids(vec![RefreshTokenId::new(id)]),
-        (None, None) => return Err(Failure::new(ExitCode::Usage, "which refresh token, or whose?")),
-    };
     let (idp, _) = open_idp(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&idp.storage, tenant).await?;
-    let ended = revoke_refresh_tokens(&idp, &tenant, &which).await;
+    let ended = match (id, user) {
+        (_, Some(user)) => {
+            let all = RefreshTokenSelector::User(UserId::new(user));
+            revoke_refresh_tokens(&idp, &tenant, &all).await
+        }
+        (Some(id), None) => delete_refresh_token(&idp, &tenant, &RefreshTokenId::new(id)).await,
+        (None, None) => return Err(Failure::new(ExitCode::Usage, "which refresh token, or whose?")),
+    };
     let ended = ended.or_exit(ExitCode::Failed, "nothing was revoked")?;
     idp.storage.close().await;
     Output::stdout().line(format!(
@@ -97,26 +106,17 @@ fn iso(moment: Option<Timestamp>) -> Option<String> {
     moment.map(Timestamp::to_iso)
 }
 
-/// As the Management API shows it (`reference/native-to-web.md` section 3.2).
+/// What may be changed of a refresh token. `null` clears it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefreshTokenPatch {
+    #[serde(deserialize_with = "Option::deserialize")]
+    refresh_token_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// As the Management API shows it, and whether it was revoked.
 fn print(token: &RefreshToken) {
-    let resource_servers = token
-        .audience
-        .iter()
-        .map(|audience| json!({ "audience": audience, "scopes": token.scope.join(" ") }))
-        .collect::<Vec<_>>();
-    Output::stdout().json(&json!({
-        "id": token.id,
-        "user_id": token.user_id,
-        "client_id": token.client_id,
-        "session_id": token.session_id,
-        "created_at": token.created_at.to_iso(),
-        "expires_at": iso(token.expires_at),
-        "idle_expires_at": iso(token.idle_expires_at),
-        "last_exchanged_at": iso(token.last_exchanged_at),
-        "revoked_at": iso(token.revoked_at),
-        "rotating": token.rotating,
-        "device": token.device,
-        "resource_servers": resource_servers,
-        "refresh_token_metadata": token.metadata,
-    }));
+    let mut shown = refresh_token_as_json(token);
+    shown["revoked_at"] = json!(iso(token.revoked_at));
+    Output::stdout().json(&shown);
 }

@@ -1,7 +1,10 @@
 //! `postern session`
 
-use idp::manage::{delete_session, revoke_access, revoke_session, update_session};
+use std::collections::BTreeMap;
+
+use idp::manage::{delete_session, revoke_access, revoke_session, session_as_json, set_session_metadata};
 use model::{Clock, SessionId, SystemClock, UserId};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::SessionCommand;
@@ -31,7 +34,7 @@ async fn list(config: &Config, user: &str, tenant: &str) -> Result<(), Failure> 
     let storage = open_storage(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&storage, tenant).await?;
     let mut tx = storage.begin_read(&tenant).await.or_exit(database, "cannot read")?;
-    let sessions = tx.sessions_of(&UserId::new(user), SystemClock.now(), LISTED).await;
+    let sessions = tx.sessions_of(&UserId::new(user), None, LISTED, SystemClock.now()).await;
     let sessions = sessions.or_exit(database, "cannot read the sessions")?;
     let mut rows = vec![
         ["session", "created", "ends at the latest", "if not used", "address"].map(str::to_owned).to_vec(),
@@ -50,14 +53,23 @@ async fn list(config: &Config, user: &str, tenant: &str) -> Result<(), Failure> 
 }
 
 async fn update(config: &Config, id: &str, tenant: &str, patch: &str) -> Result<(), Failure> {
-    let patch = patch::read(patch)?;
+    let SessionPatch { session_metadata } = patch::parse(patch)?;
     let (idp, _) = open_idp(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&idp.storage, tenant).await?;
-    let changed = update_session(&idp, &tenant, &SessionId::new(id), &patch).await;
+    let metadata = session_metadata.unwrap_or_default();
+    let changed = set_session_metadata(&idp, &tenant, &SessionId::new(id), &metadata).await;
     let session = changed.or_exit(ExitCode::Failed, "the session was not changed")?;
     idp.storage.close().await;
-    Output::stdout().json(&json!({ "id": session.id, "session_metadata": session.metadata }));
+    Output::stdout().json(&session_as_json(&session));
     Ok(())
+}
+
+/// What may be changed of a session. `null` clears it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SessionPatch {
+    #[serde(deserialize_with = "Option::deserialize")]
+    session_metadata: Option<BTreeMap<String, String>>,
 }
 
 async fn revoke(
@@ -98,22 +110,13 @@ async fn show(config: &Config, id: &str, tenant: &str, json: bool) -> Result<(),
     let parent = session.parent_refresh_token.as_ref().map(ToString::to_string);
     let output = Output::stdout();
     if json {
-        output.json(&json!({
-            "id": session.id,
-            "user_id": session.user_id,
-            "created_at": session.created_at.to_iso(),
-            "authenticated_at": session.authenticated_at.to_iso(),
-            "expires_at": session.expires_at.to_iso(),
-            "idle_expires_at": session.idle_expires_at.to_iso(),
-            "revoked_at": iso(session.revoked_at),
-            "lifetime_secs": session.expires_at.ms_since(session.created_at) / 1000,
-            "idle_lifetime_secs": session.idle_expires_at.ms_since(session.last_interacted_at) / 1000,
-            "clients": clients,
-            "device": session.device,
-            "cookie": { "mode": session.cookie_mode },
-            "session_metadata": session.metadata,
-            "parent_refresh_token": parent,
-        }));
+        let mut shown = session_as_json(&session);
+        shown["revoked_at"] = json!(iso(session.revoked_at));
+        shown["lifetime_secs"] = json!(session.expires_at.ms_since(session.created_at) / 1000);
+        shown["idle_lifetime_secs"] =
+            json!(session.idle_expires_at.ms_since(session.last_interacted_at) / 1000);
+        shown["parent_refresh_token"] = json!(parent);
+        output.json(&shown);
         return Ok(());
     }
     let row = |name: &str, value: String| vec![name.to_owned(), value];

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use model::LogoutInitiator::RpLogout;
 use model::{
-    ClientId, DeviceDecision, FactorType, PendingAuthorization, PendingAuthorizationId, RefreshTokenId, Role,
+    ClientId, DeviceDecision, FactorType, PendingAuthorization, PendingAuthorizationId, RefreshTokenId,
     RoleId, SessionId, SigningKeyState, UserId,
 };
 use serde_json::{Map, json};
@@ -15,7 +15,9 @@ pub use super::housekeeping::*;
 pub use super::logouts::*;
 pub use super::logs::*;
 pub use super::refresh_tokens::*;
+pub use super::permissions::*;
 pub use super::settings::*;
+pub use super::user_search::*;
 use crate::{RefreshTokens, Sessions, Storage, TenantTx};
 
 /// Stores one value of each kind in the tenant, and checks that each comes back as it was.
@@ -39,7 +41,7 @@ pub async fn fill(tx: &mut TenantTx) {
     tx.put_connection(&connection()).await.unwrap();
     tx.put_user(&user()).await.unwrap();
     for (id, name) in [("rol_1", "writer"), ("rol_2", "admin")] {
-        tx.put_role(&Role { id: RoleId::new(id), name: name.to_owned() }).await.unwrap();
+        tx.put_role(&role(id, name)).await.unwrap();
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
     }
@@ -378,13 +380,16 @@ pub async fn a_session_is_updated_while_it_lives_only(storage: &Storage) {
     assert!(tx.touch_session(&changed.id, at(12), at(120)).await.unwrap());
     let touched = tx.session(&changed.id).await.unwrap().unwrap();
     assert_eq!((touched.last_interacted_at, touched.idle_expires_at), (at(12), at(120)));
-    let of_user = tx.sessions_of(&user_id(), at(12), 10).await.unwrap();
+    let of_user = tx.sessions_of(&user_id(), None, 10, at(12)).await.unwrap();
     assert_eq!(
         of_user.iter().map(|session| session.id.as_str()).collect::<Vec<_>>(),
         ["idle", "live", "revoked"]
     );
-    assert_eq!(tx.sessions_of(&user_id(), at(12), 1).await.unwrap().len(), 1);
-    let of_user = tx.sessions_of(&user_id(), at(100), 10).await.unwrap();
+    assert_eq!(tx.count_sessions_of(&user_id(), at(12)).await.unwrap(), 3);
+    let first = tx.sessions_of(&user_id(), None, 1, at(12)).await.unwrap();
+    let after = Some((first[0].created_at, &first[0].id));
+    assert_eq!(tx.sessions_of(&user_id(), after, 10, at(12)).await.unwrap(), of_user[1..]);
+    let of_user = tx.sessions_of(&user_id(), None, 10, at(100)).await.unwrap();
     assert_eq!(of_user, [touched]);
 
     let revoked = SessionId::new("revoked");

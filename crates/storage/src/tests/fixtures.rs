@@ -8,10 +8,11 @@ use model::{
     Client, ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
     DeviceCode, DeviceDecision, Execution, ExecutionStatus, FactorType, GeoIp, Group, GroupId, GroupScope,
     InitiatorMode, JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator,
-    MetadataChange, MfaToken, OidcLogout, Organization, OrganizationId, OrganizationUsage,
+    MetadataChange, MfaToken, OidcLogout, Organization, OrganizationBranding, OrganizationColors,
+    OrganizationConnection, OrganizationId, OrganizationUsage,
     PendingAuthorization, PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
     PublicKeyCredential, PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId,
-    RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Session, SessionId, SessionSettings,
+    RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Role, RoleId, Session, SessionId, SessionSettings,
     SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant,
     TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
 };
@@ -74,7 +75,7 @@ fn words(values: &[&str]) -> Vec<String> {
     values.iter().map(|&value| value.to_owned()).collect()
 }
 
-fn map(value: Value) -> Map<String, Value> {
+pub fn map(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
 
@@ -150,6 +151,10 @@ pub fn resource_server() -> ResourceServer {
             required_for: RequiredFor::PublicClients,
         }),
     }
+}
+
+pub fn role(id: &str, name: &str) -> Role {
+    Role { id: RoleId::new(id), name: name.to_owned(), description: text("what it is") }
 }
 
 pub fn client_grant() -> ClientGrant {
@@ -429,7 +434,23 @@ pub fn organization() -> Organization {
         id: OrganizationId::new("org_1"),
         name: "globex".to_owned(),
         display_name: "Globex, Inc.".to_owned(),
+        branding: Some(OrganizationBranding {
+            logo_url: text("https://globex.test/logo.png"),
+            colors: Some(OrganizationColors {
+                primary: "#112233".to_owned(),
+                page_background: "#ffffff".to_owned(),
+            }),
+        }),
         metadata: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
+    }
+}
+
+pub fn organization_connection() -> OrganizationConnection {
+    OrganizationConnection {
+        connection_id: connection_id(),
+        assign_membership_on_login: true,
+        show_as_button: false,
+        is_signup_enabled: true,
     }
 }
 

@@ -10,7 +10,7 @@ use super::fixtures::{
     user_id, with_tenants,
 };
 use super::{postgres, sqlite};
-use crate::{RefreshTokens, Sessions, Storage};
+use crate::{PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter};
 use model::LogoutInitiator::RpLogout;
 use model::{
     FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId, SigningKeyState,
@@ -73,14 +73,35 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.set_refresh_token_metadata(&rt, &BTreeMap::new()).await.unwrap();
     tx.touch_session(&sid, now(), at(1)).await.unwrap();
     tx.set_session_metadata(&sid, &BTreeMap::new(), now()).await.unwrap();
-    tx.sessions_of(&user, now(), 10).await.unwrap();
+    tx.sessions_of(&user, None, 10, now()).await.unwrap();
+    tx.count_sessions_of(&user, now()).await.unwrap();
     tx.count_refresh_tokens(&user_id(), &client_id(), now()).await.unwrap();
     tx.oldest_refresh_token(&user, &client, now()).await.unwrap();
-    tx.refresh_tokens_of(&user, 10).await.unwrap();
+    tx.refresh_tokens_of(&user, Some(&client), None, 10, now()).await.unwrap();
+    tx.count_refresh_tokens_of(&user, Some(&client), now()).await.unwrap();
+    for filter in [TokenFilter { user: Some(&user), ..TokenFilter::default() }, TokenFilter::default()] {
+        tx.user_grants(filter, 10, 0, now()).await.unwrap();
+        tx.count_user_grants(filter, now()).await.unwrap();
+        tx.offline_refresh_tokens(filter, 10, 0, now()).await.unwrap();
+        tx.count_offline_refresh_tokens(filter, now()).await.unwrap();
+    }
+    tx.users_by_email("ann@acme.test", 10).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
     tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
     tx.delete_signing_key("kid").await.unwrap();
     let (globex, staff, role) = (OrganizationId::new("org_1"), GroupId::new("grp_1"), RoleId::new("rol_1"));
+    for holder in [PermissionHolder::Role(&role), PermissionHolder::User(&user)] {
+        let permission = super::permissions::permission("read");
+        tx.add_permission(holder, &permission).await.unwrap();
+        tx.permissions_of(holder, 10, 0).await.unwrap();
+        tx.count_permissions_of(holder).await.unwrap();
+        tx.remove_permission(holder, &permission).await.unwrap();
+    }
+    tx.keep_permissions(&super::fixtures::resource_server().identifier, &[]).await.unwrap();
+    tx.users_with_role(&role, "", 10, 0).await.unwrap();
+    tx.count_users_with_role(&role).await.unwrap();
+    tx.scopes_permitted_by_roles(&user, std::slice::from_ref(&role), "api").await.unwrap();
+    tx.remove_organization_connection(&globex, &connection_id()).await.unwrap();
     tx.remove_organization_role(&globex, &user, &role).await.unwrap();
     tx.remove_organization_member(&globex, &user).await.unwrap();
     tx.remove_group_role(&staff, &role).await.unwrap();
@@ -88,6 +109,7 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.delete_group(&staff).await.unwrap();
     tx.delete_organization(&globex).await.unwrap();
     tx.unassign_role(&user, &role).await.unwrap();
+    tx.delete_role(&role).await.unwrap();
     tx.delete_user(&user).await.unwrap();
     tx.clear_rate_limit("login").await.unwrap();
     tx.spend_jwt_id("jti", at(60)).await.unwrap();
@@ -120,7 +142,11 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
 
 /// Whether the statement lists all that a tenant has, by its nature.
 fn is_list(sql: &str) -> bool {
-    !sql.contains("$2") || sql.contains("LIMIT $2")
+    !sql.contains("$2")
+        || sql.contains("LIMIT $2")
+        // Roles by what is in their names, tokens of all users: the filter is beside the point.
+        || sql.contains("LOWER(name) LIKE")
+        || sql.contains("$2 = ''")
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ impl From<ManageError> for ApiError {
     fn from(error: ManageError) -> Self {
         match error {
             ManageError::Invalid(message) => Self::invalid_body(message),
+            ManageError::InvalidQuery(message) => Self::invalid_query(message),
             ManageError::NotFound { error_code, message } => {
                 Self::new(StatusCode::NOT_FOUND, error_code, message)
             }

@@ -4,16 +4,24 @@
 mod actions;
 mod auth;
 mod clients;
+mod device_credentials;
 mod error;
 mod extract;
 mod followers;
+mod grants;
 mod log_streams;
 mod logs;
+mod organizations;
 mod page;
 mod rate_limit;
+mod refresh_tokens;
 mod resource_servers;
+mod roles;
 mod schema;
+mod sessions;
 mod tenants;
+mod user_access;
+mod users;
 
 use std::sync::Arc;
 
@@ -52,10 +60,18 @@ fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(actions::routes())
         .merge(clients::routes())
+        .merge(device_credentials::routes())
+        .merge(grants::routes())
         .merge(log_streams::routes())
         .merge(logs::routes())
+        .merge(organizations::routes())
+        .merge(refresh_tokens::routes())
         .merge(resource_servers::routes())
+        .merge(roles::routes())
+        .merge(sessions::routes())
         .merge(tenants::routes())
+        .merge(user_access::routes())
+        .merge(users::routes())
 }
 
 /// The OpenAPI 3.1 document of what this server serves.

@@ -46,6 +46,11 @@ impl Page {
         self.per_page
     }
 
+    /// Whether the answer says how many rows there are in all.
+    pub(crate) fn has_total(&self) -> bool {
+        self.include_totals
+    }
+
     /// A bare array, or with totals the object `{start, limit, total, <name>}`.
     pub(crate) fn answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
         if !self.include_totals {

@@ -1,0 +1,121 @@
+//! What users have granted clients, and on which devices. This server asks for no consent and keeps none: a grant is what
+//! lives of the refresh tokens of one user, client and API, and a device credential is one such token.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::{ClientId, RefreshToken, TenantId, UserId};
+use serde_json::{Value, json};
+use storage::{TokenFilter, UserGrant};
+
+use super::ManageError;
+use super::revoke::of_user;
+use crate::{Idp, RequestContext};
+use crate::revocation::{Ended, Event};
+use crate::tokens::userinfo_audience;
+
+/// The grants that the filter names, by user and client; how many there are in all where `count` says so.
+///
+/// # Errors
+/// [`ManageError::Server`].
+pub async fn list_grants(
+    idp: &Idp,
+    tenant: &TenantId,
+    filter: TokenFilter<'_>,
+    (offset, limit): (i64, i64),
+    count: bool,
+) -> Result<(Vec<UserGrant>, Option<i64>), ManageError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin_read(tenant).await?;
+    let grants = tx.user_grants(filter, limit, offset, now).await?;
+    let total = if count { Some(tx.count_user_grants(filter, now).await?) } else { None };
+    Ok((grants, total))
+}
+
+/// Ends all refresh tokens of a grant, online ones among them (`DELETE /api/v2/grants/{id}`).
+///
+/// # Errors
+/// [`ManageError::NotFound`] for an id that is none, or of which nothing lives.
+pub async fn delete_grant(idp: &Idp, tenant: &TenantId, id: &str) -> Result<Ended, ManageError> {
+    let (user, client, audience) = named(id).ok_or_else(no_grant)?;
+    let mut tx = idp.storage.begin(tenant).await?;
+    let event = Event::GrantRevoked(&user, &client, audience.as_deref());
+    let ended = of_user(&mut tx, event, &user, idp.now()).await?;
+    if !ended.any() {
+        return Err(no_grant());
+    }
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// Ends all refresh tokens of a user, online ones among them (`DELETE /api/v2/grants?user_id=`). Their sessions go on.
+///
+/// # Errors
+/// [`ManageError::Server`].
+pub async fn delete_grants_of_user(idp: &Idp, tenant: &TenantId, user: &UserId) -> Result<Ended, ManageError> {
+    let mut tx = idp.storage.begin(tenant).await?;
+    let ended = of_user(&mut tx, Event::UserGrantsRevoked(user), user, idp.now()).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// The living refresh tokens that the filter names, online ones aside, by user and client; how many there are in all where
+/// `count` says so (`GET /api/v2/device-credentials`).
+///
+/// # Errors
+/// [`ManageError::Server`].
+pub async fn list_device_credentials(
+    idp: &Idp,
+    tenant: &TenantId,
+    filter: TokenFilter<'_>,
+    (offset, limit): (i64, i64),
+    count: bool,
+) -> Result<(Vec<RefreshToken>, Option<i64>), ManageError> {
+    let now = idp.now();
+    let mut tx = idp.storage.begin_read(tenant).await?;
+    let tokens = tx.offline_refresh_tokens(filter, limit, offset, now).await?;
+    let total = if count { Some(tx.count_offline_refresh_tokens(filter, now).await?) } else { None };
+    Ok((tokens, total))
+}
+
+/// A grant as the Management API shows it: with the odd name `clientID`. What is for no API is for the issuer's `/userinfo`.
+#[must_use]
+pub fn grant_as_json(grant: &UserGrant, ctx: &RequestContext) -> Value {
+    let parts = (&grant.user_id, &grant.client_id, &grant.audience);
+    // A text of JSON cannot fail to be written.
+    let id = URL_SAFE_NO_PAD.encode(json!(parts).to_string());
+    json!({
+        "id": id,
+        "clientID": grant.client_id,
+        "user_id": grant.user_id,
+        "audience": grant.audience.clone().unwrap_or_else(|| userinfo_audience(ctx)),
+        "scope": grant.scope,
+    })
+}
+
+/// A refresh token as the Management API shows it among the device credentials. Its device is named by what was first used
+/// there.
+#[must_use]
+pub fn device_credential_as_json(token: &RefreshToken) -> Value {
+    json!({
+        "id": token.id,
+        "type": if token.rotating { "rotating_refresh_token" } else { "refresh_token" },
+        "user_id": token.user_id,
+        "client_id": token.client_id,
+        "device_name": token.device.initial_user_agent.clone().unwrap_or_default(),
+    })
+}
+
+/// The API that an `audience` of a filter means; `None`: none but `/userinfo`.
+#[must_use]
+pub fn granted_audience<'a>(audience: &'a str, ctx: &RequestContext) -> Option<&'a str> {
+    (audience != userinfo_audience(ctx)).then_some(audience)
+}
+
+/// Whose grant it is. The id says it itself, and stays the same as long as the grant lives.
+fn named(id: &str) -> Option<(UserId, ClientId, Option<String>)> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(id).ok()?).ok()
+}
+
+fn no_grant() -> ManageError {
+    ManageError::not_found("inexistent_grant", "The grant does not exist.")
+}

@@ -1,0 +1,109 @@
+//! `/grants`: what users have granted clients.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage;
+use model::{ClientId, UserId};
+use serde::Deserialize;
+use serde_json::Value;
+use storage::TokenFilter;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Page};
+use crate::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, delete_of_user)).routes(routes!(delete))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`.
+    include_totals: Option<bool>,
+    /// Those of this user.
+    user_id: Option<String>,
+    /// Those to this client.
+    client_id: Option<String>,
+    /// Those for this API.
+    audience: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfUserQuery {
+    /// Whose.
+    user_id: String,
+}
+
+/// List grants
+///
+/// A grant is what lives of the refresh tokens of one user, client and API: this server asks for no consent.
+#[utoipa::path(
+    get, path = "/grants", tag = "grants", params(ListQuery), operation_id = "list_grants",
+    security(("token" = ["read:grants"])),
+    responses((status = 200, description = "The grants, by user and client."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    let context = caller.context();
+    let (user, client) = (query.user_id.map(UserId::new), query.client_id.map(ClientId::new));
+    let filter = TokenFilter {
+        user: user.as_ref(),
+        client: client.as_ref(),
+        audience: query.audience.as_deref().map(|audience| manage::granted_audience(audience, context)),
+        rotating: None,
+    };
+    let part = (page.offset(), page.limit());
+    let (grants, total) =
+        manage::list_grants(&state.idp, &context.tenant.id, filter, part, page.has_total()).await?;
+    let rows = grants.iter().map(|grant| manage::grant_as_json(grant, context)).collect();
+    Ok(Json(page.answer("grants", total.unwrap_or_default(), rows)))
+}
+
+/// Delete a grant
+///
+/// Its refresh tokens end, with what was made from them.
+#[utoipa::path(
+    delete, path = "/grants/{id}", tag = "grants", operation_id = "delete_grant",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["delete:grants"])),
+    responses((status = 204, description = "There is none any more."), (status = 404, description = "There was none."))
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    manage::delete_grant(&state.idp, &caller.context().tenant.id, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Delete all grants of a user
+#[utoipa::path(
+    delete, path = "/grants", tag = "grants", params(OfUserQuery), operation_id = "delete_grants_of_user",
+    security(("token" = ["delete:grants"])),
+    responses((status = 204, description = "There are none any more."))
+)]
+async fn delete_of_user(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<OfUserQuery>,
+) -> Result<StatusCode, ApiError> {
+    let user = UserId::new(query.user_id);
+    manage::delete_grants_of_user(&state.idp, &caller.context().tenant.id, &user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

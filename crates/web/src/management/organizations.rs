@@ -1,0 +1,406 @@
+//! `/organizations`: customers of the tenant, in whose name its users log in.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage::{
+    self, NewOrganization, NewOrganizationConnection, OrganizationChanges, OrganizationConnectionChanges,
+    Roles,
+};
+use model::{ConnectionId, OrganizationId, UserId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::roles::MembersQuery;
+use super::user_access::{PageQuery, RolesBody, named, part_of};
+use super::users::in_short;
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+use crate::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(by_name))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(members, add_members, remove_members))
+        .routes(routes!(member_roles, add_member_roles, remove_member_roles))
+        .routes(routes!(connections, add_connection))
+        .routes(routes!(connection, update_connection, remove_connection))
+}
+
+/// Users by their ids.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MembersBody {
+    /// 1 to 200.
+    members: Vec<String>,
+}
+
+impl MembersBody {
+    fn ids(self) -> Result<Vec<UserId>, ApiError> {
+        named("members", &self.members)?;
+        Ok(self.members.into_iter().map(UserId::new).collect())
+    }
+}
+
+/// List organizations
+#[utoipa::path(
+    get, path = "/organizations", tag = "organizations", params(MembersQuery), operation_id = "list_organizations",
+    security(("token" = ["read:organizations"])),
+    responses((status = 200, description = "The organizations, by name."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<MembersQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let part = query.part(&state, &caller, "organizations")?;
+    let tenant = &caller.context().tenant.id;
+    let (organizations, total) =
+        manage::list_organizations(&state.idp, tenant, part.after(), part.rows(), part.has_total()).await?;
+    let fields = query.fields();
+    let rows = organizations.iter().map(|organization| match json!(organization) {
+        Value::Object(object) => Value::Object(fields.select(object)),
+        other => other,
+    });
+    let last = organizations.last().map(|organization| organization.name.as_str());
+    Ok(Json(part.answer((&state, &caller), "organizations", total, rows.collect(), last)?))
+}
+
+/// Create an organization
+#[utoipa::path(
+    post, path = "/organizations", tag = "organizations", request_body = NewOrganization,
+    operation_id = "create_organization",
+    security(("token" = ["create:organizations"])),
+    responses((status = 201, description = "The organization."), (status = 409, description = "There is one of that name."))
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiJson(new): ApiJson<NewOrganization>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let tenant = &caller.context().tenant.id;
+    let organization = manage::create_organization(&state.idp, tenant, new).await?;
+    let mut made = json!(organization);
+    let connections = manage::organization_connections(&state.idp, tenant, &organization.id).await?;
+    if !connections.is_empty() {
+        made["enabled_connections"] = json!(connections);
+    }
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Get an organization by its name
+#[utoipa::path(
+    get, path = "/organizations/name/{name}", tag = "organizations", operation_id = "organization_by_name",
+    params(("name" = String, Path, description = "Its name.")),
+    security(("token" = ["read:organizations"])),
+    responses((status = 200, description = "The organization."), (status = 404, description = "There is none."))
+)]
+async fn by_name(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(name): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let found = manage::organization_by_name(&state.idp, &caller.context().tenant.id, &name).await?;
+    Ok(Json(json!(found)))
+}
+
+/// Get an organization
+#[utoipa::path(
+    get, path = "/organizations/{id}", tag = "organizations", operation_id = "get_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["read:organizations"])),
+    responses((status = 200, description = "The organization."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = OrganizationId::new(id);
+    let found = manage::get_organization(&state.idp, &caller.context().tenant.id, &id).await?;
+    Ok(Json(json!(found)))
+}
+
+/// Update an organization
+#[utoipa::path(
+    patch, path = "/organizations/{id}", tag = "organizations", request_body = OrganizationChanges,
+    operation_id = "update_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["update:organizations"])),
+    responses(
+        (status = 200, description = "The organization."),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "There is another one of that name.")
+    )
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(changes): ApiJson<OrganizationChanges>,
+) -> Result<Json<Value>, ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
+    Ok(Json(json!(manage::update_organization(&state.idp, tenant, &id, changes).await?)))
+}
+
+/// Delete an organization
+///
+/// What was granted in its name ends with the next exchange.
+#[utoipa::path(
+    delete, path = "/organizations/{id}", tag = "organizations", operation_id = "delete_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["delete:organizations"])),
+    responses((status = 204, description = "There is none any more."), (status = 404, description = "There was none."))
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    manage::delete_organization(&state.idp, &caller.context().tenant.id, &OrganizationId::new(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List an organization's members
+#[utoipa::path(
+    get, path = "/organizations/{id}/members", tag = "organizations", operation_id = "members_of_organization",
+    params(("id" = String, Path, description = "Its id."), MembersQuery),
+    security(("token" = ["read:organization_members"])),
+    responses((status = 200, description = "The members, by id."), (status = 404, description = "There is no such organization."))
+)]
+async fn members(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<MembersQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let part = query.part(&state, &caller, "members")?;
+    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
+    let (members, total) =
+        manage::organization_members(&state.idp, tenant, &id, part.after(), part.rows(), part.has_total())
+            .await?;
+    let fields = query.fields();
+    let rows = members.iter().map(|user| in_short(user, &fields)).collect();
+    let last = members.last().map(|user| user.user_id.as_str());
+    Ok(Json(part.answer((&state, &caller), "members", total, rows, last)?))
+}
+
+/// Add members to an organization
+#[utoipa::path(
+    post, path = "/organizations/{id}/members", tag = "organizations", request_body = MembersBody,
+    operation_id = "add_members_to_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["create:organization_members"])),
+    responses((status = 204, description = "They are members."), (status = 404, description = "There is no such organization or user."))
+)]
+async fn add_members(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<MembersBody>,
+) -> Result<StatusCode, ApiError> {
+    let (tenant, id, users) = (&caller.context().tenant.id, OrganizationId::new(id), body.ids()?);
+    manage::add_organization_members(&state.idp, tenant, &id, &users, Roles::Ids(&[])).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove members from an organization
+#[utoipa::path(
+    delete, path = "/organizations/{id}/members", tag = "organizations", request_body = MembersBody,
+    operation_id = "remove_members_from_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["delete:organization_members"])),
+    responses((status = 204, description = "They are no members."), (status = 404, description = "There is no such organization."))
+)]
+async fn remove_members(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<MembersBody>,
+) -> Result<StatusCode, ApiError> {
+    let (tenant, id, users) = (&caller.context().tenant.id, OrganizationId::new(id), body.ids()?);
+    manage::remove_organization_members(&state.idp, tenant, &id, &users).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List a member's roles in an organization
+#[utoipa::path(
+    get, path = "/organizations/{id}/members/{user_id}/roles", tag = "organizations", operation_id = "roles_of_member",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("user_id" = String, Path, description = "The member's `user_id`."),
+        PageQuery
+    ),
+    security(("token" = ["read:organization_member_roles"])),
+    responses((status = 200, description = "The roles, by name."), (status = 404, description = "There is no such organization or member."))
+)]
+async fn member_roles(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, user)): ApiPath<(String, String)>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let page = query.page()?;
+    let (tenant, id, user) = (&caller.context().tenant.id, OrganizationId::new(id), UserId::new(user));
+    let roles = manage::organization_roles(&state.idp, tenant, &id, &user).await?;
+    Ok(Json(part_of(&page, "roles", &roles)))
+}
+
+/// Assign roles in an organization to a member
+#[utoipa::path(
+    post, path = "/organizations/{id}/members/{user_id}/roles", tag = "organizations", request_body = RolesBody,
+    operation_id = "assign_roles_to_member",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("user_id" = String, Path, description = "The member's `user_id`.")
+    ),
+    security(("token" = ["create:organization_member_roles"])),
+    responses((status = 204, description = "The member has them."), (status = 404, description = "There is no such organization, member or role."))
+)]
+async fn add_member_roles(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, user)): ApiPath<(String, String)>,
+    ApiJson(body): ApiJson<RolesBody>,
+) -> Result<StatusCode, ApiError> {
+    let (tenant, id, user) = (&caller.context().tenant.id, OrganizationId::new(id), UserId::new(user));
+    let roles = body.ids()?;
+    manage::add_organization_roles(&state.idp, tenant, &id, &user, Roles::Ids(&roles)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove roles in an organization from a member
+#[utoipa::path(
+    delete, path = "/organizations/{id}/members/{user_id}/roles", tag = "organizations", request_body = RolesBody,
+    operation_id = "remove_roles_from_member",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("user_id" = String, Path, description = "The member's `user_id`.")
+    ),
+    security(("token" = ["delete:organization_member_roles"])),
+    responses((status = 204, description = "The member has none of them."), (status = 404, description = "There is no such organization, member or role."))
+)]
+async fn remove_member_roles(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, user)): ApiPath<(String, String)>,
+    ApiJson(body): ApiJson<RolesBody>,
+) -> Result<StatusCode, ApiError> {
+    let (tenant, id, user) = (&caller.context().tenant.id, OrganizationId::new(id), UserId::new(user));
+    let roles = body.ids()?;
+    manage::remove_organization_roles(&state.idp, tenant, &id, &user, Roles::Ids(&roles)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List an organization's connections
+#[utoipa::path(
+    get, path = "/organizations/{id}/enabled_connections", tag = "organizations",
+    operation_id = "connections_of_organization",
+    params(("id" = String, Path, description = "Its id."), PageQuery),
+    security(("token" = ["read:organization_connections"])),
+    responses((status = 200, description = "The connections, by id."), (status = 404, description = "There is no such organization."))
+)]
+async fn connections(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let (page, id) = (query.page()?, OrganizationId::new(id));
+    let known = manage::organization_connections(&state.idp, &caller.context().tenant.id, &id).await?;
+    Ok(Json(part_of(&page, "enabled_connections", &known)))
+}
+
+/// Add a connection to an organization
+#[utoipa::path(
+    post, path = "/organizations/{id}/enabled_connections", tag = "organizations",
+    request_body = NewOrganizationConnection, operation_id = "add_connection_to_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["create:organization_connections"])),
+    responses(
+        (status = 201, description = "The connection."),
+        (status = 404, description = "There is no such organization or connection."),
+        (status = 409, description = "The organization has it.")
+    )
+)]
+async fn add_connection(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(new): ApiJson<NewOrganizationConnection>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
+    let added = manage::add_organization_connection(&state.idp, tenant, &id, new).await?;
+    Ok((StatusCode::CREATED, Json(json!(added))))
+}
+
+/// Get a connection of an organization
+#[utoipa::path(
+    get, path = "/organizations/{id}/enabled_connections/{connection_id}", tag = "organizations",
+    operation_id = "get_connection_of_organization",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("connection_id" = String, Path, description = "The connection's id.")
+    ),
+    security(("token" = ["read:organization_connections"])),
+    responses((status = 200, description = "The connection."), (status = 404, description = "There is no such organization, or it has not got it."))
+)]
+async fn connection(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, connection)): ApiPath<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
+    let connection = ConnectionId::new(connection);
+    let found = manage::organization_connection(&state.idp, tenant, &id, &connection).await?;
+    Ok(Json(json!(found)))
+}
+
+/// Update a connection of an organization
+#[utoipa::path(
+    patch, path = "/organizations/{id}/enabled_connections/{connection_id}", tag = "organizations",
+    request_body = OrganizationConnectionChanges, operation_id = "update_connection_of_organization",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("connection_id" = String, Path, description = "The connection's id.")
+    ),
+    security(("token" = ["update:organization_connections"])),
+    responses((status = 200, description = "The connection."), (status = 404, description = "There is no such organization, or it has not got it."))
+)]
+async fn update_connection(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, connection)): ApiPath<(String, String)>,
+    ApiJson(changes): ApiJson<OrganizationConnectionChanges>,
+) -> Result<Json<Value>, ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
+    let connection = ConnectionId::new(connection);
+    let changed =
+        manage::update_organization_connection(&state.idp, tenant, &id, &connection, changes).await?;
+    Ok(Json(json!(changed)))
+}
+
+/// Remove a connection from an organization
+#[utoipa::path(
+    delete, path = "/organizations/{id}/enabled_connections/{connection_id}", tag = "organizations",
+    operation_id = "remove_connection_from_organization",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("connection_id" = String, Path, description = "The connection's id.")
+    ),
+    security(("token" = ["delete:organization_connections"])),
+    responses((status = 204, description = "It has not got it any more."), (status = 404, description = "There is no such organization, or it had not got it."))
+)]
+async fn remove_connection(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, connection)): ApiPath<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
+    manage::remove_organization_connection(&state.idp, tenant, &id, &ConnectionId::new(connection)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,115 @@
+//! `/sessions`: browsers that are logged in.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage;
+use model::SessionId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{ApiCaller, ApiError, ApiJson, ApiPath};
+use crate::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(get, update, delete)).routes(routes!(revoke))
+}
+
+/// A user's sessions or refresh tokens.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SessionsQuery {
+    /// The `next` of the answer before.
+    pub(super) from: Option<String>,
+    /// 1 to 100; absent: 50.
+    pub(super) take: Option<i64>,
+    /// Whether the answer has `total`.
+    pub(super) include_totals: Option<bool>,
+}
+
+/// What changes of a session.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SessionChanges {
+    /// Replaces all of it: at most 25 pairs of 255 characters. `null` and `{}` clear it.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true)]
+    session_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Get a session
+#[utoipa::path(
+    get, path = "/sessions/{id}", tag = "sessions", operation_id = "get_session",
+    params(("id" = String, Path, description = "The `sid` of ID tokens.")),
+    security(("token" = ["read:sessions"])),
+    responses((status = 200, description = "The session."), (status = 404, description = "There is none, or it has ended."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    let session = manage::get_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
+    Ok(Json(manage::session_as_json(&session)))
+}
+
+/// Update a session
+#[utoipa::path(
+    patch, path = "/sessions/{id}", tag = "sessions", request_body = SessionChanges, operation_id = "update_session",
+    params(("id" = String, Path, description = "The `sid` of ID tokens.")),
+    security(("token" = ["update:sessions"])),
+    responses((status = 200, description = "The session."), (status = 404, description = "There is none, or it has ended."))
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(changes): ApiJson<SessionChanges>,
+) -> Result<Json<Value>, ApiError> {
+    let metadata = changes.session_metadata.unwrap_or_default();
+    let tenant = &caller.context().tenant.id;
+    let session = manage::set_session_metadata(&state.idp, tenant, &SessionId::new(id), &metadata).await?;
+    Ok(Json(manage::session_as_json(&session)))
+}
+
+/// Delete a session
+///
+/// With the refresh tokens that are bound to it; others go on.
+#[utoipa::path(
+    delete, path = "/sessions/{id}", tag = "sessions", operation_id = "delete_session",
+    params(("id" = String, Path, description = "The `sid` of ID tokens.")),
+    security(("token" = ["delete:sessions"])),
+    responses((status = 202, description = "It has ended."), (status = 404, description = "There is none."))
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    manage::delete_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+}
+
+/// Revoke a session
+///
+/// With all its refresh tokens, and what was made from those.
+#[utoipa::path(
+    post, path = "/sessions/{id}/revoke", tag = "sessions", operation_id = "revoke_session",
+    params(("id" = String, Path, description = "The `sid` of ID tokens.")),
+    security(("token" = ["delete:sessions", "delete:refresh_tokens"])),
+    responses((status = 202, description = "It has ended."), (status = 404, description = "There is none."))
+)]
+async fn revoke(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    manage::revoke_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+}
