@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Error, RequestBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Error, RequestBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -106,10 +106,20 @@ pub struct Postern {
 impl Postern {
     /// Starts the server on the folder and waits until it is ready.
     pub async fn start(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, &[]).await
+    }
+
+    /// The same by https, with a certificate of the folder's own authority.
+    pub async fn start_tls(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, &["--tls"]).await
+    }
+
+    async fn start_with(folder: &Path, port: u16, options: &[&str]) -> Self {
         let log = folder.join("stderr.log");
         let mut child = Command::new(program())
             .args(["dev", "--print-json", "--port", &port.to_string(), "--dir"])
             .arg(folder)
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -135,9 +145,21 @@ impl Postern {
         run(["--config", &config].iter().chain(arguments)).await
     }
 
-    /// A fresh browser or app.
+    /// A fresh browser or app, which trusts the server's own authority where it has one.
     pub fn app(&self) -> App {
-        App::new("http", self.port, Client::builder(), &self.demo)
+        match self.ca() {
+            None => App::new("http", self.port, Client::builder(), &self.demo),
+            Some(ca) => {
+                let http = Client::builder().tls_certs_only([ca]).https_only(true);
+                App::new("https", self.port, http, &self.demo)
+            }
+        }
+    }
+
+    /// The authority of `--tls`.
+    pub fn ca(&self) -> Option<Certificate> {
+        let pem = std::fs::read(self.demo["ca_file"].as_str()?).expect("the authority");
+        Some(Certificate::from_pem(&pem).expect("a certificate"))
     }
 }
 

@@ -21,7 +21,8 @@ use crate::config::Config;
 use crate::encryption::write_private;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 
-const TENANT: &str = "demo";
+/// Its name.
+pub const TENANT: &str = "demo";
 const AUDIENCE: &str = "https://api.demo.example";
 const EMAIL: &str = "ada@example.com";
 const ACTION_NAME: &str = "limit-transferred-session";
