@@ -11,6 +11,7 @@ mod check;
 mod chromium;
 mod client_authentication;
 mod client_credentials;
+mod clients;
 mod command_line;
 mod components;
 mod device;

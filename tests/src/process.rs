@@ -18,7 +18,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use url::Url;
+
 use crate::flow::{CHALLENGE, VERIFIER, text};
+use crate::html::Form;
 use crate::node::Node;
 use crate::{Response, jwt, seed};
 
@@ -238,6 +241,14 @@ pub struct App {
     answers: Arc<AtomicU64>,
 }
 
+/// Where the browser would leave the server.
+#[derive(Debug)]
+pub struct Arrival {
+    pub url: String,
+    /// What it would post there; `None`: it follows a redirect.
+    pub form: Option<Vec<(String, String)>>,
+}
+
 /// A client as the app knows it.
 #[derive(Clone)]
 struct Registration {
@@ -371,6 +382,36 @@ impl App {
     pub async fn id_token_of_login(&self, client: &str) -> Result<Value, Error> {
         let tokens = self.tokens_of_login(client).await?;
         Ok(jwt::claims(&text(&tokens, "id_token")))
+    }
+
+    /// Goes where somebody else's program sends the browser, and sends the forms that it comes to, as the user would. Ends at
+    /// the first address that starts so: the address, and what a form would post to it.
+    pub async fn walk(&self, start: &str, until: &str) -> Result<Arrival, Error> {
+        const STEPS: usize = 12;
+        let mut request = self.http.get(start);
+        for _ in 0..STEPS {
+            let response = self.send(request).await?;
+            let here = Url::parse(&response.url).expect("an address");
+            if let Some(location) = response.header("location") {
+                let next = here.join(location).expect("an address");
+                if next.as_str().starts_with(until) {
+                    return Ok(Arrival { url: next.into(), form: None });
+                }
+                request = self.http.get(next);
+                continue;
+            }
+            let Some(mut form) = Form::first_of(&response.expect(200).body) else {
+                panic!("a page without a form: {response:?}");
+            };
+            form.fill("username", &self.user.0);
+            form.fill("password", &self.user.1);
+            let action = here.join(form.action.as_deref().unwrap_or_default()).expect("an address");
+            if action.as_str().starts_with(until) {
+                return Ok(Arrival { url: action.into(), form: Some(form.fields) });
+            }
+            request = self.http.post(action).form(&form.fields);
+        }
+        panic!("{start} does not lead to {until} in {STEPS} steps");
     }
 
     fn url(&self, path: &str) -> String {

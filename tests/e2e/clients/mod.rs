@@ -1,0 +1,3 @@
+//! Other people's programs, unmodified, against the program as a process (`reference/security-checklist.md` section 2).
+
+mod node;
