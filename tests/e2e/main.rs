@@ -11,7 +11,7 @@ mod check;
 mod chromium;
 mod client_authentication;
 mod client_credentials;
-mod clients;
+
 mod command_line;
 mod components;
 mod device;
@@ -33,6 +33,7 @@ mod mfa_api;
 mod nodes;
 mod online;
 mod organizations;
+mod outside;
 mod outgoing;
 mod par;
 mod password_grant;
