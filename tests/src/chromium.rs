@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -183,6 +185,12 @@ impl Chromium {
         cookies.as_array().expect("cookies").iter().find(|cookie| cookie["name"] == name).cloned()
     }
 
+    /// The page as it is seen, as PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        let picture = self.call(Method::GET, "/screenshot", &Value::Null).await;
+        STANDARD.decode(picture.as_str().expect("a picture")).expect("base64")
+    }
+
     /// Fails when a reader with a small phone would have to scroll sideways.
     pub async fn assert_fits_a_phone(&self) {
         let metrics = self.devtools("Page.getLayoutMetrics", &json!({})).await;
@@ -206,10 +214,11 @@ impl Drop for Chromium {
     }
 }
 
-/// The client's side: it shows a page at every address, which says whether JavaScript runs.
+/// The client's side: it shows a page at every address, which says whether JavaScript runs, and what was posted to it, as it
+/// was encoded.
 pub async fn relying_party() -> String {
     const PAGE: &str = "<!doctype html><meta name=viewport content='width=device-width'><title>The client</title>\
-        <p id=mode>without JavaScript</p><script>mode.textContent = 'with JavaScript'</script>";
+        <p id=mode>without JavaScript</p><script>mode.textContent = 'with JavaScript'</script><p id=posted>";
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
@@ -222,8 +231,16 @@ pub async fn relying_party() -> String {
                         Err(_) => return,
                     }
                 }
+                let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+                let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: "));
+                let mut posted = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+                if stream.read_exact(&mut posted).await.is_err() {
+                    return;
+                }
+                // Of an encoded form, only this character means something in HTML.
+                let posted = String::from_utf8_lossy(&posted).replace('&', "&amp;");
                 let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
-                let _ = stream.write_all(format!("{head}{PAGE}").as_bytes()).await;
+                let _ = stream.write_all(format!("{head}{PAGE}{posted}").as_bytes()).await;
             });
         }
     });

@@ -7,7 +7,7 @@ use model::{
     AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId,
     Session, Timestamp, TokenEndpointAuthMethod, random_token,
 };
-use oauth::{ErrorCode, OAuthError, Parameters};
+use oauth::{AuthorizationResponse, ErrorCode, OAuthError, Parameters, ResponseMode};
 
 use crate::complete::{Authenticated, Completed, complete};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
@@ -45,10 +45,17 @@ pub struct AuthorizeInput<'a> {
 /// What becomes of it.
 #[derive(Debug)]
 pub enum AuthorizeOutcome {
-    /// To the client, with a code or with an error; or to where an Action sends the browser.
-    Redirect {
-        /// The client's redirect URI with the answer, or the Action's URL.
-        location: String,
+    /// To the client, with a code or with an error.
+    Answer {
+        /// What the client learns, and how.
+        answer: AuthorizationResponse,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+    /// To where an Action sends the browser.
+    Leave {
+        /// The Action's URL, with `state`.
+        url: String,
         /// For this browser.
         cookies: CookieChanges,
     },
@@ -65,7 +72,7 @@ pub enum AuthorizeOutcome {
 ///
 /// # Errors
 /// [`PageError`] while the redirect URI is not trusted (RFC 6749 §4.1.2.1), or when the server fails. Every other error
-/// is a redirect.
+/// is an answer to the client.
 pub async fn authorize(
     idp: &Idp,
     ctx: &RequestContext,
@@ -94,8 +101,10 @@ pub async fn authorize(
     let request = match checked {
         Ok(request) => request,
         Err(IdpError::OAuth(error)) => {
-            let location = error_redirect(ctx, &redirect_uri, state.as_deref(), &error);
-            return Ok(AuthorizeOutcome::Redirect { location, cookies });
+            let mode = parameters.get("response_mode").and_then(ResponseMode::named);
+            let mode = mode.unwrap_or(ResponseMode::Query);
+            let answer = error_answer(ctx, mode, &redirect_uri, state.as_deref(), &error);
+            return Ok(AuthorizeOutcome::Answer { answer, cookies });
         }
         Err(IdpError::Server(error)) => return Err(error.into()),
     };
@@ -124,13 +133,13 @@ pub async fn authorize(
         match complete(idp, ctx, &client, &request, transaction_id.as_str(), who, browser).await? {
             Completed::Leave { url, browser } => {
                 cookies.browser = browser;
-                return Ok(AuthorizeOutcome::Redirect { location: url, cookies });
+                return Ok(AuthorizeOutcome::Leave { url, cookies });
             }
-            Completed::Redirect { location, session } => {
+            Completed::Answer { answer, session } => {
                 if session != CookieChange::Keep {
                     cookies.session = session;
                 }
-                return Ok(AuthorizeOutcome::Redirect { location, cookies });
+                return Ok(AuthorizeOutcome::Answer { answer, cookies });
             }
             // The session or the native token ended while the Actions ran.
             Completed::Ended => {}
@@ -142,27 +151,51 @@ pub async fn authorize(
     if silent {
         silent_failure(idp, ctx, &client, now).await?;
         let error = OAuthError::new(ErrorCode::LoginRequired, "Login required");
-        let location = error_redirect(ctx, &request.redirect_uri, request.state.as_deref(), &error);
-        return Ok(AuthorizeOutcome::Redirect { location, cookies });
+        let answer = request_failed(ctx, &request, &error);
+        return Ok(AuthorizeOutcome::Answer { answer, cookies });
     }
     let (handle, cookies) = begin_login(idp, ctx, request, input.browser_cookie, cookies, now).await?;
     Ok(AuthorizeOutcome::Login { handle, cookies })
 }
 
-/// The redirect that carries an error to the client: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
-pub(crate) fn error_redirect(
+/// What the client learns of the error of a request that was in order.
+pub(crate) fn request_failed(
     ctx: &RequestContext,
+    request: &AuthorizationRequest,
+    error: &OAuthError,
+) -> AuthorizationResponse {
+    error_answer(ctx, mode_of(request), &request.redirect_uri, request.state.as_deref(), error)
+}
+
+/// How the client wants the answer to a request that was in order.
+pub(crate) fn mode_of(request: &AuthorizationRequest) -> ResponseMode {
+    request.response_mode.as_deref().and_then(ResponseMode::named).unwrap_or(ResponseMode::Query)
+}
+
+/// The answer with an error: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
+fn error_answer(
+    ctx: &RequestContext,
+    mode: ResponseMode,
     redirect_uri: &str,
     state: Option<&str>,
     error: &OAuthError,
-) -> String {
+) -> AuthorizationResponse {
     let description = oauth::sanitize_description(&error.description);
-    let mut parameters = vec![("error", error.code.as_str()), ("error_description", description.as_str())];
-    if let Some(state) = state {
-        parameters.push(("state", state));
-    }
-    parameters.push(("iss", &ctx.issuer));
-    oauth::redirect_with(redirect_uri, &parameters)
+    let parameters = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
+    answer(ctx, mode, redirect_uri, state, parameters)
+}
+
+/// The answer with `state` and `iss`.
+pub(crate) fn answer(
+    ctx: &RequestContext,
+    mode: ResponseMode,
+    redirect_uri: &str,
+    state: Option<&str>,
+    mut parameters: Vec<(&'static str, String)>,
+) -> AuthorizationResponse {
+    parameters.extend(state.map(|state| ("state", state.to_owned())));
+    parameters.push(("iss", ctx.issuer.clone()));
+    AuthorizationResponse { redirect_uri: redirect_uri.to_owned(), mode, parameters }
 }
 
 /// Whether a scope is the same for every API: about the user, or for a refresh token.
@@ -302,8 +335,8 @@ pub(crate) async fn request(
         );
     }
     let response_mode = parameters.get("response_mode").map(str::to_owned);
-    if response_mode.as_deref().is_some_and(|mode| mode != "query") {
-        return refuse(ErrorCode::InvalidRequest, "Only response_mode=query is supported");
+    if response_mode.as_deref().is_some_and(|mode| ResponseMode::named(mode).is_none()) {
+        return refuse(ErrorCode::InvalidRequest, "Unsupported response_mode");
     }
     if parameters.get("invitation").is_some() {
         return refuse(ErrorCode::InvalidRequest, "invitation is not supported");

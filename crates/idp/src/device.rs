@@ -338,7 +338,7 @@ pub async fn decide(
                 let cookies = CookieChanges { browser, ..CookieChanges::default() };
                 return Ok(DecisionOutcome::Leave { url, cookies });
             }
-            Completed::Redirect { .. } => {
+            Completed::Answer { .. } => {
                 return Err(ServerError::Inconsistent("a device's login was redirected".to_owned()).into());
             }
         }

@@ -49,6 +49,12 @@ pub(crate) fn page_policy(form_targets: &[&str]) -> Option<HeaderValue> {
     HeaderValue::from_str(&policy).ok()
 }
 
+/// The policy of a page whose form goes to a client by our script, or by the user's click. It has no `form-action`: Chromium
+/// would hold the client's own redirects, after the form, to it.
+pub(crate) const ANSWER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
+
 /// The source expression that matches a redirect URI: its origin, or its scheme when it has no origin or one that the
 /// grammar cannot express (an IPv6 address).
 fn form_source(uri: &str) -> Option<String> {
