@@ -63,15 +63,20 @@ async fn start_driver() -> (Child, u16) {
 
 impl Chromium {
     pub async fn start() -> Self {
-        Self::start_with(json!({})).await
+        Self::start_with(json!({}), false).await
+    }
+
+    /// Of somebody who trusts the authority of `postern dev --tls`. A driver cannot add one authority: it trusts all.
+    pub async fn start_trusting() -> Self {
+        Self::start_with(json!({}), true).await
     }
 
     /// As a reader who has switched JavaScript off.
     pub async fn start_without_javascript() -> Self {
-        Self::start_with(json!({ "profile.managed_default_content_settings.javascript": 2 })).await
+        Self::start_with(json!({ "profile.managed_default_content_settings.javascript": 2 }), false).await
     }
 
-    async fn start_with(preferences: Value) -> Self {
+    async fn start_with(preferences: Value, trusting: bool) -> Self {
         let (driver, port) = start_driver().await;
         let profile = tempfile::tempdir().expect("a folder");
         let http = Client::builder().no_proxy().build().expect("a client");
@@ -84,7 +89,9 @@ impl Chromium {
             "prefs": preferences,
         });
         let capabilities = json!({
-            "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } },
+            "capabilities": { "alwaysMatch": {
+                "browserName": "chrome", "acceptInsecureCerts": trusting, "goog:chromeOptions": options,
+            } },
         });
         let mut browser = Self { http, port, session: String::new(), _driver: driver, _profile: profile };
         let made = browser.call(Method::POST, "", &capabilities).await;

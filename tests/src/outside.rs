@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use storage::Storage;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::actions;
+use crate::flow::text;
 use crate::process::{App, Postern, free_port};
 use crate::seed;
 
@@ -90,8 +91,18 @@ impl Outside {
         manage::put_resource_server(&self.idp().await, &Self::tenant(), &api).await.unwrap();
     }
 
-    /// A script of Node.js, in the folder with the packages.
+    /// Runs a script of Node.js to its end.
     pub async fn node(&self, script: &str, config: &Value) {
+        self.run(self.node_command(script), config).await;
+    }
+
+    /// Starts an application of Node.js, at a port of its own (`port` in its configuration), and waits until it serves.
+    pub async fn serve_node(&self, script: &str, config: &Value) -> Application {
+        self.serve(self.node_command(script), config).await
+    }
+
+    /// Node.js in the folder with the packages.
+    fn node_command(&self, script: &str) -> Command {
         let folder = Self::scripts().join("node");
         assert!(
             folder.join("node_modules").is_dir(),
@@ -100,17 +111,44 @@ impl Outside {
         );
         let mut command = Command::new("node");
         command.arg(script).current_dir(folder).env("NODE_EXTRA_CA_CERTS", self.ca_file());
-        self.run(command, config).await;
+        command
     }
 
     pub fn ca_file(&self) -> String {
         self.server.demo["ca_file"].as_str().unwrap().to_owned()
     }
 
-    /// Runs a script to its end. Its configuration is `config` with the issuer and what `postern dev --print-json` said.
-    pub async fn run(&self, mut command: Command, config: &Value) {
+    /// What a script is told: `config`, the issuer and what `postern dev --print-json` said.
+    fn config(&self, config: &Value) -> Value {
         let mut all = json!({ "issuer": self.issuer(), "demo": self.server.demo, "secret": SECRET });
         all.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        all
+    }
+
+    /// Starts an application, which writes `{"ready": URL}` when it serves.
+    pub async fn serve(&self, mut command: Command, config: &Value) -> Application {
+        let log = self.folder.path().join("application.log");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(format!("{}\n", self.config(config)).as_bytes()).await.unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let Ok(Ok(Some(line))) = ready else {
+            panic!("{command:?} does not serve: {}", std::fs::read_to_string(log).unwrap());
+        };
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        Application { url: text(&ready, "ready"), _child: child, _input: input }
+    }
+
+    /// Runs a script to its end.
+    pub async fn run(&self, mut command: Command, config: &Value) {
+        let all = self.config(config);
         let name = format!("{:?}", command.as_std());
         let mut child = command
             .stdin(Stdio::piped())
@@ -148,6 +186,13 @@ impl Outside {
         let status = child.wait().await.unwrap();
         assert!(status.success(), "{name}: {status}\n{}\n{}", said.join("\n"), errors.await.unwrap());
     }
+}
+
+/// Somebody else's application, which serves. It is killed with the value.
+pub struct Application {
+    pub url: String,
+    _child: Child,
+    _input: ChildStdin,
 }
 
 async fn visit(browser: &App, wish: &Value) -> Value {
