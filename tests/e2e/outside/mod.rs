@@ -1,3 +1,6 @@
 //! Other people's programs, unmodified, against the program as a process (`reference/security-checklist.md` section 2).
 
+mod apache;
 mod node;
+mod python;
+mod rust;

@@ -16,7 +16,6 @@ async fn with_clients() -> Outside {
         .add_client("outside-web", |client| {
             client.callbacks = vec!["https://app.example/callback".into()];
             client.allowed_logout_urls = vec!["https://app.example/bye".into()];
-            client.grant_types.push("password".into());
         })
         .await;
     outside
@@ -44,7 +43,14 @@ async fn oauth4webapi_reads_every_answer() {
 
 #[tokio::test]
 async fn the_authentication_client_of_auth0_gets_its_tokens() {
-    let outside = with_clients().await;
+    let outside = Outside::start().await;
+    outside
+        .add_client("outside-web", |client| {
+            client.token_endpoint_auth_method = TokenEndpointAuthMethod::ClientSecretPost;
+            client.callbacks = vec!["https://app.example/callback".into()];
+            client.grant_types.push("password".into());
+        })
+        .await;
     outside.node("auth0-authentication.mjs", &json!({})).await;
 }
 
