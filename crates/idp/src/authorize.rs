@@ -8,6 +8,7 @@ use model::{
     Session, Timestamp, TokenEndpointAuthMethod, random_token,
 };
 use oauth::{AuthorizationResponse, ErrorCode, OAuthError, Parameters, ResponseMode};
+use url::{Origin, Url};
 
 use crate::complete::{Authenticated, Completed, complete};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
@@ -93,6 +94,7 @@ pub async fn authorize(
     };
     let must_push = client.require_pushed_authorization_requests
         || ctx.tenant.flags.require_pushed_authorization_requests;
+    let mode = response_mode(&client, parameters, &redirect_uri);
     let checked = if must_push && pushed.is_none() {
         refuse(ErrorCode::InvalidRequest, "This client must push its authorization requests.")
     } else {
@@ -101,7 +103,6 @@ pub async fn authorize(
     let request = match checked {
         Ok(request) => request,
         Err(IdpError::OAuth(error)) => {
-            let mode = parameters.get("response_mode").and_then(ResponseMode::named);
             let mode = mode.unwrap_or(ResponseMode::Query);
             let answer = error_answer(ctx, mode, &redirect_uri, state.as_deref(), &error);
             return Ok(AuthorizeOutcome::Answer { answer, cookies });
@@ -334,10 +335,7 @@ pub(crate) async fn request(
             "Grant type `authorization_code` not allowed for the client.",
         );
     }
-    let response_mode = parameters.get("response_mode").map(str::to_owned);
-    if response_mode.as_deref().is_some_and(|mode| ResponseMode::named(mode).is_none()) {
-        return refuse(ErrorCode::InvalidRequest, "Unsupported response_mode");
-    }
+    let mode = response_mode(client, parameters, &redirect_uri)?;
     if parameters.get("invitation").is_some() {
         return refuse(ErrorCode::InvalidRequest, "invitation is not supported");
     }
@@ -346,6 +344,10 @@ pub(crate) async fn request(
     let dpop_jkt = parameters.get("dpop_jkt").map(str::to_owned);
     dpop_jkt.as_deref().map_or(Ok(()), dpop::check_jkt)?;
     let prompt = prompt(parameters)?;
+    if mode == ResponseMode::WebMessage && !prompt.iter().any(|prompt| prompt == "none") {
+        // No page of ours that asks for something is shown in a frame.
+        return refuse(ErrorCode::InvalidRequest, "response_mode=web_message needs prompt=none");
+    }
     let max_age = max_age(parameters)?;
     let requested_scopes = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;
     let asks_for = |scope| requested_scopes.iter().any(|known| known == scope);
@@ -381,9 +383,30 @@ pub(crate) async fn request(
             .get("correlation_id")
             .filter(|id| is_correlation_id(id))
             .map(str::to_owned),
-        response_mode,
+        response_mode: parameters.get("response_mode").map(str::to_owned),
         query: parameters.without(&CREDENTIAL_PARAMETERS),
     })
+}
+
+/// How the answer is to travel. A message goes to a page whose origin the client has registered for it, and to no other one.
+fn response_mode(
+    client: &Client,
+    parameters: &Parameters,
+    redirect_uri: &str,
+) -> Result<ResponseMode, OAuthError> {
+    let Some(name) = parameters.get("response_mode") else { return Ok(ResponseMode::Query) };
+    match ResponseMode::named(name) {
+        None => Err(OAuthError::invalid_request("Unsupported response_mode")),
+        Some(ResponseMode::WebMessage) if !has_web_origin(client, redirect_uri) => {
+            Err(OAuthError::invalid_request("The origin of the redirect_uri is not an allowed web origin"))
+        }
+        Some(mode) => Ok(mode),
+    }
+}
+
+fn has_web_origin(client: &Client, redirect_uri: &str) -> bool {
+    let origin = Url::parse(redirect_uri).ok().map(|uri| uri.origin()).filter(Origin::is_tuple);
+    origin.is_some_and(|origin| client.web_origins.contains(&origin.ascii_serialization()))
 }
 
 /// `reference/post-login.md` section 2. Another one is passed over, like a parameter that nobody knows: it must not break

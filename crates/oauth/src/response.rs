@@ -12,11 +12,13 @@ pub enum ResponseMode {
     Fragment,
     /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode).
     FormPost,
+    /// In a message to the page that has the answer in a frame (the dialect).
+    WebMessage,
 }
 
 impl ResponseMode {
     /// All, as the metadata lists them.
-    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
+    pub const ALL: [Self; 4] = [Self::Query, Self::Fragment, Self::FormPost, Self::WebMessage];
 
     /// The value of `response_mode`.
     #[must_use]
@@ -25,6 +27,7 @@ impl ResponseMode {
             Self::Query => "query",
             Self::Fragment => "fragment",
             Self::FormPost => "form_post",
+            Self::WebMessage => "web_message",
         }
     }
 
@@ -61,7 +64,7 @@ impl AuthorizationResponse {
                 let fragment = Serializer::new(String::new()).extend_pairs(parameters).finish();
                 Some(format!("{location}#{fragment}"))
             }
-            ResponseMode::FormPost => None,
+            ResponseMode::FormPost | ResponseMode::WebMessage => None,
         }
     }
 }
@@ -81,6 +84,7 @@ mod tests {
             ("query", Some("https://a.example/cb?x=1&code=c&state=a+b%26%0D%0A")),
             ("fragment", Some("https://a.example/cb?x=1#code=c&state=a+b%26%0D%0A")),
             ("form_post", None),
+            ("web_message", None),
         ] {
             let mode = ResponseMode::named(name).unwrap();
             assert_eq!(answer(mode).location().as_deref(), location, "{name}");

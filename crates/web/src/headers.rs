@@ -15,6 +15,7 @@ const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy")
 
 /// Adds what the handler did not set itself. Nothing is stored unless the handler says so.
 pub(crate) fn complete(response: &mut Response, path: &str, scheme: Scheme) {
+    let framed = response.extensions().get::<Framed>().is_some();
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -25,7 +26,9 @@ pub(crate) fn complete(response: &mut Response, path: &str, scheme: Scheme) {
     );
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(REFERRER_POLICY, "no-referrer");
-    default(X_FRAME_OPTIONS, "DENY");
+    if !framed {
+        default(X_FRAME_OPTIONS, "DENY");
+    }
     default(COOP, "same-origin");
     default(CACHE_CONTROL, "no-store");
     if path.starts_with("/assets/") {
@@ -54,6 +57,18 @@ pub(crate) fn page_policy(form_targets: &[&str]) -> Option<HeaderValue> {
 pub(crate) const ANSWER_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
+
+/// Of a response that one origin may have in a frame, as its policy says: `X-Frame-Options` cannot name one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Framed;
+
+/// The policy of an answer in a frame, which this origin alone may have.
+pub(crate) fn framed_policy(origin: &str) -> Option<HeaderValue> {
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; frame-ancestors {origin}; base-uri 'none'; form-action 'none'"
+    );
+    HeaderValue::from_str(&policy).ok()
+}
 
 /// The source expression that matches a redirect URI: its origin, or its scheme when it has no origin or one that the
 /// grammar cannot express (an IPv6 address).

@@ -100,6 +100,8 @@ pub fn client() -> Client {
         token_endpoint_auth_method: TokenEndpointAuthMethod::None,
         callbacks: words(&["app://callback"]),
         allowed_logout_urls: words(&["app://bye"]),
+        web_origins: words(&["https://app.test"]),
+        allowed_origins: words(&["https://*.app.test"]),
         grant_types: words(&["authorization_code", "refresh_token"]),
         metadata: BTreeMap::from([("colour".to_owned(), "blue".to_owned())]),
         session_transfer: Some(SessionTransfer::default()),

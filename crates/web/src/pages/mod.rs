@@ -19,6 +19,7 @@ use crate::middleware::refuse;
 
 const STYLESHEET: &str = include_str!("../../assets/postern.css");
 const FORM_POST_SCRIPT: &str = include_str!("../../assets/form-post.js");
+const WEB_MESSAGE_SCRIPT: &str = include_str!("../../assets/web-message.js");
 
 /// `GET /assets/postern.css`.
 pub(crate) async fn stylesheet() -> Response {
@@ -28,8 +29,17 @@ pub(crate) async fn stylesheet() -> Response {
 
 /// `GET /assets/form-post.js`.
 pub(crate) async fn form_post_script() -> Response {
+    script(FORM_POST_SCRIPT)
+}
+
+/// `GET /assets/web-message.js`.
+pub(crate) async fn web_message_script() -> Response {
+    script(WEB_MESSAGE_SCRIPT)
+}
+
+fn script(text: &'static str) -> Response {
     let headers = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")];
-    (headers, FORM_POST_SCRIPT).into_response()
+    (headers, text).into_response()
 }
 
 /// `GET /healthz`: the process answers.
