@@ -5,6 +5,7 @@ use end_to_end::client::with_query;
 use end_to_end::flow::{CHALLENGE, VERIFIER, exchange_web, log_in};
 use end_to_end::html::{Form, tags};
 use end_to_end::{Login, Response, TestServer, seed};
+use serde_json::{Value, json};
 
 /// The form of an answer, which goes to the web client and may be sent by nothing but the server's own script.
 #[track_caller]
@@ -142,4 +143,35 @@ async fn a_browser_sends_the_form_by_itself_and_without_javascript_by_a_button()
         ("code_verifier", VERIFIER),
     ];
     server.client().post_form("/oauth/token", &form).await.expect(200);
+}
+
+// AZ10 BR5 BR3
+#[tokio::test]
+async fn a_message_is_for_the_frame_of_a_registered_origin_alone() {
+    let server = TestServer::start().await;
+    let browser = server.client();
+    let login = Login::of(seed::SPA, seed::SPA_CALLBACK);
+    let silent = login.clone().with("response_mode", "web_message").with("prompt", "none");
+    // Not registered: nothing is said in a frame.
+    let refused = silent.begin(&browser).await;
+    assert_eq!(refused.expect(302).location_parameter("error").as_deref(), Some("invalid_request"));
+
+    server.change_client(seed::SPA, |client| client.web_origins = vec!["https://spa.example".into()]).await;
+    let answer = |response: &Response| {
+        let body = tags(&response.expect(200).body).find(|tag| tag.name == "body").unwrap();
+        assert_eq!(body.attribute("data-origin").as_deref(), Some("https://spa.example"));
+        let policy = response.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors https://spa.example;"), "{policy}");
+        serde_json::from_str::<Value>(&body.attribute("data-response").unwrap()).unwrap()
+    };
+    let nobody = answer(&silent.begin(&browser).await);
+    assert_eq!((&nobody["error"], &nobody["state"]), (&json!("login_required"), &json!("the-state")));
+    login.finish(&browser, seed::ADA).await;
+    let state = "\"'><script>alert(1)</script>\u{2028}";
+    let known = answer(&silent.clone().with("state", state).begin(&browser).await);
+    assert_eq!((&known["state"], &known["iss"]), (&json!(state), &json!(server.issuer(seed::ACME))));
+    assert!(known["code"].is_string() && known["error"].is_null(), "{known}");
+    // No page that asks for something comes in a frame.
+    let asks = answer(&silent.without("prompt").begin(&browser).await);
+    assert_eq!(asks["error"], "invalid_request");
 }

@@ -158,6 +158,29 @@ impl Chromium {
         self.call(Method::GET, &path, &Value::Null).await.as_str().expect("text").to_owned()
     }
 
+    /// Waits until the first such element shows this text, or one that begins so.
+    pub async fn shows(&self, selector: &str, text: &str) {
+        let mut shown = String::new();
+        let shows = async {
+            loop {
+                shown = self.text_content(selector).await;
+                if shown.starts_with(text) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, shows).await;
+        assert!(in_time.is_ok(), "{selector} shows {shown}, not {text}");
+    }
+
+    /// Empty while there is no such element: the page may be another one at any time.
+    async fn text_content(&self, selector: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.textContent ?? ''";
+        let body = json!({ "script": script, "args": [selector] });
+        self.call(Method::POST, "/execute/sync", &body).await.as_str().unwrap_or_default().to_owned()
+    }
+
     /// What stands in the field now.
     pub async fn value(&self, selector: &str) -> String {
         let path = format!("/element/{}/property/value", self.element(selector).await);

@@ -2,7 +2,7 @@
 
 use end_to_end::chromium::Chromium;
 use end_to_end::flow::text;
-use end_to_end::outside::Outside;
+use end_to_end::outside::{Application, Outside};
 use end_to_end::process::free_port;
 use model::{AppType, TokenDialect, TokenEndpointAuthMethod};
 use serde_json::json;
@@ -79,4 +79,77 @@ async fn an_express_application_logs_its_user_in_by_a_form_renews_and_logs_out()
     browser.open(&format!("{}logout", app.url)).await;
     // It comes back without a session here and there, and must log in.
     browser.arrives_at(&format!("{}u/login", outside.issuer())).await;
+}
+
+/// Logs in at a single-page application in another site than the server's; the browser.
+async fn at_spa(outside: &Outside, query: &str) -> (Chromium, Application) {
+    let port = free_port();
+    let home = format!("https://localhost:{port}/");
+    outside
+        .add_client("outside-spa", |client| {
+            client.app_type = AppType::Spa;
+            client.token_endpoint_auth_method = TokenEndpointAuthMethod::None;
+            client.client_secret_hashes = Vec::new();
+            client.callbacks = vec![home.clone()];
+            client.allowed_logout_urls = vec![home.clone()];
+            client.web_origins = vec![home.trim_end_matches('/').to_owned()];
+        })
+        .await;
+    let app = outside.serve_node("spa.mjs", &json!({ "port": port })).await;
+    let (user, issuer) = (&outside.server.demo["user"], text(&outside.server.demo, "issuer"));
+    let browser = Chromium::start_trusting().await;
+    browser.open(&format!("{}{query}", app.url)).await;
+    browser.shows("#user", "nobody").await;
+    browser.click("#silent").await;
+    browser
+        .shows(
+            "#token",
+            if query.is_empty() { "login_required: Login required" } else { "missing_refresh_token" },
+        )
+        .await;
+    browser.click("#login").await;
+    browser.arrives_at(&format!("{issuer}u/login")).await;
+    browser.type_where_the_focus_is(&text(user, "email")).await;
+    browser.type_into("#password", &text(user, "password")).await;
+    browser.click("button").await;
+    browser.shows("#user", &text(user, "email")).await;
+    (browser, app)
+}
+
+// BR1 BR5
+#[tokio::test]
+async fn a_single_page_application_renews_its_tokens_in_a_frame_and_logs_out() {
+    let outside = Outside::start().await;
+    let (browser, app) = at_spa(&outside, "").await;
+    browser.click("#silent").await;
+    browser.shows("#token", "a new token by a frame").await;
+    // Nothing is kept in the page: the session answers.
+    browser.open(&app.url).await;
+    browser.shows("#user", &text(&outside.server.demo["user"], "email")).await;
+    browser.click("#logout").await;
+    browser.shows("#user", "nobody").await;
+    browser.click("#silent").await;
+    browser.shows("#token", "login_required: Login required").await;
+}
+
+#[tokio::test]
+async fn a_single_page_application_renews_its_tokens_by_refresh_tokens() {
+    let outside = Outside::start().await;
+    let (browser, _app) = at_spa(&outside, "?refresh").await;
+    for _ in 0..2 {
+        browser.click("#silent").await;
+        browser.shows("#token", "a new token by a refresh token").await;
+    }
+    browser.click("#logout").await;
+    browser.shows("#user", "nobody").await;
+}
+
+#[tokio::test]
+async fn the_management_client_of_auth0_does_what_it_can() {
+    Outside::start().await.node("auth0-management.mjs", &json!({})).await;
+}
+
+#[tokio::test]
+async fn the_deploy_tool_imports_exports_changes_and_deletes() {
+    Outside::start().await.node("deploy-cli.mjs", &json!({})).await;
 }
