@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     packages::wasm_toolchain()?;
     packages::browser()?;
     let mut guests = guests::compilers()?;
-    guests.missing.extend(clients::fetch());
+    clients::fetch(&mut guests)?;
     let postgres = Postgres::start()?;
     if !arguments.is_empty() {
         // At the root of a workspace, that is all of it unless the arguments name a package.
