@@ -14,6 +14,7 @@ mod client_credentials;
 
 mod command_line;
 mod components;
+mod conformance;
 mod device;
 mod discovery;
 mod double_spend;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{
     AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId,
-    Session, Timestamp, TokenEndpointAuthMethod, random_token,
+    Session, Timestamp, TokenEndpointAuthMethod, UserId, random_token,
 };
 use oauth::{AuthorizationResponse, ErrorCode, OAuthError, Parameters, ResponseMode};
 use url::{Origin, Url};
@@ -125,7 +125,9 @@ pub async fn authorize(
             None => Authenticated::Transfer(accepted),
         }),
     };
-    let authenticated = authenticated.filter(|who| !must_log_in_again(&request, who.auth_time(), now));
+    let authenticated = authenticated
+        .filter(|who| !must_log_in_again(&request, who.auth_time(), now))
+        .filter(|who| request.hinted_user.as_ref().is_none_or(|hinted| hinted == who.user_id()));
     let silent = request.prompt.iter().any(|prompt| prompt == "none");
 
     if let Some(who) = authenticated {
@@ -377,6 +379,7 @@ pub(crate) async fn request(
         prompt,
         max_age,
         login_hint: parameters.get("login_hint").map(str::to_owned),
+        hinted_user: hinted_user(idp, ctx, parameters).await?,
         acr_values: words("acr_values"),
         ui_locales: words("ui_locales"),
         correlation_id: parameters
@@ -386,6 +389,19 @@ pub(crate) async fn request(
         response_mode: parameters.get("response_mode").map(str::to_owned),
         query: parameters.without(&CREDENTIAL_PARAMETERS),
     })
+}
+
+/// Whom the request's ID token is about, expired or not.
+async fn hinted_user(
+    idp: &Idp,
+    ctx: &RequestContext,
+    parameters: &Parameters,
+) -> Result<Option<UserId>, IdpError> {
+    let Some(token) = parameters.get("id_token_hint") else { return Ok(None) };
+    match tokens::verify_id_token_hint(idp, ctx, token).await? {
+        Some(hint) => Ok(Some(hint.sub)),
+        None => refuse(ErrorCode::InvalidRequest, "id_token_hint is not an ID token of this server"),
+    }
 }
 
 /// How the answer is to travel. A message goes to a page whose origin the client has registered for it, and to no other one.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
     LogEntry, LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken,
-    Timestamp, User, ordered_id, random_token,
+    Timestamp, User, UserId, ordered_id, random_token,
 };
 use oauth::{AuthorizationResponse, ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
@@ -48,6 +48,15 @@ impl Authenticated {
             Self::Session(session) | Self::SessionAndTransfer(session, _) => session.authenticated_at,
             Self::Transfer(accepted) => accepted.token.auth_time,
             Self::Password { .. } => Timestamp::from_ms(i64::MAX),
+        }
+    }
+
+    /// Who it is.
+    pub(crate) fn user_id(&self) -> &UserId {
+        match self {
+            Self::Session(session) | Self::SessionAndTransfer(session, _) => &session.user_id,
+            Self::Transfer(accepted) => &accepted.user.user_id,
+            Self::Password { user, .. } => &user.user_id,
         }
     }
 }
@@ -121,6 +130,11 @@ async fn decide(
     if let Some(organization) = request.organization_id.as_ref().filter(|_| login.organization.is_none()) {
         let reason = organizations::no_member(organization, &login.user.user_id);
         let error = OAuthError::new(ErrorCode::AccessDenied, reason);
+        return refuse(idp, login, Outcome::default(), error).await;
+    }
+    if request.hinted_user.as_ref().is_some_and(|hinted| *hinted != login.user.user_id) {
+        let error =
+            OAuthError::new(ErrorCode::LoginRequired, "Another user logged in than the request is about");
         return refuse(idp, login, Outcome::default(), error).await;
     }
     let mut outcome = post_login::run(

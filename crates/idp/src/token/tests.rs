@@ -210,6 +210,7 @@ impl World {
                 prompt: Vec::new(),
                 max_age: None,
                 login_hint: None,
+                hinted_user: None,
                 acr_values: Vec::new(),
                 ui_locales: Vec::new(),
                 correlation_id: None,

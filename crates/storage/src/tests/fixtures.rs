@@ -268,6 +268,7 @@ pub fn request() -> AuthorizationRequest {
         prompt: words(&["login"]),
         max_age: Some(60),
         login_hint: text("ann"),
+        hinted_user: Some(UserId::new("auth0|hinted")),
         acr_values: vec![],
         ui_locales: words(&["de"]),
         correlation_id: text("order-7"),
