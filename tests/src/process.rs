@@ -296,6 +296,12 @@ impl App {
         Self { jar: self.jar.clone(), answers: self.answers.clone(), ..Self::at(node, &self.user.0, from) }
     }
 
+    /// The same connections, in a browser of this user without cookies.
+    #[must_use]
+    pub fn of_user(&self, email: &str, password: &str) -> Self {
+        Self { user: (email.to_owned(), password.to_owned()), ..self.without_cookies() }
+    }
+
     /// The same connections and user, in a browser without cookies.
     #[must_use]
     pub fn without_cookies(&self) -> Self {

@@ -18,7 +18,9 @@ const NODE: u32 = 20;
 pub(crate) fn fetch(found: &mut Guests) -> Result<()> {
     let folder = root().join("tests/clients");
     if let Err(error) = node(&folder.join("node")) {
-        found.missing.push(("outside::node", format!("{error:#}")));
+        for module in ["outside::node", "outside::conformance"] {
+            found.missing.push((module, format!("{error:#}")));
+        }
     }
     match python(&folder.join("python/requirements.txt"), &target_folder()?.join("clients/python")) {
         Ok(program) => found.variables.push(("TEST_CLIENTS_PYTHON", program.display().to_string())),

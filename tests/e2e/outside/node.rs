@@ -150,6 +150,11 @@ async fn the_management_client_of_auth0_does_what_it_can() {
 }
 
 #[tokio::test]
+async fn the_management_client_of_auth0_has_users_sessions_and_refresh_tokens() {
+    Outside::start().await.node("auth0-users.mjs", &json!({})).await;
+}
+
+#[tokio::test]
 async fn the_deploy_tool_imports_exports_changes_and_deletes() {
     Outside::start().await.node("deploy-cli.mjs", &json!({})).await;
 }

@@ -9,12 +9,12 @@ use model::{
     DeviceCode, DeviceDecision, Execution, ExecutionStatus, FactorType, GeoIp, Group, GroupId, GroupScope,
     InitiatorMode, JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator,
     MetadataChange, MfaToken, OidcLogout, Organization, OrganizationBranding, OrganizationColors,
-    OrganizationConnection, OrganizationId, OrganizationUsage,
-    PendingAuthorization, PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
-    PublicKeyCredential, PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId,
-    RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Role, RoleId, Session, SessionId, SessionSettings,
-    SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken, Tenant,
-    TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserId,
+    OrganizationConnection, OrganizationId, OrganizationUsage, PendingAuthorization, PendingAuthorizationId,
+    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, PushedAuthorizationRequest,
+    RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings, RequestOrigin, RequiredFor,
+    ResourceServer, Role, RoleId, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
+    SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
+    TokenEndpointAuthMethod, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
