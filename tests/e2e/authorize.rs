@@ -95,7 +95,7 @@ async fn every_other_mistake_goes_back_to_the_client_with_state_and_issuer() {
         (Login::web().with("max_age", "soon"), "invalid_request"),
         (Login::web().with("request", "e30.e30."), "request_not_supported"),
         (Login::web().with("request_uri", "https://evil.example/r"), "request_uri_not_supported"),
-        (Login::web().with("response_mode", "fragment"), "invalid_request"),
+        (Login::web().with("response_mode", "jwt"), "invalid_request"),
         (Login::web().with("code_challenge_method", "plain"), "invalid_request"),
     ] {
         let response = login.begin(&browser).await;

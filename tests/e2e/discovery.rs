@@ -42,7 +42,7 @@ async fn everything_advertised_is_there() {
     let lists = |name: &str| document[name].as_array().expect(name).iter().map(text_of).collect::<Vec<_>>();
     assert_eq!(lists("response_types_supported"), ["code"]);
     assert_eq!(lists("code_challenge_methods_supported"), ["S256"]);
-    assert_eq!(lists("response_modes_supported"), ["query"]);
+    assert_eq!(lists("response_modes_supported"), ["query", "fragment", "form_post", "web_message"]);
     let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     for (endpoint, public) in [("token", true), ("revocation", true), ("introspection", false)] {
         let methods = lists(&format!("{endpoint}_endpoint_auth_methods_supported"));
@@ -60,7 +60,7 @@ async fn everything_advertised_is_there() {
     ] {
         assert_eq!(document[name], true, "{name}");
     }
-    for mode in ["fragment", "form_post", "web_message"] {
+    for mode in ["jwt", "query.jwt"] {
         let answer = Login::web().with("response_mode", mode).begin(&app).await;
         assert_eq!(answer.location_parameter("error").as_deref(), Some("invalid_request"), "{mode}");
     }

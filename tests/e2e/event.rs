@@ -11,8 +11,8 @@ use end_to_end::flow::{
     TRANSFER_COOKIE, VERIFIER, code_of, exchange_native, refresh, text, transfer, transfer_token,
 };
 use end_to_end::{Login, RawClient, TestServer, mmdb, seed};
-use idp::manage::{self, NewOrganization, Roles, UserChanges};
 use idp::NetworkData;
+use idp::manage::{self, NewOrganization, Roles, UserChanges};
 use model::{DeviceBinding, OrganizationUsage, RefreshTokenPolicy};
 use postern::network::{DataFile, NetworkFiles};
 use reqwest::Method;
@@ -312,7 +312,9 @@ async fn everything_there_is(server: &TestServer) -> (String, Value) {
     let globex = manage::create_organization(idp, &acme, new).await.unwrap().id;
     manage::create_role(idp, &acme, "admin", None).await.unwrap();
     manage::assign_roles(idp, &acme, &ada, Roles::Named(&["admin".to_owned()])).await.unwrap();
-    manage::add_organization_members(idp, &acme, &globex, std::slice::from_ref(&ada), Roles::Ids(&[])).await.unwrap();
+    manage::add_organization_members(idp, &acme, &globex, std::slice::from_ref(&ada), Roles::Ids(&[]))
+        .await
+        .unwrap();
     let password = Some(seed::PASSWORD.to_owned());
     let changes = UserChanges { password, ..UserChanges::default() };
     manage::update_user(idp, &acme, &ada, changes).await.unwrap();

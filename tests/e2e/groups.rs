@@ -144,7 +144,9 @@ async fn membership_is_asked_for_by_id_or_name_in_the_groups_that_count_in_the_l
     // Out of the group, the user is no member.
     let (idp, acme) = (&world.server.idp, world.server.acme());
     let group = GroupId::new(id.as_str().unwrap());
-    manage::remove_from_group(idp, &acme, &group, std::slice::from_ref(&world.ada), Roles::Ids(&[])).await.unwrap();
+    manage::remove_from_group(idp, &acme, &group, std::slice::from_ref(&world.ada), Roles::Ids(&[]))
+        .await
+        .unwrap();
     let by_id = world.ask(true, "groups.membership", json!([id])).await.unwrap();
     assert_eq!(by_id["memberships"][id.as_str().unwrap()], json!({ "is_member": false }));
 }

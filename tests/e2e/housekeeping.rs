@@ -93,6 +93,7 @@ async fn abandon_logins(tx: &mut TenantTx, count: usize, expires_at: Timestamp) 
                 prompt: Vec::new(),
                 max_age: None,
                 login_hint: None,
+                hinted_user: None,
                 acr_values: Vec::new(),
                 ui_locales: Vec::new(),
                 correlation_id: None,

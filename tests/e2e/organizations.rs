@@ -25,11 +25,14 @@ async fn with_globex() -> (TestServer, Organization) {
         server.change_client(client, |client| client.organization_usage = OrganizationUsage::Allow).await;
     }
     let acme = server.acme();
-    let made = manage::create_organization(&server.idp, &acme, named("globex", Some("Globex, Inc."))).await.unwrap();
+    let made =
+        manage::create_organization(&server.idp, &acme, named("globex", Some("Globex, Inc."))).await.unwrap();
     let changes = serde_json::from_value(json!({ "metadata": { "tier": "gold" } })).unwrap();
     let globex = manage::update_organization(&server.idp, &acme, &made.id, changes).await.unwrap();
     let ada = server.user_id(seed::ADA).await;
-    manage::add_organization_members(&server.idp, &acme, &globex.id, &[ada], manage::Roles::Ids(&[])).await.unwrap();
+    manage::add_organization_members(&server.idp, &acme, &globex.id, &[ada], manage::Roles::Ids(&[]))
+        .await
+        .unwrap();
     (server, globex)
 }
 
@@ -160,7 +163,9 @@ async fn the_end_of_a_membership_ends_what_was_granted_in_the_name_of_the_organi
     // Nothing was spent: a member again, the user goes on.
     let ada = server.user_id(seed::ADA).await;
     let acme = server.acme();
-    manage::add_organization_members(&server.idp, &acme, &globex.id, &[ada], manage::Roles::Ids(&[])).await.unwrap();
+    manage::add_organization_members(&server.idp, &acme, &globex.id, &[ada], manage::Roles::Ids(&[]))
+        .await
+        .unwrap();
     let again = refresh(&app, seed::NATIVE, &refresh_token).await.expect(200).json();
     manage::delete_organization(&server.idp, &acme, &globex.id).await.unwrap();
     refresh(&app, seed::NATIVE, &text(&again, "refresh_token")).await.expect_error(403, "access_denied");
@@ -172,7 +177,9 @@ async fn a_transferred_login_is_in_the_name_of_the_same_organization() {
     let acme = server.acme();
     let initech = manage::create_organization(&server.idp, &acme, named("initech", None)).await.unwrap();
     let ada = server.user_id(seed::ADA).await;
-    manage::add_organization_members(&server.idp, &acme, &initech.id, &[ada], manage::Roles::Ids(&[])).await.unwrap();
+    manage::add_organization_members(&server.idp, &acme, &initech.id, &[ada], manage::Roles::Ids(&[]))
+        .await
+        .unwrap();
     let app = server.client();
     let with = native_tokens(&server, globex.id.as_str()).await;
     let code = Login::native().code(&app, seed::ADA).await;

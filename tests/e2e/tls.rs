@@ -1,12 +1,16 @@
-//! `postern serve` with a certificate of its own.
+//! `postern serve` with a certificate of its own, and `postern dev` with one that it makes.
 
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use end_to_end::flow::{code_of, text};
 use end_to_end::jwt;
 use end_to_end::process::{App, Ended, Postern, Serve, WEB, free_port};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{
+    CertificateParams, CertifiedKey, DistinguishedName, DnType, DnValue, Issuer, KeyPair,
+    generate_simple_self_signed,
+};
 use reqwest::tls::Version as Tls;
 use reqwest::{Certificate, Client, ClientBuilder, Version};
 use serde_json::Value;
@@ -144,4 +148,67 @@ async fn a_server_that_would_not_be_safe_does_not_start() {
         let refused = installation.serve_with(certificate, key).await.err().expect("it is refused");
         assert!(refused.expect(3).stderr.contains(certificate), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn dev_makes_an_authority_for_this_machine_alone_and_keeps_it() {
+    let folder = tempdir().unwrap();
+    let port = free_port();
+    let server = Postern::start_tls(folder.path(), port).await;
+    let ca = std::fs::read_to_string(folder.path().join("ca.pem")).unwrap();
+    for key in ["ca.key", "tls.key"] {
+        let mode = std::fs::metadata(folder.path().join(key)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{key}");
+    }
+    let claims = server.app().id_token_of_login(WEB).await.unwrap();
+    assert_eq!(claims["iss"], format!("https://demo.localhost:{port}/"));
+    // Where the system does not find the tenant's host, there is another one.
+    let client = || Client::builder().no_proxy().tls_certs_only([server.ca().unwrap()]);
+    let url = format!("https://localhost:{port}/.well-known/openid-configuration");
+    let metadata: Value =
+        serde_json::from_str(&client().build().unwrap().get(url).send().await.unwrap().text().await.unwrap())
+            .unwrap();
+    assert_eq!(metadata["issuer"], format!("https://localhost:{port}/"));
+    assert!(
+        Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .get(format!("https://localhost:{port}/"))
+            .send()
+            .await
+            .is_err()
+    );
+    server.kill().await;
+
+    // Its key vouches for no other host, in whose hands it may be.
+    let key = KeyPair::from_pem(&std::fs::read_to_string(folder.path().join("ca.key")).unwrap()).unwrap();
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = DistinguishedName::new();
+    issuer.distinguished_name.push(DnType::CommonName, DnValue::Utf8String("Postern dev CA".to_owned()));
+    let issuer = Issuer::new(issuer, key);
+    for (host, is_trusted) in [("any.localhost", true), ("www.example", false)] {
+        let key = KeyPair::generate().unwrap();
+        let forged = CertificateParams::new([host.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        std::fs::write(folder.path().join("forged.pem"), forged.pem()).unwrap();
+        let _ = std::fs::remove_file(folder.path().join("forged.key"));
+        std::fs::write(folder.path().join("forged.key"), key.serialize_pem()).unwrap();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let (certificate, key) = (file("forged.pem"), file("forged.key"));
+        let settings =
+            [("POSTERN_SERVER__TLS_CERTIFICATE", certificate.as_str()), ("POSTERN_SERVER__TLS_KEY", &key)];
+        let port = free_port();
+        let listen = format!("127.0.0.1:{port}");
+        let settings = [&settings[..], &[("POSTERN_SERVER__LISTEN", listen.as_str())]].concat();
+        let _serve = Serve::start(&file("postern.toml"), &settings, port).await.unwrap();
+        let http = Client::builder().tls_certs_only([Certificate::from_pem(ca.as_bytes()).unwrap()]);
+        let http = http.no_proxy().resolve(host, (Ipv4Addr::LOCALHOST, port).into()).build().unwrap();
+        let answer = http.get(format!("https://{host}:{port}/healthz")).send().await;
+        assert_eq!(answer.is_ok(), is_trusted, "{host}: {answer:?}");
+    }
+
+    // What somebody trusts already stays good.
+    let server = Postern::start_tls(folder.path(), port).await;
+    assert_eq!(std::fs::read_to_string(folder.path().join("ca.pem")).unwrap(), ca);
+    server.app().id_token_of_login(WEB).await.unwrap();
 }

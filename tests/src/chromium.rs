@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -61,15 +63,20 @@ async fn start_driver() -> (Child, u16) {
 
 impl Chromium {
     pub async fn start() -> Self {
-        Self::start_with(json!({})).await
+        Self::start_with(json!({}), false).await
+    }
+
+    /// Of somebody who trusts the authority of `postern dev --tls`. A driver cannot add one authority: it trusts all.
+    pub async fn start_trusting() -> Self {
+        Self::start_with(json!({}), true).await
     }
 
     /// As a reader who has switched JavaScript off.
     pub async fn start_without_javascript() -> Self {
-        Self::start_with(json!({ "profile.managed_default_content_settings.javascript": 2 })).await
+        Self::start_with(json!({ "profile.managed_default_content_settings.javascript": 2 }), false).await
     }
 
-    async fn start_with(preferences: Value) -> Self {
+    async fn start_with(preferences: Value, trusting: bool) -> Self {
         let (driver, port) = start_driver().await;
         let profile = tempfile::tempdir().expect("a folder");
         let http = Client::builder().no_proxy().build().expect("a client");
@@ -82,7 +89,9 @@ impl Chromium {
             "prefs": preferences,
         });
         let capabilities = json!({
-            "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } },
+            "capabilities": { "alwaysMatch": {
+                "browserName": "chrome", "acceptInsecureCerts": trusting, "goog:chromeOptions": options,
+            } },
         });
         let mut browser = Self { http, port, session: String::new(), _driver: driver, _profile: profile };
         let made = browser.call(Method::POST, "", &capabilities).await;
@@ -149,6 +158,29 @@ impl Chromium {
         self.call(Method::GET, &path, &Value::Null).await.as_str().expect("text").to_owned()
     }
 
+    /// Waits until the first such element shows this text, or one that begins so.
+    pub async fn shows(&self, selector: &str, text: &str) {
+        let mut shown = String::new();
+        let shows = async {
+            loop {
+                shown = self.text_content(selector).await;
+                if shown.starts_with(text) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, shows).await;
+        assert!(in_time.is_ok(), "{selector} shows {shown}, not {text}");
+    }
+
+    /// Empty while there is no such element: the page may be another one at any time.
+    async fn text_content(&self, selector: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.textContent ?? ''";
+        let body = json!({ "script": script, "args": [selector] });
+        self.call(Method::POST, "/execute/sync", &body).await.as_str().unwrap_or_default().to_owned()
+    }
+
     /// What stands in the field now.
     pub async fn value(&self, selector: &str) -> String {
         let path = format!("/element/{}/property/value", self.element(selector).await);
@@ -183,6 +215,12 @@ impl Chromium {
         cookies.as_array().expect("cookies").iter().find(|cookie| cookie["name"] == name).cloned()
     }
 
+    /// The page as it is seen, as PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        let picture = self.call(Method::GET, "/screenshot", &Value::Null).await;
+        STANDARD.decode(picture.as_str().expect("a picture")).expect("base64")
+    }
+
     /// Fails when a reader with a small phone would have to scroll sideways.
     pub async fn assert_fits_a_phone(&self) {
         let metrics = self.devtools("Page.getLayoutMetrics", &json!({})).await;
@@ -206,10 +244,11 @@ impl Drop for Chromium {
     }
 }
 
-/// The client's side: it shows a page at every address, which says whether JavaScript runs.
+/// The client's side: it shows a page at every address, which says whether JavaScript runs, and what was posted to it, as it
+/// was encoded.
 pub async fn relying_party() -> String {
     const PAGE: &str = "<!doctype html><meta name=viewport content='width=device-width'><title>The client</title>\
-        <p id=mode>without JavaScript</p><script>mode.textContent = 'with JavaScript'</script>";
+        <p id=mode>without JavaScript</p><script>mode.textContent = 'with JavaScript'</script><p id=posted>";
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
@@ -222,8 +261,16 @@ pub async fn relying_party() -> String {
                         Err(_) => return,
                     }
                 }
+                let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+                let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: "));
+                let mut posted = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+                if stream.read_exact(&mut posted).await.is_err() {
+                    return;
+                }
+                // Of an encoded form, only this character means something in HTML.
+                let posted = String::from_utf8_lossy(&posted).replace('&', "&amp;");
                 let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
-                let _ = stream.write_all(format!("{head}{PAGE}").as_bytes()).await;
+                let _ = stream.write_all(format!("{head}{PAGE}{posted}").as_bytes()).await;
             });
         }
     });

@@ -1,6 +1,7 @@
 //! The steps of a login, as a browser and an app take them.
 
 use serde_json::Value;
+use url::Url;
 
 use crate::client::with_query;
 use crate::{RawClient, Response, seed};
@@ -102,6 +103,15 @@ pub async fn log_in(browser: &RawClient, page: &str, user: &str, password: &str)
 #[track_caller]
 pub fn code_of(response: &Response) -> String {
     response.location_parameter("code").unwrap_or_else(|| panic!("no code: {response:?}"))
+}
+
+/// The code in the address at which a browser arrives.
+#[track_caller]
+pub fn code_of_url(url: &str) -> String {
+    let parsed = Url::parse(url).unwrap();
+    let code =
+        parsed.query_pairs().find(|(name, _)| name == "code").unwrap_or_else(|| panic!("no code: {url}"));
+    code.1.into_owned()
 }
 
 /// The token request of the native client.

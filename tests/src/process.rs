@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Error, RequestBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Error, RequestBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use url::Url;
+
 use crate::flow::{CHALLENGE, VERIFIER, text};
+use crate::html::Form;
 use crate::node::Node;
 use crate::{Response, jwt, seed};
 
@@ -106,10 +109,20 @@ pub struct Postern {
 impl Postern {
     /// Starts the server on the folder and waits until it is ready.
     pub async fn start(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, &[]).await
+    }
+
+    /// The same by https, with a certificate of the folder's own authority.
+    pub async fn start_tls(folder: &Path, port: u16) -> Self {
+        Self::start_with(folder, port, &["--tls"]).await
+    }
+
+    async fn start_with(folder: &Path, port: u16, options: &[&str]) -> Self {
         let log = folder.join("stderr.log");
         let mut child = Command::new(program())
             .args(["dev", "--print-json", "--port", &port.to_string(), "--dir"])
             .arg(folder)
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -135,9 +148,21 @@ impl Postern {
         run(["--config", &config].iter().chain(arguments)).await
     }
 
-    /// A fresh browser or app.
+    /// A fresh browser or app, which trusts the server's own authority where it has one.
     pub fn app(&self) -> App {
-        App::new("http", self.port, Client::builder(), &self.demo)
+        match self.ca() {
+            None => App::new("http", self.port, Client::builder(), &self.demo),
+            Some(ca) => {
+                let http = Client::builder().tls_certs_only([ca]).https_only(true);
+                App::new("https", self.port, http, &self.demo)
+            }
+        }
+    }
+
+    /// The authority of `--tls`.
+    pub fn ca(&self) -> Option<Certificate> {
+        let pem = std::fs::read(self.demo["ca_file"].as_str()?).expect("the authority");
+        Some(Certificate::from_pem(&pem).expect("a certificate"))
     }
 }
 
@@ -216,6 +241,14 @@ pub struct App {
     answers: Arc<AtomicU64>,
 }
 
+/// Where the browser would leave the server.
+#[derive(Debug)]
+pub struct Arrival {
+    pub url: String,
+    /// What it would post there; `None`: it follows a redirect.
+    pub form: Option<Vec<(String, String)>>,
+}
+
 /// A client as the app knows it.
 #[derive(Clone)]
 struct Registration {
@@ -261,6 +294,12 @@ impl App {
     #[must_use]
     pub fn moved_to(&self, node: &Node, from: Ipv4Addr) -> Self {
         Self { jar: self.jar.clone(), answers: self.answers.clone(), ..Self::at(node, &self.user.0, from) }
+    }
+
+    /// The same connections, in a browser of this user without cookies.
+    #[must_use]
+    pub fn of_user(&self, email: &str, password: &str) -> Self {
+        Self { user: (email.to_owned(), password.to_owned()), ..self.without_cookies() }
     }
 
     /// The same connections and user, in a browser without cookies.
@@ -349,6 +388,36 @@ impl App {
     pub async fn id_token_of_login(&self, client: &str) -> Result<Value, Error> {
         let tokens = self.tokens_of_login(client).await?;
         Ok(jwt::claims(&text(&tokens, "id_token")))
+    }
+
+    /// Goes where somebody else's program sends the browser, and sends the forms that it comes to, as the user would. Ends at
+    /// the first address that starts so: the address, and what a form would post to it.
+    pub async fn walk(&self, start: &str, until: &str) -> Result<Arrival, Error> {
+        const STEPS: usize = 12;
+        let mut request = self.http.get(start);
+        for _ in 0..STEPS {
+            let response = self.send(request).await?;
+            let here = Url::parse(&response.url).expect("an address");
+            if let Some(location) = response.header("location") {
+                let next = here.join(location).expect("an address");
+                if next.as_str().starts_with(until) {
+                    return Ok(Arrival { url: next.into(), form: None });
+                }
+                request = self.http.get(next);
+                continue;
+            }
+            let Some(mut form) = Form::first_of(&response.expect(200).body) else {
+                panic!("a page without a form: {response:?}");
+            };
+            form.fill("username", &self.user.0);
+            form.fill("password", &self.user.1);
+            let action = here.join(form.action.as_deref().unwrap_or_default()).expect("an address");
+            if action.as_str().starts_with(until) {
+                return Ok(Arrival { url: action.into(), form: Some(form.fields) });
+            }
+            request = self.http.post(action).form(&form.fields);
+        }
+        panic!("{start} does not lead to {until} in {STEPS} steps");
     }
 
     fn url(&self, path: &str) -> String {

@@ -58,6 +58,8 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         token_endpoint_auth_method: method,
         callbacks: callbacks.iter().map(|uri| (*uri).to_owned()).collect(),
         allowed_logout_urls: Vec::new(),
+        web_origins: Vec::new(),
+        allowed_origins: Vec::new(),
         grant_types: vec!["authorization_code".into(), "refresh_token".into()],
         metadata: Default::default(),
         session_transfer: None,

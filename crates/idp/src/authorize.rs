@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use model::{
     AppType, AuthorizationRequest, Client, ClientId, LogType, PendingAuthorization, PendingAuthorizationId,
-    Session, Timestamp, TokenEndpointAuthMethod, random_token,
+    Session, Timestamp, TokenEndpointAuthMethod, UserId, random_token,
 };
-use oauth::{ErrorCode, OAuthError, Parameters};
+use oauth::{AuthorizationResponse, ErrorCode, OAuthError, Parameters, ResponseMode};
+use url::{Origin, Url};
 
 use crate::complete::{Authenticated, Completed, complete};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
@@ -45,10 +46,17 @@ pub struct AuthorizeInput<'a> {
 /// What becomes of it.
 #[derive(Debug)]
 pub enum AuthorizeOutcome {
-    /// To the client, with a code or with an error; or to where an Action sends the browser.
-    Redirect {
-        /// The client's redirect URI with the answer, or the Action's URL.
-        location: String,
+    /// To the client, with a code or with an error.
+    Answer {
+        /// What the client learns, and how.
+        answer: AuthorizationResponse,
+        /// For this browser.
+        cookies: CookieChanges,
+    },
+    /// To where an Action sends the browser.
+    Leave {
+        /// The Action's URL, with `state`.
+        url: String,
         /// For this browser.
         cookies: CookieChanges,
     },
@@ -65,7 +73,7 @@ pub enum AuthorizeOutcome {
 ///
 /// # Errors
 /// [`PageError`] while the redirect URI is not trusted (RFC 6749 §4.1.2.1), or when the server fails. Every other error
-/// is a redirect.
+/// is an answer to the client.
 pub async fn authorize(
     idp: &Idp,
     ctx: &RequestContext,
@@ -86,6 +94,7 @@ pub async fn authorize(
     };
     let must_push = client.require_pushed_authorization_requests
         || ctx.tenant.flags.require_pushed_authorization_requests;
+    let mode = response_mode(&client, parameters, &redirect_uri);
     let checked = if must_push && pushed.is_none() {
         refuse(ErrorCode::InvalidRequest, "This client must push its authorization requests.")
     } else {
@@ -94,8 +103,9 @@ pub async fn authorize(
     let request = match checked {
         Ok(request) => request,
         Err(IdpError::OAuth(error)) => {
-            let location = error_redirect(ctx, &redirect_uri, state.as_deref(), &error);
-            return Ok(AuthorizeOutcome::Redirect { location, cookies });
+            let mode = mode.unwrap_or(ResponseMode::Query);
+            let answer = error_answer(ctx, mode, &redirect_uri, state.as_deref(), &error);
+            return Ok(AuthorizeOutcome::Answer { answer, cookies });
         }
         Err(IdpError::Server(error)) => return Err(error.into()),
     };
@@ -115,7 +125,9 @@ pub async fn authorize(
             None => Authenticated::Transfer(accepted),
         }),
     };
-    let authenticated = authenticated.filter(|who| !must_log_in_again(&request, who.auth_time(), now));
+    let authenticated = authenticated
+        .filter(|who| !must_log_in_again(&request, who.auth_time(), now))
+        .filter(|who| request.hinted_user.as_ref().is_none_or(|hinted| hinted == who.user_id()));
     let silent = request.prompt.iter().any(|prompt| prompt == "none");
 
     if let Some(who) = authenticated {
@@ -124,13 +136,13 @@ pub async fn authorize(
         match complete(idp, ctx, &client, &request, transaction_id.as_str(), who, browser).await? {
             Completed::Leave { url, browser } => {
                 cookies.browser = browser;
-                return Ok(AuthorizeOutcome::Redirect { location: url, cookies });
+                return Ok(AuthorizeOutcome::Leave { url, cookies });
             }
-            Completed::Redirect { location, session } => {
+            Completed::Answer { answer, session } => {
                 if session != CookieChange::Keep {
                     cookies.session = session;
                 }
-                return Ok(AuthorizeOutcome::Redirect { location, cookies });
+                return Ok(AuthorizeOutcome::Answer { answer, cookies });
             }
             // The session or the native token ended while the Actions ran.
             Completed::Ended => {}
@@ -142,27 +154,51 @@ pub async fn authorize(
     if silent {
         silent_failure(idp, ctx, &client, now).await?;
         let error = OAuthError::new(ErrorCode::LoginRequired, "Login required");
-        let location = error_redirect(ctx, &request.redirect_uri, request.state.as_deref(), &error);
-        return Ok(AuthorizeOutcome::Redirect { location, cookies });
+        let answer = request_failed(ctx, &request, &error);
+        return Ok(AuthorizeOutcome::Answer { answer, cookies });
     }
     let (handle, cookies) = begin_login(idp, ctx, request, input.browser_cookie, cookies, now).await?;
     Ok(AuthorizeOutcome::Login { handle, cookies })
 }
 
-/// The redirect that carries an error to the client: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
-pub(crate) fn error_redirect(
+/// What the client learns of the error of a request that was in order.
+pub(crate) fn request_failed(
     ctx: &RequestContext,
+    request: &AuthorizationRequest,
+    error: &OAuthError,
+) -> AuthorizationResponse {
+    error_answer(ctx, mode_of(request), &request.redirect_uri, request.state.as_deref(), error)
+}
+
+/// How the client wants the answer to a request that was in order.
+pub(crate) fn mode_of(request: &AuthorizationRequest) -> ResponseMode {
+    request.response_mode.as_deref().and_then(ResponseMode::named).unwrap_or(ResponseMode::Query)
+}
+
+/// The answer with an error: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
+fn error_answer(
+    ctx: &RequestContext,
+    mode: ResponseMode,
     redirect_uri: &str,
     state: Option<&str>,
     error: &OAuthError,
-) -> String {
+) -> AuthorizationResponse {
     let description = oauth::sanitize_description(&error.description);
-    let mut parameters = vec![("error", error.code.as_str()), ("error_description", description.as_str())];
-    if let Some(state) = state {
-        parameters.push(("state", state));
-    }
-    parameters.push(("iss", &ctx.issuer));
-    oauth::redirect_with(redirect_uri, &parameters)
+    let parameters = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
+    answer(ctx, mode, redirect_uri, state, parameters)
+}
+
+/// The answer with `state` and `iss`.
+pub(crate) fn answer(
+    ctx: &RequestContext,
+    mode: ResponseMode,
+    redirect_uri: &str,
+    state: Option<&str>,
+    mut parameters: Vec<(&'static str, String)>,
+) -> AuthorizationResponse {
+    parameters.extend(state.map(|state| ("state", state.to_owned())));
+    parameters.push(("iss", ctx.issuer.clone()));
+    AuthorizationResponse { redirect_uri: redirect_uri.to_owned(), mode, parameters }
 }
 
 /// Whether a scope is the same for every API: about the user, or for a refresh token.
@@ -301,10 +337,7 @@ pub(crate) async fn request(
             "Grant type `authorization_code` not allowed for the client.",
         );
     }
-    let response_mode = parameters.get("response_mode").map(str::to_owned);
-    if response_mode.as_deref().is_some_and(|mode| mode != "query") {
-        return refuse(ErrorCode::InvalidRequest, "Only response_mode=query is supported");
-    }
+    let mode = response_mode(client, parameters, &redirect_uri)?;
     if parameters.get("invitation").is_some() {
         return refuse(ErrorCode::InvalidRequest, "invitation is not supported");
     }
@@ -313,6 +346,10 @@ pub(crate) async fn request(
     let dpop_jkt = parameters.get("dpop_jkt").map(str::to_owned);
     dpop_jkt.as_deref().map_or(Ok(()), dpop::check_jkt)?;
     let prompt = prompt(parameters)?;
+    if mode == ResponseMode::WebMessage && !prompt.iter().any(|prompt| prompt == "none") {
+        // No page of ours that asks for something is shown in a frame.
+        return refuse(ErrorCode::InvalidRequest, "response_mode=web_message needs prompt=none");
+    }
     let max_age = max_age(parameters)?;
     let requested_scopes = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;
     let asks_for = |scope| requested_scopes.iter().any(|known| known == scope);
@@ -342,15 +379,50 @@ pub(crate) async fn request(
         prompt,
         max_age,
         login_hint: parameters.get("login_hint").map(str::to_owned),
+        hinted_user: hinted_user(idp, ctx, parameters).await?,
         acr_values: words("acr_values"),
         ui_locales: words("ui_locales"),
         correlation_id: parameters
             .get("correlation_id")
             .filter(|id| is_correlation_id(id))
             .map(str::to_owned),
-        response_mode,
+        response_mode: parameters.get("response_mode").map(str::to_owned),
         query: parameters.without(&CREDENTIAL_PARAMETERS),
     })
+}
+
+/// Whom the request's ID token is about, expired or not.
+async fn hinted_user(
+    idp: &Idp,
+    ctx: &RequestContext,
+    parameters: &Parameters,
+) -> Result<Option<UserId>, IdpError> {
+    let Some(token) = parameters.get("id_token_hint") else { return Ok(None) };
+    match tokens::verify_id_token_hint(idp, ctx, token).await? {
+        Some(hint) => Ok(Some(hint.sub)),
+        None => refuse(ErrorCode::InvalidRequest, "id_token_hint is not an ID token of this server"),
+    }
+}
+
+/// How the answer is to travel. A message goes to a page whose origin the client has registered for it, and to no other one.
+fn response_mode(
+    client: &Client,
+    parameters: &Parameters,
+    redirect_uri: &str,
+) -> Result<ResponseMode, OAuthError> {
+    let Some(name) = parameters.get("response_mode") else { return Ok(ResponseMode::Query) };
+    match ResponseMode::named(name) {
+        None => Err(OAuthError::invalid_request("Unsupported response_mode")),
+        Some(ResponseMode::WebMessage) if !has_web_origin(client, redirect_uri) => {
+            Err(OAuthError::invalid_request("The origin of the redirect_uri is not an allowed web origin"))
+        }
+        Some(mode) => Ok(mode),
+    }
+}
+
+fn has_web_origin(client: &Client, redirect_uri: &str) -> bool {
+    let origin = Url::parse(redirect_uri).ok().map(|uri| uri.origin()).filter(Origin::is_tuple);
+    origin.is_some_and(|origin| client.web_origins.contains(&origin.ascii_serialization()))
 }
 
 /// `reference/post-login.md` section 2. Another one is passed over, like a parameter that nobody knows: it must not break

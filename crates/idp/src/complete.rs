@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use model::{
     AuthenticationMethod, AuthorizationCode, AuthorizationRequest, Client, Connection, CookieMode, Device,
     LogEntry, LogType, MetadataChange, Organization, Role, Session, SessionId, SessionTransferToken,
-    Timestamp, User, ordered_id, random_token,
+    Timestamp, User, UserId, ordered_id, random_token,
 };
-use oauth::{ErrorCode, OAuthError};
+use oauth::{AuthorizationResponse, ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
 use storage::TenantTx;
 
-use crate::authorize::error_redirect;
+use crate::authorize::{answer, mode_of, request_failed};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::decision::Decision;
 use crate::device::{self, DeviceEnd};
@@ -50,12 +50,21 @@ impl Authenticated {
             Self::Password { .. } => Timestamp::from_ms(i64::MAX),
         }
     }
+
+    /// Who it is.
+    pub(crate) fn user_id(&self) -> &UserId {
+        match self {
+            Self::Session(session) | Self::SessionAndTransfer(session, _) => &session.user_id,
+            Self::Transfer(accepted) => &accepted.user.user_id,
+            Self::Password { user, .. } => &user.user_id,
+        }
+    }
 }
 
 /// How it ended.
 pub(crate) enum Completed {
     /// To the client, with a code or an error.
-    Redirect { location: String, session: CookieChange },
+    Answer { answer: AuthorizationResponse, session: CookieChange },
     /// To where an Action sends the browser first.
     Leave { url: String, browser: CookieChange },
     /// A device has its answer, and the browser learns what it is.
@@ -121,6 +130,11 @@ async fn decide(
     if let Some(organization) = request.organization_id.as_ref().filter(|_| login.organization.is_none()) {
         let reason = organizations::no_member(organization, &login.user.user_id);
         let error = OAuthError::new(ErrorCode::AccessDenied, reason);
+        return refuse(idp, login, Outcome::default(), error).await;
+    }
+    if request.hinted_user.as_ref().is_some_and(|hinted| *hinted != login.user.user_id) {
+        let error =
+            OAuthError::new(ErrorCode::LoginRequired, "Another user logged in than the request is about");
         return refuse(idp, login, Outcome::default(), error).await;
     }
     let mut outcome = post_login::run(
@@ -361,9 +375,8 @@ async fn refuse(
         return Ok(Completed::Device { end: DeviceEnd::Denied(reason.to_owned()), session: cookie });
     }
     tx.commit().await?;
-    let location =
-        error_redirect(login.ctx, &login.request.redirect_uri, login.request.state.as_deref(), &error);
-    Ok(Completed::Redirect { location, session: cookie })
+    let answer = request_failed(login.ctx, login.request, &error);
+    Ok(Completed::Answer { answer, session: cookie })
 }
 
 async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Completed, ServerError> {
@@ -419,13 +432,9 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
     if login.request.device_code_hash.is_some() {
         return Ok(Completed::Device { end: DeviceEnd::Connected, session });
     }
-    let mut parameters = vec![("code", code.as_str())];
-    if let Some(state) = &login.request.state {
-        parameters.push(("state", state));
-    }
-    parameters.push(("iss", &login.ctx.issuer));
-    let location = oauth::redirect_with(&login.request.redirect_uri, &parameters);
-    Ok(Completed::Redirect { location, session })
+    let (request, state) = (login.request, login.request.state.as_deref());
+    let answer = answer(login.ctx, mode_of(request), &request.redirect_uri, state, vec![("code", code)]);
+    Ok(Completed::Answer { answer, session })
 }
 
 /// Writes the session; `false` when it, or the native token behind it, ended while the Actions ran.

@@ -193,6 +193,7 @@ async fn make(
             prompt: Vec::new(),
             max_age: None,
             login_hint: None,
+            hinted_user: None,
             acr_values: Vec::new(),
             ui_locales: Vec::new(),
             correlation_id: input
@@ -338,7 +339,7 @@ pub async fn decide(
                 let cookies = CookieChanges { browser, ..CookieChanges::default() };
                 return Ok(DecisionOutcome::Leave { url, cookies });
             }
-            Completed::Redirect { .. } => {
+            Completed::Answer { .. } => {
                 return Err(ServerError::Inconsistent("a device's login was redirected".to_owned()).into());
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use model::{Client, Connection, PendingAuthorization, Timestamp};
-use oauth::ErrorCode;
+use oauth::{AuthorizationResponse, ErrorCode};
 
 use crate::authorize::live_session;
 use crate::complete::{Authenticated, Completed, WaitsFor, complete, resume};
@@ -60,10 +60,10 @@ pub struct LoginInput<'a> {
 /// What becomes of the form.
 #[derive(Debug)]
 pub enum LoginOutcome {
-    /// To the client, with a code or an error. Answered with 303.
-    Redirect {
-        /// The client's redirect URI with the answer.
-        location: String,
+    /// To the client, with a code or an error.
+    Answer {
+        /// What the client learns, and how.
+        answer: AuthorizationResponse,
         /// For this browser.
         cookies: CookieChanges,
     },
@@ -162,8 +162,8 @@ pub async fn continue_login(
 
 pub(crate) fn outcome(completed: Completed) -> Result<LoginOutcome, PageError> {
     match completed {
-        Completed::Redirect { location, session } => Ok(LoginOutcome::Redirect {
-            location,
+        Completed::Answer { answer, session } => Ok(LoginOutcome::Answer {
+            answer,
             cookies: CookieChanges { session, ..CookieChanges::default() },
         }),
         Completed::Leave { url, browser } => {

@@ -46,6 +46,9 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     /// Fills the login page.
     pub login_hint: Option<String>,
+    /// The user of the request's `id_token_hint`: nobody else is logged in by it (OIDC Core §3.1.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hinted_user: Option<UserId>,
     /// As sent.
     pub acr_values: Vec<String>,
     /// As sent.
@@ -53,7 +56,7 @@ pub struct AuthorizationRequest {
     /// The client's own name for this login, for Actions and logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// `query`.
+    /// As sent: how the answer travels.
     pub response_mode: Option<String>,
     /// The parameters as sent, without credentials, for `event.request.query`.
     pub query: Map<String, Value>,

@@ -29,6 +29,13 @@ pub struct Client {
     /// Where logout may send the browser.
     #[serde(default)]
     pub allowed_logout_urls: Vec<String>,
+    /// Origins whose pages may have answers by `response_mode=web_message`, compared byte for byte.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub web_origins: Vec<String>,
+    /// Origins besides those of the callbacks whose pages may call the endpoints for programs. A `*` may stand for the first
+    /// label of the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<String>,
     /// The grants that it may use, as their wire names.
     pub grant_types: Vec<String>,
     /// At most 10 entries of 255 characters.

@@ -33,8 +33,6 @@ optional_fields! {
         custom_login_page_preview: String,
         form_template: String,
         initiate_login_uri: String,
-        allowed_origins: Vec<String>,
-        web_origins: Vec<String>,
         allowed_clients: Vec<String>,
         client_aliases: Vec<String>,
         addons: Map<String, Value>,

@@ -63,8 +63,8 @@ pub use log_stream::{
 };
 pub use login_history::{LoginHistory, LoginPlace};
 pub use organization::{
-    Group, GroupScope, Membership, Organization, OrganizationBranding, OrganizationColors, OrganizationConnection,
-    OrganizationUsage,
+    Group, GroupScope, Membership, Organization, OrganizationBranding, OrganizationColors,
+    OrganizationConnection, OrganizationUsage,
 };
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token, random_uuid, uuid};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};

@@ -7,6 +7,7 @@ mod metadata;
 mod parameters;
 pub mod pkce;
 mod redirect;
+mod response;
 mod scope;
 
 pub use basic::{BasicCredentials, parse_basic};
@@ -14,4 +15,5 @@ pub use error::{ErrorCode, OAuthError, sanitize_description};
 pub use metadata::{Metadata, Offers, metadata};
 pub use parameters::Parameters;
 pub use redirect::{redirect_uri_matches, redirect_with};
+pub use response::{AuthorizationResponse, ResponseMode};
 pub use scope::parse_scope;

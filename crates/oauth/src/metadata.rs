@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::ResponseMode;
+
 /// The server's metadata (RFC 8414 §2, OpenID Connect Discovery §3, RFC 9449 §5.1, OpenID Connect Back-Channel Logout
 /// §2.1). All of it is true: what is not listed is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +83,7 @@ pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
             "online_access",
         ]),
         response_types_supported: list(&["code"]),
-        response_modes_supported: list(&["query"]),
+        response_modes_supported: list(&ResponseMode::ALL.map(ResponseMode::as_str)),
         grant_types_supported: list(&[
             "authorization_code",
             "refresh_token",

@@ -124,7 +124,7 @@ impl CompileComponentArgs {
 /// Arguments of `dev`.
 #[derive(Debug, Args)]
 pub struct DevArgs {
-    /// The port on 127.0.0.1. The demo tenant answers at http://demo.localhost:PORT/.
+    /// The port on 127.0.0.1. The demo tenant answers at http://demo.localhost:PORT/ and http://localhost:PORT/.
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
     /// The port at which the demo's web application is expected; its callback URL is registered.
@@ -136,6 +136,10 @@ pub struct DevArgs {
     /// Use a temporary folder that is removed at the end.
     #[arg(long, conflicts_with = "dir")]
     pub ephemeral: bool,
+    /// Serve https, with a certificate of a local CA that is made in the folder at the first such start, and say how other
+    /// tools come to trust it.
+    #[arg(long)]
+    pub tls: bool,
     /// Print one JSON object with all addresses and credentials of the demo on standard output, when ready.
     #[arg(long)]
     pub print_json: bool,

@@ -52,7 +52,13 @@ impl TokenFilter<'_> {
 macro_rules! of_filter {
     ($filter:expr, $before:expr, $after:expr) => {
         if $filter.user.is_some() {
-            concat!($before, with_parent!(), "WHERE t.tenant_id = $1 AND t.user_id = $2 AND ", of_filter!(), $after)
+            concat!(
+                $before,
+                with_parent!(),
+                "WHERE t.tenant_id = $1 AND t.user_id = $2 AND ",
+                of_filter!(),
+                $after
+            )
         } else {
             concat!($before, with_parent!(), "WHERE t.tenant_id = $1 AND $2 = '' AND ", of_filter!(), $after)
         }
@@ -147,8 +153,7 @@ impl TenantTx {
         filter: TokenFilter<'_>,
         now: Timestamp,
     ) -> Result<i64, StorageError> {
-        let sql =
-            of_filter!(filter, "SELECT COUNT(*) AS found FROM refresh_tokens t", oldest_of_grant!());
+        let sql = of_filter!(filter, "SELECT COUNT(*) AS found FROM refresh_tokens t", oldest_of_grant!());
         let query = filter.bind(self.sql(sql), now);
         self.count(query).await
     }
@@ -176,8 +181,7 @@ impl TenantTx {
         filter: TokenFilter<'_>,
         now: Timestamp,
     ) -> Result<i64, StorageError> {
-        let sql =
-            of_filter!(filter, "SELECT COUNT(*) AS found FROM refresh_tokens t", " AND t.online = 0");
+        let sql = of_filter!(filter, "SELECT COUNT(*) AS found FROM refresh_tokens t", " AND t.online = 0");
         let query = filter.bind(self.sql(sql), now);
         self.count(query).await
     }

@@ -2,8 +2,8 @@
 
 use model::{Group, GroupId, GroupScope, Membership, Role, RoleId, Timestamp, UserId};
 
-use crate::row::to_json;
 use crate::roles::{role_columns, roles};
+use crate::row::to_json;
 use crate::{StorageError, TenantTx};
 
 impl TenantTx {

@@ -4,8 +4,8 @@ use model::{
     ConnectionId, Organization, OrganizationConnection, OrganizationId, Role, RoleId, Timestamp, User, UserId,
 };
 
-use crate::row::to_json;
 use crate::roles::{role_columns, roles};
+use crate::row::to_json;
 use crate::users::{user, user_columns};
 use crate::{StorageError, TenantTx};
 

@@ -66,11 +66,26 @@ macro_rules! living {
     };
     ($t:literal, $p:literal) => {
         concat!(
-            $t, ".revoked_at IS NULL AND ", $p, ".cascaded_at IS NULL
-             AND (", $t, ".expires_at IS NULL OR ", $t, ".expires_at > $3)
-             AND (", $t, ".idle_expires_at IS NULL OR ", $t, ".idle_expires_at > $3)
-             AND (", $t, ".bound_to_session = 0 OR EXISTS (SELECT 1 FROM sessions e
-                 WHERE e.tenant_id = $1 AND e.id = ", $t, ".session_id
+            $t,
+            ".revoked_at IS NULL AND ",
+            $p,
+            ".cascaded_at IS NULL
+             AND (",
+            $t,
+            ".expires_at IS NULL OR ",
+            $t,
+            ".expires_at > $3)
+             AND (",
+            $t,
+            ".idle_expires_at IS NULL OR ",
+            $t,
+            ".idle_expires_at > $3)
+             AND (",
+            $t,
+            ".bound_to_session = 0 OR EXISTS (SELECT 1 FROM sessions e
+                 WHERE e.tenant_id = $1 AND e.id = ",
+            $t,
+            ".session_id
                      AND e.revoked_at IS NULL AND e.expires_at > $3 AND e.idle_expires_at > $3
                      AND NOT EXISTS (SELECT 1 FROM refresh_tokens q WHERE q.tenant_id = $1
                          AND q.id = e.parent_refresh_token AND q.cascaded_at IS NOT NULL)))"

@@ -58,8 +58,7 @@ impl TenantTx {
 
     /// The role of that id.
     pub async fn role(&mut self, id: &RoleId) -> Result<Option<Role>, StorageError> {
-        const SQL: &str =
-            concat!("SELECT ", role_columns!(), " FROM roles WHERE tenant_id = $1 AND id = $2");
+        const SQL: &str = concat!("SELECT ", role_columns!(), " FROM roles WHERE tenant_id = $1 AND id = $2");
         let query = self.sql(SQL).bind(id.as_str());
         Ok(roles(self.rows("roles", "id", query).await?)?.pop())
     }
@@ -234,16 +233,8 @@ impl TenantTx {
     }
 
     /// How many permissions a role has, or a user by themselves.
-    pub async fn count_permissions_of(
-        &mut self,
-        holder: PermissionHolder<'_>,
-    ) -> Result<i64, StorageError> {
-        let sql = of_holder!(
-            holder,
-            "SELECT COUNT(*) AS found FROM ",
-            " WHERE tenant_id = $1 AND ",
-            " = $2"
-        );
+    pub async fn count_permissions_of(&mut self, holder: PermissionHolder<'_>) -> Result<i64, StorageError> {
+        let sql = of_holder!(holder, "SELECT COUNT(*) AS found FROM ", " WHERE tenant_id = $1 AND ", " = $2");
         let query = self.sql(sql).bind(holder.id());
         self.count(query).await
     }

@@ -54,8 +54,7 @@ pub(crate) type Columns<'a> = dyn FnMut(&str, &mut Statement) -> Option<Column> 
 /// The condition, in parentheses, and the statement's values with those of the query.
 pub(crate) fn condition(query: &Query, columns: &mut Columns<'_>, statement: &mut Statement) -> Sql {
     let mut join = |parts: &[Query], word: &str| -> Sql {
-        let parts: Result<Vec<_>, _> =
-            parts.iter().map(|part| condition(part, columns, statement)).collect();
+        let parts: Result<Vec<_>, _> = parts.iter().map(|part| condition(part, columns, statement)).collect();
         Ok(format!("({})", parts?.join(word)))
     };
     match query {

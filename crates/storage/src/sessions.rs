@@ -231,9 +231,7 @@ impl TenantTx {
             let client = ClientId::new(row.text("client_id")?);
             of_session.entry(row.text("session_id")?).or_default().push(client);
         }
-        rows.iter()
-            .map(|row| session(row, of_session.remove(&row.text("id")?).unwrap_or_default()))
-            .collect()
+        rows.iter().map(|row| session(row, of_session.remove(&row.text("id")?).unwrap_or_default())).collect()
     }
 
     /// How many living sessions the user has.

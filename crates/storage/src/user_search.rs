@@ -164,7 +164,9 @@ fn field(name: &str, is_postgres: bool) -> Option<(String, ColumnKind)> {
         "email" => ("u.email_lower".to_owned(), LowerCase),
         "username" => ("u.username_lower".to_owned(), LowerCase),
         "phone_number" => (json(name), Text),
-        "name" | "given_name" | "family_name" | "nickname" => (format!("LOWER({})", json(name)), AsciiLowerCase),
+        "name" | "given_name" | "family_name" | "nickname" => {
+            (format!("LOWER({})", json(name)), AsciiLowerCase)
+        }
         "last_ip" => ("u.last_ip".to_owned(), Text),
         "email_verified" | "phone_verified" | "blocked" => (flag(name), Flag),
         "logins_count" => ("u.logins_count".to_owned(), Number),
@@ -221,7 +223,8 @@ fn metadata(name: &str, is_postgres: bool, statement: &mut Statement) -> Option<
             "EXISTS (SELECT 1 FROM json_each({column}, {path}) AS e
                  WHERE json_type({column}, {path}) NOT IN ('object', 'null') AND "
         );
-        let sql = "CASE e.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(e.atom AS TEXT) END";
+        let sql =
+            "CASE e.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(e.atom AS TEXT) END";
         (sql, before)
     };
     Some(Column {

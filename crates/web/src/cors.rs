@@ -39,7 +39,7 @@ pub(crate) async fn preflight(State(state): State<AppState>, caller: Caller, hea
     response
 }
 
-/// Lets the page that sent this request read the answer when its origin is that of a registered callback: of the
+/// Lets the page that sent this request read the answer when its origin is that of a registered callback or allowed: of the
 /// client that the request names, or of any client where it names none.
 pub(crate) async fn allow_client(
     state: &AppState,
@@ -83,7 +83,15 @@ fn has_origin(client: &Client, origin: &str) -> bool {
     client.callbacks.iter().filter_map(|callback| Url::parse(callback).ok()).any(|callback| {
         let registered = callback.origin();
         registered.is_tuple() && registered.ascii_serialization() == origin
-    })
+    }) || client.allowed_origins.iter().any(|allowed| is_allowed(allowed, origin))
+}
+
+/// Whether the origin is this one; a `*` stands for one label, the first of the host.
+fn is_allowed(allowed: &str, origin: &str) -> bool {
+    let Some((scheme, domain)) = allowed.split_once("://*.") else { return allowed == origin };
+    let host = origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    let rest = host.and_then(|host| host.split_once('.'));
+    rest.is_some_and(|(label, rest)| !label.is_empty() && rest == domain && domain.contains('.'))
 }
 
 fn add_preflight(headers: &mut HeaderMap, methods: &'static str) {
@@ -91,4 +99,28 @@ fn add_preflight(headers: &mut HeaderMap, methods: &'static str) {
     let allowed = HeaderValue::from_static("authorization, content-type, auth0-client, dpop");
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_label() {
+        for (allowed, origin, is) in [
+            ("https://a.example", "https://a.example", true),
+            ("https://a.example", "https://b.a.example", false),
+            ("https://*.a.example", "https://b.a.example", true),
+            ("https://*.a.example:8443", "https://b.a.example:8443", true),
+            ("https://*.a.example", "https://c.b.a.example", false),
+            ("https://*.a.example", "https://.a.example", false),
+            ("https://*.a.example", "https://a.example", false),
+            ("https://*.a.example", "http://b.a.example", false),
+            ("https://*.a.example", "https://b.a.example:444", false),
+            ("https://*.example", "https://evil.example", false),
+            ("*", "https://a.example", false),
+        ] {
+            assert_eq!(is_allowed(allowed, origin), is, "{allowed} {origin}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy")
 
 /// Adds what the handler did not set itself. Nothing is stored unless the handler says so.
 pub(crate) fn complete(response: &mut Response, path: &str, scheme: Scheme) {
+    let framed = response.extensions().get::<Framed>().is_some();
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -25,7 +26,9 @@ pub(crate) fn complete(response: &mut Response, path: &str, scheme: Scheme) {
     );
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(REFERRER_POLICY, "no-referrer");
-    default(X_FRAME_OPTIONS, "DENY");
+    if !framed {
+        default(X_FRAME_OPTIONS, "DENY");
+    }
     default(COOP, "same-origin");
     default(CACHE_CONTROL, "no-store");
     if path.starts_with("/assets/") {
@@ -46,6 +49,24 @@ pub(crate) fn page_policy(form_targets: &[&str]) -> Option<HeaderValue> {
         policy.push(' ');
         policy.push_str(&source);
     }
+    HeaderValue::from_str(&policy).ok()
+}
+
+/// The policy of a page whose form goes to a client by our script, or by the user's click. It has no `form-action`: Chromium
+/// would hold the client's own redirects, after the form, to it.
+pub(crate) const ANSWER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
+
+/// Of a response that one origin may have in a frame, as its policy says: `X-Frame-Options` cannot name one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Framed;
+
+/// The policy of an answer in a frame, which this origin alone may have.
+pub(crate) fn framed_policy(origin: &str) -> Option<HeaderValue> {
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; frame-ancestors {origin}; base-uri 'none'; form-action 'none'"
+    );
     HeaderValue::from_str(&policy).ok()
 }
 

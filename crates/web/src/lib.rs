@@ -89,6 +89,8 @@ pub fn router(state: AppState) -> Router {
         )
         .route("/.well-known/jwks.json", get(oidc::jwks::get).options(cors::preflight_public))
         .route("/assets/postern.css", get(pages::stylesheet))
+        .route("/assets/form-post.js", get(pages::form_post_script))
+        .route("/assets/web-message.js", get(pages::web_message_script))
         .route("/healthz", get(pages::healthz))
         .merge(management::router(&state))
         .fallback(pages::not_found)

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the demo, the tests and the benchmarks, each as one command on a fresh machine.
 
 mod bench;
+mod clients;
 mod declarations;
 mod demo;
 mod guests;

@@ -1,6 +1,6 @@
 //! Debian packages: what is missing is installed, and only that. Nothing is done on a machine that has it all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -39,6 +39,23 @@ pub(crate) fn browser() -> Result<()> {
     }
     note("Chromium or its driver is missing (a test logs in with a real browser).");
     Apt::start("chromium chromium-driver")?.install(&["chromium", "chromium-driver"])
+}
+
+/// Installs Apache's server, without the service of the machine, and its OpenID Connect module, unless they are there.
+pub(crate) fn apache() -> Result<()> {
+    let is_there = || {
+        ["/usr/sbin/apache2", "/usr/lib/apache2/modules/mod_auth_openidc.so"]
+            .iter()
+            .all(|file| Path::new(file).is_file())
+    };
+    if is_there() {
+        return Ok(());
+    }
+    note("Apache or its OpenID Connect module is missing (a test logs in at it).");
+    let wanted = ["apache2-bin", "libapache2-mod-auth-openidc"];
+    Apt::start(&wanted.join(" "))?.install(&wanted)?;
+    ensure!(is_there(), "Apache is not where Debian has it");
+    Ok(())
 }
 
 /// The folder of PostgreSQL's programs. Debian keeps them out of the PATH, one folder for each version.

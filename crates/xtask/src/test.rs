@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
+use crate::clients;
 use crate::guests::{self, Guests};
 use crate::packages;
 use crate::postgres::{self, Postgres};
@@ -13,7 +14,7 @@ use crate::process::{self, cargo, note, say};
 /// The variable that says on which database the end-to-end tests run.
 const DATABASE: &str = "TEST_DATABASE";
 /// Modules of the end-to-end tests that choose their database themselves, or depend on none: they run once.
-const OF_THEIR_OWN_DATABASE: [&str; 10] = [
+const OF_THEIR_OWN_DATABASE: [&str; 11] = [
     "check",
     "chromium",
     "command_line",
@@ -22,6 +23,7 @@ const OF_THEIR_OWN_DATABASE: [&str; 10] = [
     "double_spend",
     "kill",
     "nodes",
+    "outside",
     "process",
     "tls",
 ];
@@ -38,7 +40,8 @@ struct Counts {
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     packages::wasm_toolchain()?;
     packages::browser()?;
-    let guests = guests::compilers()?;
+    let mut guests = guests::compilers()?;
+    clients::fetch(&mut guests)?;
     let postgres = Postgres::start()?;
     if !arguments.is_empty() {
         // At the root of a workspace, that is all of it unless the arguments name a package.

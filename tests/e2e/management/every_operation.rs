@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Foreign, actions, clients, grants, log_streams, logs, organizations, refresh_tokens, resource_servers, roles, sessions,
-    users,
+    Foreign, actions, clients, grants, log_streams, logs, organizations, refresh_tokens, resource_servers,
+    roles, sessions, users,
 };
 
 /// An operation of the document.

@@ -21,12 +21,8 @@ pub async fn foreign(other: &Api) -> Vec<Foreign> {
     let roles = json!({ "roles": ["rol_x"] });
     let member_roles = format!("/members{}/roles", user_id.strip_prefix("/users").unwrap());
     let route = |rest: &str| -> &'static str { format!("/organizations/{{id}}{rest}").leak() };
-    let mut calls = vec![Foreign::unknown(
-        "GET",
-        "/organizations/name/{name}",
-        "/organizations/name/theirs",
-        None,
-    )];
+    let mut calls =
+        vec![Foreign::unknown("GET", "/organizations/name/{name}", "/organizations/name/theirs", None)];
     for (method, rest, path, body) in [
         ("GET", "", "", None),
         ("PATCH", "", "", Some(json!({ "display_name": "Mine" }))),
@@ -76,13 +72,21 @@ async fn an_organization_is_made_found_changed_and_deleted() {
     let at = format!("/organizations/{}", made["id"].as_str().unwrap());
     assert_eq!(api.get(&at).await.expect_json(200), made);
     assert_eq!(api.get("/organizations/name/globex").await.expect_json(200), made);
-    api.get("/organizations/name/nobody").await.expect_api_error(404, "inexistent_organization", "No organization");
+    api.get("/organizations/name/nobody").await.expect_api_error(
+        404,
+        "inexistent_organization",
+        "No organization",
+    );
     for (body, status, message) in [
         (json!({ "name": "globex" }), 409, "already exists"),
         (json!({ "name": "Globex" }), 400, "a-z"),
         (json!({ "name": "org_x" }), 400, "look like an id"),
         (json!({ "name": "x", "branding": { "logo_url": "http://x.example/" } }), 400, "logo_url"),
-        (json!({ "name": "x", "branding": { "colors": { "primary": "red", "page_background": "#fff" } } }), 400, "colors"),
+        (
+            json!({ "name": "x", "branding": { "colors": { "primary": "red", "page_background": "#fff" } } }),
+            400,
+            "colors",
+        ),
         (json!({ "name": "x", "branding": { "colour": 1 } }), 400, "colour"),
         (json!({ "name": "x", "metadata": { "a": 1 } }), 400, "metadata"),
         (json!({ "name": "x", "enabled_connections": [{ "connection_id": "con_x" }] }), 404, "connection"),
@@ -134,7 +138,8 @@ async fn members_have_roles_in_an_organization_and_connections_are_kept_for_it()
     assert_eq!(list, json!({ "members": [{ "user_id": user["user_id"] }] }));
     api.post(&roles_path, &roles).await.expect(204);
     assert_eq!(api.get(&roles_path).await.expect_json(200), json!([role]));
-    let organizations = api.get(&format!("{user_path}/organizations?include_totals=true")).await.expect_json(200);
+    let organizations =
+        api.get(&format!("{user_path}/organizations?include_totals=true")).await.expect_json(200);
     assert_eq!((&organizations["total"], &organizations["organizations"][0]), (&json!(1), &made));
     api.call(Method::DELETE, &roles_path, Some(&roles)).await.expect(204);
     assert_eq!(api.get(&roles_path).await.expect_json(200), json!([]));

@@ -59,7 +59,8 @@ async fn a_refresh_token_is_shown_changed_and_ended_by_its_id() {
     let changes = json!({ "refresh_token_metadata": { "device": "blue" } });
     let changed = api.patch(&at, &changes).await.expect_json(200);
     assert_eq!(changed["refresh_token_metadata"], json!({ "device": "blue" }));
-    for (metadata, message) in [(json!({ "a b": "c" }), "letters, digits"), (json!({ "a": true }), "string")] {
+    for (metadata, message) in [(json!({ "a b": "c" }), "letters, digits"), (json!({ "a": true }), "string")]
+    {
         let answer = api.patch(&at, &json!({ "refresh_token_metadata": metadata })).await;
         answer.expect_api_error(400, "invalid_body", message);
     }

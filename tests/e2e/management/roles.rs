@@ -35,7 +35,8 @@ fn permission(name: &str) -> Value {
 async fn a_role_is_made_given_to_users_and_taken_away_with_its_deletion() {
     let server = TestServer::start().await;
     let api = Api::of(&server).await;
-    let role = api.post("/roles", &json!({ "name": "Editor", "description": "edits" })).await.expect_json(200);
+    let role =
+        api.post("/roles", &json!({ "name": "Editor", "description": "edits" })).await.expect_json(200);
     let at = format!("/roles/{}", role["id"].as_str().unwrap());
     assert_eq!((&role["name"], &role["description"]), (&json!("Editor"), &json!("edits")));
     assert_eq!(api.get(&at).await.expect_json(200), role);
@@ -61,18 +62,33 @@ async fn a_role_is_made_given_to_users_and_taken_away_with_its_deletion() {
     api.post(&format!("{at}/users"), &json!({ "users": users })).await.expect(200);
     let unknown = json!({ "users": ["auth0|nobody"] });
     api.post(&format!("{at}/users"), &unknown).await.expect_api_error(404, "inexistent_user", "");
-    api.post(&format!("{at}/users"), &json!({ "users": [] })).await.expect_api_error(400, "invalid_body", "1 to 200");
+    api.post(&format!("{at}/users"), &json!({ "users": [] })).await.expect_api_error(
+        400,
+        "invalid_body",
+        "1 to 200",
+    );
     let first = api.get(&format!("{at}/users?take=2")).await.expect_json(200);
     assert_eq!(first["users"].as_array().unwrap().len(), 2, "{first}");
-    assert_eq!(first["users"][0], json!({ "user_id": "auth0|ann", "email": "ann@example.org", "name": "ann@example.org" }));
+    assert_eq!(
+        first["users"][0],
+        json!({ "user_id": "auth0|ann", "email": "ann@example.org", "name": "ann@example.org" })
+    );
     let next = first["next"].as_str().unwrap();
     let rest = api.get(&format!("{at}/users?take=2&from={next}")).await.expect_json(200);
     assert_eq!(rest["users"][0]["user_id"], "auth0|cyd");
     assert!(rest.get("next").is_none(), "{rest}");
     let totals = api.get(&format!("{at}/users?include_totals=true&per_page=1")).await.expect_json(200);
     assert_eq!((&totals["total"], &totals["limit"]), (&json!(3), &json!(1)));
-    api.get(&format!("{at}/users?take=2&page=1")).await.expect_api_error(400, "invalid_query_string", "go with");
-    api.get(&format!("{at}/users?from=made-up")).await.expect_api_error(400, "invalid_query_string", "position");
+    api.get(&format!("{at}/users?take=2&page=1")).await.expect_api_error(
+        400,
+        "invalid_query_string",
+        "go with",
+    );
+    api.get(&format!("{at}/users?from=made-up")).await.expect_api_error(
+        400,
+        "invalid_query_string",
+        "position",
+    );
 
     let ann = path(&users[0]);
     let roles = json!({ "roles": [role["id"]] });
@@ -82,7 +98,11 @@ async fn a_role_is_made_given_to_users_and_taken_away_with_its_deletion() {
     assert_eq!(none, json!({ "start": 0, "limit": 50, "total": 0, "roles": [] }));
     api.post(&format!("{ann}/roles"), &roles).await.expect(204);
     let unknown = json!({ "roles": ["rol_nobody"] });
-    api.post(&format!("{ann}/roles"), &unknown).await.expect_api_error(404, "inexistent_role", "does not exist");
+    api.post(&format!("{ann}/roles"), &unknown).await.expect_api_error(
+        404,
+        "inexistent_role",
+        "does not exist",
+    );
 
     api.delete(&at).await.expect(200);
     api.get(&at).await.expect_api_error(404, "inexistent_role", "");
@@ -124,7 +144,8 @@ async fn permissions_are_scopes_of_apis_that_roles_and_users_have() {
     api.call(delete.clone(), &of_role, Some(&body(&[&one]))).await.expect(200);
     let list = api.get(&of_user).await.expect_json(200);
     assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
-    let (unknown, nowhere) = (permission("no:such"), json!({ "resource_server_identifier": "urn:x", "permission_name": "a" }));
+    let (unknown, nowhere) =
+        (permission("no:such"), json!({ "resource_server_identifier": "urn:x", "permission_name": "a" }));
     for (path, wrong) in [(&of_role, &unknown), (&of_role, &nowhere), (&of_user, &unknown)] {
         let answer = api.post(path, &body(&[&two, wrong])).await;
         answer.expect_api_error(404, "inexistent_permission", "No permission found");

@@ -49,9 +49,14 @@ async fn a_session_is_shown_as_the_dialect_has_it_and_gets_metadata() {
     assert_eq!(session["authentication"]["methods"][0]["name"], "pwd");
     assert_eq!(session["cookie"], json!({ "mode": "persistent" }));
     assert_eq!(session["session_metadata"], json!({}));
-    for moment in
-        ["created_at", "updated_at", "authenticated_at", "expires_at", "idle_expires_at", "last_interacted_at"]
-    {
+    for moment in [
+        "created_at",
+        "updated_at",
+        "authenticated_at",
+        "expires_at",
+        "idle_expires_at",
+        "last_interacted_at",
+    ] {
         assert!(session[moment].as_str().is_some_and(|text| text.ends_with('Z')), "{moment}: {session}");
     }
     assert!(session["device"]["initial_ip"].is_string(), "{session}");

@@ -61,7 +61,8 @@ async fn a_user_is_made_shown_changed_and_deleted() {
     });
     let made = api.post("/users", &new).await.expect_json(201);
     assert_eq!(made["user_id"], "auth0|grace");
-    let identity = json!([{ "connection": CONNECTION, "provider": "auth0", "user_id": "grace", "isSocial": false }]);
+    let identity =
+        json!([{ "connection": CONNECTION, "provider": "auth0", "user_id": "grace", "isSocial": false }]);
     assert_eq!(made["identities"], identity);
     for (name, value) in [
         ("email", json!("Grace@Example.com")),
@@ -91,14 +92,21 @@ async fn a_user_is_made_shown_changed_and_deleted() {
         "user_metadata": { "theme": null, "lang": "en" }, "app_metadata": {},
     });
     let changed = api.patch("/users/auth0%7Cgrace", &changes).await.expect_json(200);
-    assert_eq!((&changed["email"], &changed["email_verified"]), (&json!("grace@navy.example"), &json!(false)));
+    assert_eq!(
+        (&changed["email"], &changed["email_verified"]),
+        (&json!("grace@navy.example"), &json!(false))
+    );
     assert!(changed.get("given_name").is_none() && changed["nickname"] == "amazing", "{changed}");
     assert_eq!(changed["user_metadata"], json!({ "font": "large", "lang": "en" }));
     assert_eq!(changed["app_metadata"], json!({}));
     assert_eq!(changed["picture"], "https://example.com/g.png");
 
     api.delete("/users/auth0%7Cgrace").await.expect(204);
-    api.get("/users/auth0%7Cgrace").await.expect_api_error(404, "inexistent_user", "The user does not exist.");
+    api.get("/users/auth0%7Cgrace").await.expect_api_error(
+        404,
+        "inexistent_user",
+        "The user does not exist.",
+    );
     api.delete("/users/auth0%7Cgrace").await.expect_api_error(404, "inexistent_user", "");
 }
 
@@ -143,7 +151,11 @@ async fn what_breaks_a_rule_is_refused_and_changes_nothing() {
         (json!({ "user_id": "auth0|other" }), 400, "user_id"),
     ] {
         assert_eq!(api.patch(&at, &body).await.status, status, "{body}");
-        api.patch(&at, &body).await.expect_api_error(status, if status == 400 { "invalid_body" } else { "" }, message);
+        api.patch(&at, &body).await.expect_api_error(
+            status,
+            if status == 400 { "invalid_body" } else { "" },
+            message,
+        );
     }
     assert_eq!(api.get(&at).await.expect_json(200), second);
     assert_eq!(api.get("/users-by-email?email=third%40example.com").await.expect_json(200), json!([]));
@@ -201,7 +213,8 @@ async fn users_are_listed_by_pages_searched_and_sorted() {
         let mut new = new_user(&format!("{name}@people.example"));
         new["user_id"] = json!(format!("p-{name}"));
         new["name"] = json!(format!("{name} Person"));
-        new["app_metadata"] = json!({ "rank": index, "teams": ["all", if index < 2 { "red" } else { "blue" }] });
+        new["app_metadata"] =
+            json!({ "rank": index, "teams": ["all", if index < 2 { "red" } else { "blue" }] });
         api.post("/users", &new).await.expect_json(201);
     }
     let found = async |query: &str| {
@@ -219,7 +232,8 @@ async fn users_are_listed_by_pages_searched_and_sorted() {
     let people = "q=email%3A*%20AND%20_exists_%3Aapp_metadata.rank";
     assert_eq!(found(&format!("{people}&per_page=2&page=1")).await, ["cyd", "dee"]);
 
-    let list = api.get(&format!("/users?{people}&include_totals=true&per_page=2&page=2")).await.expect_json(200);
+    let list =
+        api.get(&format!("/users?{people}&include_totals=true&per_page=2&page=2")).await.expect_json(200);
     let numbers = ["start", "limit", "length", "total"].map(|name| list[name].as_i64().unwrap());
     assert_eq!((numbers, list["users"][0]["name"].as_str()), ([4, 2, 1, 5], Some("eve Person")));
     let all = api.get("/users?include_totals=true").await.expect_json(200);

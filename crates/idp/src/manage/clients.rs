@@ -320,6 +320,8 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         token_endpoint_auth_method: method,
         callbacks: Vec::new(),
         allowed_logout_urls: Vec::new(),
+        web_origins: Vec::new(),
+        allowed_origins: Vec::new(),
         grant_types: grants.into_iter().map(str::to_owned).collect(),
         metadata: Default::default(),
         session_transfer: None,

@@ -9,9 +9,9 @@ use storage::{TokenFilter, UserGrant};
 
 use super::ManageError;
 use super::revoke::of_user;
-use crate::{Idp, RequestContext};
 use crate::revocation::{Ended, Event};
 use crate::tokens::userinfo_audience;
+use crate::{Idp, RequestContext};
 
 /// The grants that the filter names, by user and client; how many there are in all where `count` says so.
 ///
@@ -51,7 +51,11 @@ pub async fn delete_grant(idp: &Idp, tenant: &TenantId, id: &str) -> Result<Ende
 ///
 /// # Errors
 /// [`ManageError::Server`].
-pub async fn delete_grants_of_user(idp: &Idp, tenant: &TenantId, user: &UserId) -> Result<Ended, ManageError> {
+pub async fn delete_grants_of_user(
+    idp: &Idp,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<Ended, ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
     let ended = of_user(&mut tx, Event::UserGrantsRevoked(user), user, idp.now()).await?;
     tx.commit().await?;

@@ -3,9 +3,9 @@
 use model::{Group, GroupId, GroupScope, TenantId, UserId, random_token};
 use serde_json::{Map, Value, json};
 
+use super::object::as_object;
 use super::organizations::{no_organization, taken};
 use super::roles::Roles;
-use super::object::as_object;
 use super::users::existing_user;
 use super::{ManageError, validate};
 use crate::{Idp, ServerError};

@@ -53,6 +53,8 @@ pub async fn put_management_client(
         token_endpoint_auth_method: TokenEndpointAuthMethod::ClientSecretPost,
         callbacks: Vec::new(),
         allowed_logout_urls: Vec::new(),
+        web_origins: Vec::new(),
+        allowed_origins: Vec::new(),
         grant_types: vec!["client_credentials".to_owned()],
         metadata: BTreeMap::new(),
         session_transfer: None,

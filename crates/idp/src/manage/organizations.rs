@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ConnectionId, Organization, OrganizationBranding, OrganizationConnection, OrganizationId, Role, TenantId, UserId,
-    random_token,
+    ConnectionId, Organization, OrganizationBranding, OrganizationConnection, OrganizationId, Role, TenantId,
+    UserId, random_token,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use storage::{StorageError, TenantTx};
@@ -195,10 +195,7 @@ async fn store(tx: &mut TenantTx, organization: &Organization) -> Result<(), Man
 }
 
 /// Tells a name that somebody else has.
-pub(super) fn taken(
-    stored: Result<(), StorageError>,
-    message: impl Into<String>,
-) -> Result<(), ManageError> {
+pub(super) fn taken(stored: Result<(), StorageError>, message: impl Into<String>) -> Result<(), ManageError> {
     match stored {
         Err(error) if error.is_conflict() => Err(ManageError::Conflict(message.into())),
         stored => Ok(stored?),
@@ -448,7 +445,9 @@ pub async fn add_organization_connection(
     let connection = existing_connection(&mut tx, &settings).await?;
     let known = tx.organization_connections(id).await?;
     if known.iter().any(|known| known.connection_id == settings.connection_id) {
-        return Err(ManageError::Conflict("The connection is enabled for the organization already.".to_owned()));
+        return Err(ManageError::Conflict(
+            "The connection is enabled for the organization already.".to_owned(),
+        ));
     }
     tx.put_organization_connection(id, &settings).await?;
     tx.commit().await?;
@@ -512,10 +511,9 @@ async fn existing_member(tx: &mut TenantTx, id: &OrganizationId, user: &UserId) 
     tx.organization(id).await?.ok_or_else(no_organization)?;
     match tx.organization_of_member(id, user).await? {
         Some(_) => Ok(()),
-        None => Err(ManageError::not_found(
-            "inexistent_member",
-            "The user is no member of the organization.",
-        )),
+        None => {
+            Err(ManageError::not_found("inexistent_member", "The user is no member of the organization."))
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What an administrator ends: sessions and refresh tokens. Each is one event of `crate::revocation` in one
 //! transaction, with its entry in the tenant's log; when it returns, every node sees it.
 
-use model::{ClientId, LogEntry, LogType, RefreshToken, RefreshTokenId, SessionId, TenantId, Timestamp, UserId};
+use model::{
+    ClientId, LogEntry, LogType, RefreshToken, RefreshTokenId, SessionId, TenantId, Timestamp, UserId,
+};
 use serde_json::{Value, json};
 use storage::TenantTx;
 

@@ -34,7 +34,8 @@ impl Roles<'_> {
             Self::Named(names) => {
                 for name in names {
                     let role = tx.role_by_name(name).await?;
-                    let unknown = || ManageError::not_found("inexistent_role", format!("there is no role {name}"));
+                    let unknown =
+                        || ManageError::not_found("inexistent_role", format!("there is no role {name}"));
                     found.push(role.ok_or_else(unknown)?.id);
                 }
             }

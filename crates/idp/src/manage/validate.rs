@@ -7,7 +7,7 @@ use model::{
 };
 use url::{Host, Url};
 
-use super::ManageError;
+use super::{ManageError, client_rules};
 use crate::keys::MAX_TOKEN_LIFETIME_SECS;
 use crate::public_key::PublicKey;
 use crate::token::{MFA_OTP_GRANT_TYPE, MFA_RECOVERY_CODE_GRANT_TYPE, PASSWORD_REALM_GRANT_TYPE};
@@ -59,6 +59,17 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
     rule(!client.name.contains(['<', '>']), "name may not have < or >")?;
     for uri in client.callbacks.iter().chain(&client.allowed_logout_urls) {
         absolute_uri(uri)?;
+    }
+    for (name, origins) in
+        [("allowed_origins", &client.allowed_origins), ("web_origins", &client.web_origins)]
+    {
+        for origin in origins {
+            // A wildcard stands for labels of the host.
+            rule(
+                origin.len() <= client_rules::MAX_URI_BYTES && Url::parse(&origin.replace('*', "x")).is_ok(),
+                format!("{name}: {origin} is no URL"),
+            )?;
+        }
     }
     for grant in &client.grant_types {
         rule(GRANT_TYPES.contains(&grant.as_str()), format!("unknown grant type: {grant}"))?;
@@ -370,6 +381,8 @@ mod tests {
             token_endpoint_auth_method: TokenEndpointAuthMethod::None,
             callbacks: vec!["com.example.app://cb".to_owned(), "http://127.0.0.1/cb".to_owned()],
             allowed_logout_urls: Vec::new(),
+            web_origins: Vec::new(),
+            allowed_origins: Vec::new(),
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
             metadata: BTreeMap::new(),
             session_transfer: None,

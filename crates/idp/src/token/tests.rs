@@ -210,6 +210,7 @@ impl World {
                 prompt: Vec::new(),
                 max_age: None,
                 login_hint: None,
+                hinted_user: None,
                 acr_values: Vec::new(),
                 ui_locales: Vec::new(),
                 correlation_id: None,
@@ -290,6 +291,8 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         token_endpoint_auth_method: method,
         callbacks: vec!["https://app.example/cb".to_owned()],
         allowed_logout_urls: Vec::new(),
+        web_origins: Vec::new(),
+        allowed_origins: Vec::new(),
         grant_types: ["authorization_code", "refresh_token"].map(str::to_owned).to_vec(),
         metadata: BTreeMap::new(),
         session_transfer: Some(SessionTransfer {

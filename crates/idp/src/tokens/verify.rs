@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use model::{ClientId, SessionId, StoredAccessToken, Timestamp};
+use model::{ClientId, SessionId, StoredAccessToken, Timestamp, UserId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use storage::{StorageError, TenantTx};
@@ -109,6 +109,7 @@ pub(crate) struct IdTokenHint {
     /// An ID token of ours has it; of access tokens, only one of RFC 9068, which has another `typ`.
     #[serde(rename = "auth_time")]
     _auth_time: i64,
+    pub sub: UserId,
     pub aud: ClientId,
     pub sid: Option<SessionId>,
 }

@@ -21,7 +21,8 @@ use crate::config::Config;
 use crate::encryption::write_private;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 
-const TENANT: &str = "demo";
+/// Its name.
+pub const TENANT: &str = "demo";
 const AUDIENCE: &str = "https://api.demo.example";
 const EMAIL: &str = "ada@example.com";
 const ACTION_NAME: &str = "limit-transferred-session";
@@ -197,6 +198,8 @@ fn native_client(demo: &Demo) -> Client {
         token_endpoint_auth_method: TokenEndpointAuthMethod::None,
         callbacks: vec![demo.native_client.redirect_uri.clone()],
         allowed_logout_urls: Vec::new(),
+        web_origins: Vec::new(),
+        allowed_origins: Vec::new(),
         grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
         metadata: BTreeMap::new(),
         session_transfer: Some(SessionTransfer {
@@ -225,6 +228,8 @@ fn web_client(demo: &Demo) -> Client {
         token_endpoint_auth_method: TokenEndpointAuthMethod::ClientSecretBasic,
         callbacks: vec![format!("{url}/callback")],
         allowed_logout_urls: vec![format!("{url}/")],
+        web_origins: Vec::new(),
+        allowed_origins: Vec::new(),
         grant_types: vec!["authorization_code".to_owned()],
         metadata: BTreeMap::new(),
         session_transfer: Some(SessionTransfer {

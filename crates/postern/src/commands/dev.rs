@@ -1,11 +1,17 @@
 //! `postern dev`: a server on loopback to try things on.
 
+mod certificate;
+
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use anyhow::Context;
+use idp::Idp;
 use serde_json::json;
+use time::OffsetDateTime;
 
+use self::certificate::Files;
 use super::demo_tenant::{self, Demo};
 use super::serve;
 use crate::cli::DevArgs;
@@ -32,35 +38,58 @@ pub async fn run(args: &DevArgs) -> Result<(), Failure> {
         .or_exit(failed, format!("cannot make {}", folder.display()))?;
     let folder = folder.canonicalize().or_exit(failed, format!("cannot use {}", folder.display()))?;
     let config_file = folder.join(CONFIG_FILE);
-    let text = config_text(&folder, args.port);
+    let files = args.tls.then(|| Files::of(&folder));
+    let text = config_text(&folder, args.port, files.as_ref());
     std::fs::write(&config_file, &text).or_exit(failed, format!("cannot write {}", config_file.display()))?;
     let config = Config::from_toml(&text).or_exit(ExitCode::Configuration, "the configuration of `dev`")?;
     // The address first: a second `dev` stops here, before it touches the database.
     let listener = serve::bind(&config).await?;
     let (idp, runtime) = open_idp(&config, Schema::CreateOnly).await?;
     let demo = demo_tenant::seed(&idp, &runtime, &config, &folder, args.web_app_port).await?;
+    if let Some(files) = &files {
+        make_certificate(&idp, files).await.or_exit(failed, "cannot make the certificate of --tls")?;
+    }
+    let tls = serve::tls(&config).await?;
     let output = Output::stdout();
+    let ca = files.as_ref().map(|files| files.ca.as_path());
     if args.print_json {
         let mut all = json!(demo);
         all["config_file"] = json!(config_file);
+        if let Some(ca) = ca {
+            all["ca_file"] = json!(ca);
+        }
         output.json(&all);
     } else {
-        print(&output, &demo, &config_file);
+        print(&output, &demo, &config_file, ca);
     }
-    serve::listen(&config, idp, listener, None).await
+    serve::listen(&config, idp, listener, tls).await
 }
 
-/// Strings are written as JSON, whose strings are TOML strings, too.
-fn config_text(folder: &Path, port: u16) -> String {
+/// For the host of each tenant that there is.
+async fn make_certificate(idp: &Idp, files: &Files) -> anyhow::Result<()> {
+    let tenants = idp.storage.tenants().await?;
+    let hosts: Vec<String> = tenants.iter().map(|tenant| format!("{}.localhost", tenant.id)).collect();
+    let now = OffsetDateTime::from_unix_timestamp(idp.now().as_secs()).context("the clock")?;
+    files.make(&hosts, now)
+}
+
+/// Strings are written as JSON, whose strings are TOML strings, too. Not every system finds `demo.localhost`; all find
+/// `localhost`, so that the demo tenant is there as well.
+fn config_text(folder: &Path, port: u16, tls: Option<&Files>) -> String {
     let url = json!(format!("sqlite:{}", folder.join("postern.db").display()));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let tls = tls.map_or_else(String::new, |files| {
+        format!("tls_certificate = {}\ntls_key = {}\n", json!(files.certificate), json!(files.key))
+    });
+    let tenant = demo_tenant::TENANT;
     format!(
-        "# Written by `postern dev` at each start.\n[server]\nlisten = \"127.0.0.1:{port}\"\nscheme = \"http\"\n\
-         base_domain = \"localhost:{port}\"\n\n[database]\nurl = {url}\n\n[outgoing]\n\
-         allowed_networks = [\"127.0.0.0/8\", \"::1\"]\n"
+        "# Written by `postern dev` at each start.\n[server]\nlisten = \"127.0.0.1:{port}\"\nscheme = \"{scheme}\"\n\
+         base_domain = \"localhost:{port}\"\n{tls}\n[server.custom_domains]\n\"localhost:{port}\" = \"{tenant}\"\n\n\
+         [database]\nurl = {url}\n\n[outgoing]\nallowed_networks = [\"127.0.0.0/8\", \"::1\"]\n"
     )
 }
 
-fn print(output: &Output, demo: &Demo, config_file: &Path) {
+fn print(output: &Output, demo: &Demo, config_file: &Path, ca: Option<&Path>) {
     let row = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
     output.line("Postern is up, with a demo tenant. Ctrl-c ends it.\n");
     output.table(&[
@@ -85,5 +114,12 @@ fn print(output: &Output, demo: &Demo, config_file: &Path) {
             &format!("postern --config {} logs --tenant {}", config_file.display(), demo.tenant),
         ),
     ]);
+    if let Some(ca) = ca {
+        let ca = ca.display();
+        output.line(format!(
+            "\nNo program trusts its certificate yet. Those in Node.js and in Go do, with the one variable that is theirs:\n\
+             export NODE_EXTRA_CA_CERTS='{ca}'\nexport SSL_CERT_FILE='{ca}'"
+        ));
+    }
     output.line("");
 }

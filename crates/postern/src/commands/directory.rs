@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use idp::manage::{self, NewOrganization, Roles};
 use idp::Idp;
+use idp::manage::{self, NewOrganization, Roles};
 use model::{ConnectionId, GroupId, GroupScope, OrganizationId, Permission, RoleId, TenantId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use storage::{PermissionHolder, TenantTx};
 
-use crate::cli::directory::{GroupCommand, MemberCommand, OrganizationCommand, PermissionChange, RoleCommand};
+use crate::cli::directory::{
+    GroupCommand, MemberCommand, OrganizationCommand, PermissionChange, RoleCommand,
+};
 use crate::commands::patch;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
@@ -37,7 +39,8 @@ pub async fn organization(config: &Config, command: OrganizationCommand) -> Resu
         }
         OrganizationCommand::List { of } => {
             let mut tx = read(config, &of.tenant).await?;
-            let organizations = tx.organizations("", i64::MAX, 0).await.or_exit(ExitCode::Database, UNREADABLE)?;
+            let organizations =
+                tx.organizations("", i64::MAX, 0).await.or_exit(ExitCode::Database, UNREADABLE)?;
             let rows: Vec<_> = organizations
                 .iter()
                 .map(|known| {
@@ -145,7 +148,8 @@ pub async fn group(config: &Config, command: GroupCommand) -> Result<(), Failure
         GroupCommand::Remove(change) => {
             let (idp, tenant) = open(config, &change.of.tenant).await?;
             let (id, users) = (GroupId::new(change.id), user_ids(change.users));
-            let removed = manage::remove_from_group(&idp, &tenant, &id, &users, Roles::Named(&change.roles)).await;
+            let removed =
+                manage::remove_from_group(&idp, &tenant, &id, &users, Roles::Named(&change.roles)).await;
             done(&idp, removed).await
         }
     }

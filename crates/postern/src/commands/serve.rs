@@ -38,7 +38,8 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     listen(&config, idp, listener, tls).await
 }
 
-async fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
+/// The configured certificate and key.
+pub async fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
     let server = &config.server;
     let Some((certificate, key)) = server.tls_certificate.as_ref().zip(server.tls_key.as_ref()) else {
         return Ok(None);

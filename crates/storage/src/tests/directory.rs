@@ -69,9 +69,7 @@ pub async fn check_hidden(tx: &mut TenantTx) {
     assert!(tx.organizations_of(&user_id(), 10, 0).await.unwrap().is_empty());
     assert!(tx.organization_members(&organization().id, "", 10, 0).await.unwrap().is_empty());
     assert!(tx.organization_connections(&organization().id).await.unwrap().is_empty());
-    assert!(
-        !tx.remove_organization_connection(&organization().id, &connection_id()).await.unwrap()
-    );
+    assert!(!tx.remove_organization_connection(&organization().id, &connection_id()).await.unwrap());
     assert_eq!(tx.organization_of_member(&organization().id, &user_id()).await.unwrap(), None);
     assert!(tx.organization_roles_of(&organization().id, &user_id()).await.unwrap().is_empty());
     assert!(tx.groups().await.unwrap().is_empty());

@@ -7,10 +7,7 @@ use super::fixtures::*;
 use crate::{PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter, UserGrant};
 
 pub fn permission(name: &str) -> Permission {
-    Permission {
-        resource_server_identifier: resource_server().identifier,
-        permission_name: name.to_owned(),
-    }
+    Permission { resource_server_identifier: resource_server().identifier, permission_name: name.to_owned() }
 }
 
 pub async fn roles_are_listed_by_name_and_their_users_by_id(storage: &Storage) {
@@ -50,9 +47,11 @@ pub async fn roles_are_listed_by_name_and_their_users_by_id(storage: &Storage) {
         tx.assign_role(&others.user_id, &RoleId::new("rol_1")).await.unwrap();
     }
     let writer = RoleId::new("rol_1");
-    for (after, limit, offset, found) in
-        [("", 10, 0, &["a", user_id().as_str(), "b"][..]), ("a", 1, 0, &[user_id().as_str()]), ("", 10, 2, &["b"])]
-    {
+    for (after, limit, offset, found) in [
+        ("", 10, 0, &["a", user_id().as_str(), "b"][..]),
+        ("a", 1, 0, &[user_id().as_str()]),
+        ("", 10, 2, &["b"]),
+    ] {
         let ids: Vec<_> = tx
             .users_with_role(&writer, after, limit, offset)
             .await
@@ -138,7 +137,9 @@ pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) 
     }
     let ended = SessionId::new("ended");
     tx.revoke_sessions(Sessions::One(&ended), RpLogout, at(1)).await.unwrap();
-    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_7")), RpLogout, at(1)).await.unwrap();
+    tx.revoke_refresh_tokens(RefreshTokens::One(&RefreshTokenId::new("rt_7")), RpLogout, at(1))
+        .await
+        .unwrap();
 
     let grant = |user: &str, client: &str, audience: Option<&str>, scope: &[&str]| UserGrant {
         user_id: UserId::new(user),
@@ -174,9 +175,11 @@ pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) 
         tokens.into_iter().map(|token| token.id.as_str().to_owned()).collect::<Vec<_>>()
     };
     let rotating = TokenFilter { rotating: Some(true), ..of_ann };
-    for (filter, found) in
-        [(none, &["rt_1", "rt_2", "rt_3", "rt_5"][..]), (of_ann, &["rt_1", "rt_2", "rt_3"]), (rotating, &["rt_1"])]
-    {
+    for (filter, found) in [
+        (none, &["rt_1", "rt_2", "rt_3", "rt_5"][..]),
+        (of_ann, &["rt_1", "rt_2", "rt_3"]),
+        (rotating, &["rt_1"]),
+    ] {
         assert_eq!(ids(tx.offline_refresh_tokens(filter, 10, 0, at(2)).await.unwrap()), found);
         let count = tx.count_offline_refresh_tokens(filter, at(2)).await.unwrap();
         assert_eq!(usize::try_from(count).unwrap(), found.len());

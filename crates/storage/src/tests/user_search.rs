@@ -193,7 +193,9 @@ async fn lists_of_users_are_read_by_an_index() {
     let all = UserListing { limit: 10, ..UserListing::default() };
     let plan = tx.explain_users(&all).await;
     assert!(plan.iter().all(|step| !step.contains("TEMP B-TREE") && !step.starts_with("SCAN")), "{plan:?}");
-    for (query, index) in [("user_id:x", "(tenant_id=? AND id=?)"), ("email:x", "(tenant_id=? AND email_lower=?)")] {
+    for (query, index) in
+        [("user_id:x", "(tenant_id=? AND id=?)"), ("email:x", "(tenant_id=? AND email_lower=?)")]
+    {
         let parsed = Query::parse(query).unwrap();
         let plan = tx.explain_users(&UserListing { query: Some(&parsed), ..all.clone() }).await;
         assert!(plan.iter().any(|step| step.contains(index)), "{query}: {plan:?}");

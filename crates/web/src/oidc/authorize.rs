@@ -2,13 +2,14 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
-use idp::PageError;
 use idp::authorize::{AuthorizeInput, AuthorizeOutcome, authorize};
+use idp::{CookieChanges, PageError};
 use oauth::{OAuthError, Parameters};
 
 use crate::error::PageFailure;
 use crate::extract::Caller;
 use crate::oidc::redirect;
+use crate::pages::respond::respond;
 use crate::{AppState, body};
 
 /// `GET /authorize` (RFC 6749 §4.1.1).
@@ -68,11 +69,16 @@ async fn run(
         browser_cookie: caller.cookies.browser.as_deref(),
         session_transfer_cookie: caller.cookies.session_transfer_token.as_deref(),
     };
-    let (location, mut cookies) = match authorize(&state.idp, &caller.context, input).await? {
-        AuthorizeOutcome::Redirect { location, cookies } => (location, cookies),
-        AuthorizeOutcome::Login { handle, cookies } => (format!("/u/login?state={handle}"), cookies),
+    // The transfer cookie is cleared by the caller, for errors as well.
+    let kept = |cookies| CookieChanges { clear_session_transfer_token: false, ..cookies };
+    let sent = match authorize(&state.idp, &caller.context, input).await? {
+        AuthorizeOutcome::Answer { answer, cookies } => {
+            return respond(state, caller, method, &answer, &kept(cookies));
+        }
+        AuthorizeOutcome::Leave { url, cookies } => redirect(state, caller, method, &url, &kept(cookies)),
+        AuthorizeOutcome::Login { handle, cookies } => {
+            redirect(state, caller, method, &format!("/u/login?state={handle}"), &kept(cookies))
+        }
     };
-    // Done by the caller, for errors as well.
-    cookies.clear_session_transfer_token = false;
-    redirect(state, caller, method, &location, &cookies).map_err(|error| PageError::from(error).into())
+    sent.map_err(|error| PageError::from(error).into())
 }

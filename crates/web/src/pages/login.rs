@@ -9,8 +9,8 @@ use oauth::{ErrorCode, Parameters};
 
 use crate::error::{PageFailure, retry_after};
 use crate::extract::Caller;
-use crate::oidc::redirect;
 use crate::pages::activate;
+use crate::pages::respond::respond;
 use crate::pages::resume::leave;
 use crate::{AppState, body};
 
@@ -66,10 +66,7 @@ async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Resu
         session_cookie: caller.cookies.session.as_deref(),
     };
     match submit_login(&state.idp, &caller.context, input).await? {
-        LoginOutcome::Redirect { location, cookies } => {
-            redirect(state, caller, &Method::POST, &location, &cookies)
-                .map_err(|error| PageError::from(error).into())
-        }
+        LoginOutcome::Answer { answer, cookies } => respond(state, caller, &Method::POST, &answer, &cookies),
         LoginOutcome::Leave { url, cookies } => leave(state, caller, &url, &cookies),
         LoginOutcome::Device { end, cookies } => activate::ended(state, caller, &end, &cookies),
         LoginOutcome::Again(login) => Ok(render(&login, username.or(login.login_hint.as_deref()))),

@@ -16,8 +16,8 @@ use qrcode::{Color, EcLevel, QrCode};
 
 use crate::error::{PageFailure, retry_after};
 use crate::extract::Caller;
-use crate::oidc::redirect;
 use crate::pages::activate;
+use crate::pages::respond::respond;
 use crate::pages::resume::leave;
 use crate::{AppState, body};
 
@@ -100,9 +100,8 @@ async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Resu
     };
     match submit_factor(&state.idp, &caller.context, input).await? {
         FactorOutcome::Page(page) => Ok(render(&page)),
-        FactorOutcome::Login(LoginOutcome::Redirect { location, cookies }) => {
-            redirect(state, caller, &Method::POST, &location, &cookies)
-                .map_err(|error| PageError::from(error).into())
+        FactorOutcome::Login(LoginOutcome::Answer { answer, cookies }) => {
+            respond(state, caller, &Method::POST, &answer, &cookies)
         }
         FactorOutcome::Login(LoginOutcome::Leave { url, cookies }) => leave(state, caller, &url, &cookies),
         FactorOutcome::Login(LoginOutcome::Device { end, cookies }) => {

@@ -13,6 +13,7 @@ use crate::error::PageFailure;
 use crate::extract::Caller;
 use crate::oidc::redirect;
 use crate::pages::activate;
+use crate::pages::respond::respond;
 use crate::{AppState, body};
 
 /// Sends the browser on after a form of ours. Browsers follow no redirect from a form to a site that the form's page did
@@ -85,11 +86,11 @@ async fn run(
     };
     let browser = caller.cookies.browser.as_deref();
     match continue_login(&state.idp, &caller.context, handle, browser, &request).await? {
-        LoginOutcome::Redirect { location, cookies } if *method == Method::GET => {
-            redirect(state, caller, method, &location, &cookies)
-                .map_err(|error| PageError::from(error).into())
-        }
-        LoginOutcome::Redirect { location: url, cookies } => leave(state, caller, &url, &cookies),
+        LoginOutcome::Answer { answer, cookies } => match answer.location() {
+            // The policy of the page whose form this was names no client.
+            Some(url) if *method == Method::POST => leave(state, caller, &url, &cookies),
+            _ => respond(state, caller, method, &answer, &cookies),
+        },
         LoginOutcome::Leave { url, cookies } if *method == Method::GET => {
             redirect(state, caller, method, &url, &cookies).map_err(|error| PageError::from(error).into())
         }

@@ -1,0 +1,67 @@
+//! How the answer of `/authorize` leaves for the client.
+
+use askama::Template;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use idp::{CookieChanges, PageError, ServerError};
+use oauth::{AuthorizationResponse, ResponseMode};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::AppState;
+use crate::error::PageFailure;
+use crate::extract::Caller;
+use crate::headers::{ANSWER_POLICY, Framed, framed_policy};
+use crate::oidc::redirect;
+
+/// A form that sends itself, or by its button where there is no JavaScript (OAuth 2.0 Form Post Response Mode §2).
+#[derive(Template)]
+#[template(path = "form-post.html")]
+struct FormPost<'a> {
+    redirect_uri: &'a str,
+    parameters: &'a [(&'static str, String)],
+}
+
+/// A frame that tells the page around it, whatever that is, and is heard by the client's alone.
+#[derive(Template)]
+#[template(path = "web-message.html")]
+struct WebMessage<'a> {
+    origin: &'a str,
+    /// JSON.
+    response: String,
+}
+
+/// Answers the client in the mode that its request named. `method` is that of the browser's request.
+pub(crate) fn respond(
+    state: &AppState,
+    caller: &Caller,
+    method: &Method,
+    answer: &AuthorizationResponse,
+    cookies: &CookieChanges,
+) -> Result<Response, PageFailure> {
+    if let Some(location) = answer.location() {
+        let sent = redirect(state, caller, method, &location, cookies);
+        return sent.map_err(|error| PageError::from(error).into());
+    }
+    let mut response = match answer.mode {
+        ResponseMode::WebMessage => message(answer)?,
+        _ => {
+            let form = FormPost { redirect_uri: &answer.redirect_uri, parameters: &answer.parameters };
+            super::page_with(StatusCode::OK, &form, Some(ANSWER_POLICY))
+        }
+    };
+    caller.cookie_writer(state).write(cookies, response.headers_mut()).map_err(PageError::from)?;
+    Ok(response)
+}
+
+fn message(answer: &AuthorizationResponse) -> Result<Response, PageFailure> {
+    let url = Url::parse(&answer.redirect_uri)
+        .map_err(|_| PageError::from(ServerError::Inconsistent("a redirect URI is none".into())))?;
+    let origin = url.origin().ascii_serialization();
+    let response: Map<String, Value> =
+        answer.parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let page = WebMessage { origin: &origin, response: json!(response).to_string() };
+    let mut response = super::page_with(StatusCode::OK, &page, framed_policy(&origin));
+    response.extensions_mut().insert(Framed);
+    Ok(response)
+}
