@@ -2,6 +2,7 @@
 //! randomness as parameters. Pure data: no database, no HTTP, no sandbox.
 
 mod action;
+mod api_profile;
 mod authenticator;
 mod authorization;
 mod backchannel_logout;
@@ -24,6 +25,11 @@ mod token;
 mod user;
 
 pub use action::{Action, ActionBinding, ActionSource, ActionVersion, AllowedHosts, Execution};
+pub use api_profile::{
+    Active, ClientAuthorization, ClientAuthorizationPolicy, ClientGrantProfile, ConnectionProfile,
+    GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer, ResourceServerProfile,
+    SigningAlgorithm, SubjectType, SubjectTypeAuthorization, UserAuthorization, UserAuthorizationPolicy,
+};
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,
