@@ -2,10 +2,14 @@
 //! the scopes that `auth` enforces all come from that list.
 
 mod auth;
+mod client_credentials;
+mod client_grants;
 mod clients;
+mod connections;
 mod error;
 mod extract;
 mod followers;
+mod keys;
 mod log_streams;
 mod logs;
 mod page;
@@ -48,9 +52,19 @@ struct Document;
 
 /// The operations of every resource.
 fn operations() -> OpenApiRouter<AppState> {
-    [clients::routes(), log_streams::routes(), logs::routes(), resource_servers::routes(), tenants::routes()]
-        .into_iter()
-        .fold(OpenApiRouter::new(), OpenApiRouter::merge)
+    [
+        client_credentials::routes(),
+        client_grants::routes(),
+        clients::routes(),
+        connections::routes(),
+        keys::routes(),
+        log_streams::routes(),
+        logs::routes(),
+        resource_servers::routes(),
+        tenants::routes(),
+    ]
+    .into_iter()
+    .fold(OpenApiRouter::new(), OpenApiRouter::merge)
 }
 
 /// The OpenAPI 3.1 document of what this server serves.
