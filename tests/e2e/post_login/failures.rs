@@ -254,7 +254,7 @@ async fn s1_5_tenant_log_of_a_failed_run() {
     ] {
         assert_eq!(details[name], value, "{details}");
     }
-    assert!(text(&details, "action_id").starts_with("act_") && !text(&details, "execution_id").is_empty());
+    assert_eq!((text(&details, "action_id").len(), text(&details, "execution_id").len()), (36, 36), "UUIDs");
     let error = &details["action_error"];
     assert_eq!((&error["name"], &error["message"]), (&json!("TypeError"), &json!("Come back later")));
     assert!(text(error, "stack").contains("action.js:2"), "{error}");

@@ -1,6 +1,6 @@
 //! `postern action logs`: what Actions printed, as it comes.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use crate::render::{Output, Style, escape};
 const PAUSE: Duration = Duration::from_secs(1);
 /// Runs of one answer.
 const PAGE: usize = 100;
+/// Runs of the last two answers, at the least.
+const REMEMBERED: usize = 3 * PAGE;
 
 pub async fn run(args: &ActionLogsArgs) -> Result<(), Failure> {
     let remote = Remote::connect(&args.remote).await?;
@@ -37,35 +39,43 @@ pub async fn run(args: &ActionLogsArgs) -> Result<(), Failure> {
     }
 }
 
-/// Where it stands. With several nodes a run may come to be seen after one with a higher number: each question goes back to where
-/// the one before began.
+/// Where it stands. With several nodes a run may come to be seen after one that began later: each question goes back to where the
+/// one before began.
 #[derive(Default)]
 struct Follower {
-    from: Option<i64>,
-    next: Option<i64>,
-    shown: BTreeSet<i64>,
+    from: Option<String>,
+    next: Option<String>,
+    /// The last runs that were shown.
+    shown: VecDeque<String>,
 }
 
 impl Follower {
     async fn page(&self, remote: &Remote, args: &ActionLogsArgs) -> Result<Value, Failure> {
         let take = if self.from.is_none() { args.limit.to_string() } else { PAGE.to_string() };
-        let from = self.from.map(|from| from.to_string());
         let mut query = vec![("take", take.as_str())];
-        query.extend(from.as_deref().map(|from| ("from", from)));
+        query.extend(self.from.as_deref().map(|from| ("from", from)));
         query.extend(args.name.as_deref().map(|name| ("action_name", name)));
         remote.get("/actions/executions", &query).await
     }
 
     fn is_new(&mut self, run: &Value) -> bool {
-        self.shown.insert(run["id"].as_i64().unwrap_or_default())
+        let id = run["id"].as_str().unwrap_or_default().to_owned();
+        if self.shown.contains(&id) {
+            return false;
+        }
+        self.shown.push_back(id);
+        if self.shown.len() > REMEMBERED {
+            self.shown.pop_front();
+        }
+        true
     }
 
     fn go_on(&mut self, page: &Value) {
-        let next = page["next"].as_i64().unwrap_or_default();
+        let next = page["next"].as_str().map(str::to_owned);
         let is_full = page["runs"].as_array().is_some_and(|runs| runs.len() >= PAGE);
-        let from = if is_full { next } else { self.next.unwrap_or(next) };
-        (self.from, self.next) = (Some(from), Some(next));
-        self.shown = self.shown.split_off(&from);
+        let before = if is_full { None } else { self.next.take() };
+        self.from = before.or_else(|| next.clone());
+        self.next = next;
     }
 }
 
@@ -110,8 +120,9 @@ mod tests {
     fn each_run_is_shown_once_and_one_that_comes_late_as_well() {
         let mut follower = Follower::default();
         let mut shown = Vec::new();
-        let pages: [(&[i64], i64); 4] = [(&[3, 4], 4), (&[6], 6), (&[5, 6, 7], 7), (&[7], 7)];
-        for (ids, next) in pages {
+        let pages: [(&[&str], &str, &str); 4] =
+            [(&["3", "4"], "4", "4"), (&["6"], "6", "4"), (&["5", "6", "7"], "7", "6"), (&["7"], "7", "7")];
+        for (ids, next, from) in pages {
             for id in ids {
                 if follower.is_new(&json!({ "id": id })) {
                     shown.push(*id);
@@ -119,8 +130,16 @@ mod tests {
             }
             let runs: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
             follower.go_on(&json!({ "runs": runs, "next": next }));
+            assert_eq!(follower.from.as_deref(), Some(from));
         }
-        assert_eq!(shown, [3, 4, 6, 5, 7]);
-        assert_eq!((follower.from, follower.next), (Some(7), Some(7)));
+        assert_eq!(shown, ["3", "4", "6", "5", "7"]);
+    }
+
+    #[test]
+    fn a_full_page_is_not_asked_for_again() {
+        let mut follower = Follower::default();
+        follower.go_on(&json!({ "runs": [], "next": "0" }));
+        follower.go_on(&json!({ "runs": vec![json!({}); PAGE], "next": "100" }));
+        assert_eq!(follower.from.as_deref(), Some("100"));
     }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use idp::manage;
+use idp::management_api::seal_position;
 use model::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,12 +13,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::AppState;
-use crate::management::{ApiCaller, ApiError, ApiPath, ApiQuery};
+use crate::management::{ApiCaller, ApiError, ApiPath, ApiQuery, Checkpoint};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
 }
 
+/// The list, for its positions.
+const LIST: &str = "runs";
 /// Runs that are looked at for one page: of other Actions there may be many.
 const LOOKED_AT: i64 = 1000;
 
@@ -28,7 +31,7 @@ struct ListQuery {
     /// Only runs of the Action of this name.
     action_name: Option<String>,
     /// What an answer gave as `next`: the runs after it. Without it, the newest ones.
-    from: Option<i64>,
+    from: Option<String>,
     /// At most 100.
     take: Option<i64>,
 }
@@ -46,32 +49,32 @@ async fn list(
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let take = query.take.unwrap_or(50);
-    if !(1..=100).contains(&take) {
-        return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
-    }
-    let tenant = &caller.context().tenant.id;
-    let read = if query.action_name.is_some() { LOOKED_AT } else { take };
-    let runs = manage::executions(&state.idp, tenant, query.from, read).await?;
+    let (idp, context) = (&state.idp, caller.context());
+    let position = Checkpoint::new(&state, &caller, LIST, query.from.as_deref(), query.take)?;
+    let after = position.after.as_deref().map(|key| key.parse::<i64>().unwrap_or(i64::MAX));
+    let read = if query.action_name.is_some() { LOOKED_AT } else { position.take };
+    let runs = manage::executions(idp, &context.tenant.id, after, read).await?;
     let is_wanted = |run: &&StoredExecution| {
         query.action_name.as_ref().is_none_or(|name| run.execution.action_name == *name)
     };
     let last = runs.last().map(|run| run.id);
     let mut wanted: Vec<&StoredExecution> = runs.iter().filter(is_wanted).collect();
-    let take = usize::try_from(take).unwrap_or_default();
+    let take = usize::try_from(position.take).unwrap_or_default();
     let more = wanted.len() > take;
-    let wanted: Vec<_> = match query.from {
+    let wanted: Vec<_> = match after {
         Some(_) => wanted.into_iter().take(take).collect(),
         None => wanted.split_off(wanted.len().saturating_sub(take)),
     };
     // What was read and not wanted need not be read again.
-    let last = if more && query.from.is_some() { wanted.last().map(|run| run.id) } else { last };
-    let next = last.or(query.from).unwrap_or(0);
+    let last = if more && after.is_some() { wanted.last().map(|run| run.id) } else { last };
+    let next = last.or(after).unwrap_or(0).to_string();
+    let next = seal_position(idp, context, LIST, &next)?;
     let rows: Vec<Value> = wanted
         .into_iter()
         .map(|run| {
             let mut row = result(run);
-            row["id"] = json!(run.id);
+            let execution = run.execution.execution_id.as_ref().unwrap_or(&run.transaction_id);
+            row["id"] = json!(format!("{execution}/{}", run.execution.action_id));
             row["execution_id"] = json!(run.execution.execution_id);
             row["trigger_id"] = json!(manage::POST_LOGIN);
             row
