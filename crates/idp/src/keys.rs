@@ -82,7 +82,8 @@ pub async fn rotate(idp: &Idp, tenant: &TenantId) -> Result<Rotation, ServerErro
     for key in &keys {
         match key.state {
             SigningKeyState::Current => {
-                tx.set_signing_key_state(&key.kid, SigningKeyState::Previous { published_until }).await?;
+                let state = SigningKeyState::Previous { published_until };
+                tx.put_signing_key(&SigningKey { state, current_until: Some(now), ..key.clone() }).await?;
             }
             SigningKeyState::Previous { published_until } if published_until <= now => {
                 tx.delete_signing_key(&key.kid).await?;
@@ -90,10 +91,76 @@ pub async fn rotate(idp: &Idp, tenant: &TenantId) -> Result<Rotation, ServerErro
             SigningKeyState::Previous { .. } | SigningKeyState::Next => {}
         }
     }
-    tx.set_signing_key_state(&next.kid, SigningKeyState::Current).await?;
+    let current = SigningKey { state: SigningKeyState::Current, current_since: Some(now), ..next.clone() };
+    tx.put_signing_key(&current).await?;
     tx.put_signing_key(&new).await?;
     tx.commit().await?;
     Ok(Rotation { signing_kid: next.kid.clone(), next_kid: new.kid })
+}
+
+/// All keys that are not forgotten yet, oldest first.
+///
+/// # Errors
+/// [`ServerError`] when they cannot be read.
+pub(crate) async fn all(idp: &Idp, tenant: &Tenant) -> Result<Arc<Vec<SigningKey>>, ServerError> {
+    Ok(idp.settings.signing_keys(tenant).await?)
+}
+
+/// What became of a key that was to be revoked.
+pub(crate) enum Revoked {
+    /// It is not published any more.
+    Done(Box<SigningKey>),
+    /// There is no such key.
+    Unknown,
+    /// It signs: another one has to do so first.
+    Signs,
+}
+
+/// Takes a key out of the JWKS at once: no token that it signed is accepted any more. In the place of the next one comes a
+/// new one.
+///
+/// # Errors
+/// [`ServerError`] when a new key cannot be made, or the change cannot be stored.
+pub(crate) async fn revoke(idp: &Idp, tenant: &TenantId, kid: &str) -> Result<Revoked, ServerError> {
+    let is_next = |keys: &[SigningKey]| {
+        keys.iter().any(|key| key.kid == kid && key.state == SigningKeyState::Next)
+    };
+    let known = idp.storage.begin_read(tenant).await?.signing_keys().await?;
+    let new = match is_next(&known) {
+        true => Some(generate(idp, tenant, SigningKeyState::Next).await?),
+        false => None,
+    };
+    let now = idp.now();
+    let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
+    let keys = tx.signing_keys().await?;
+    let Some(key) = keys.iter().find(|key| key.kid == kid) else { return Ok(Revoked::Unknown) };
+    if key.state == SigningKeyState::Current {
+        return Ok(Revoked::Signs);
+    }
+    if key.revoked_at.is_some() {
+        return Ok(Revoked::Done(Box::new(key.clone())));
+    }
+    let revoked = SigningKey {
+        state: SigningKeyState::Previous { published_until: now },
+        revoked_at: Some(now),
+        ..key.clone()
+    };
+    tx.put_signing_key(&revoked).await?;
+    // One that became the current one meanwhile was refused above, so this one takes its place.
+    if let Some(new) = new.filter(|_| is_next(&keys)) {
+        tx.put_signing_key(&new).await?;
+    }
+    tx.commit().await?;
+    Ok(Revoked::Done(Box::new(revoked)))
+}
+
+/// The private key, as PKCS#8.
+///
+/// # Errors
+/// [`ServerError`] when it does not open.
+pub(crate) fn private_key(idp: &Idp, tenant: &TenantId, key: &SigningKey) -> Result<Vec<u8>, ServerError> {
+    idp.vault.open(&vault_context(tenant, &key.kid), &key.sealed_private_key)
 }
 
 /// The key that signs now: its `kid`, and itself.
@@ -145,5 +212,8 @@ async fn generate(idp: &Idp, tenant: &TenantId, state: SigningKeyState) -> Resul
         state,
         sealed_private_key,
         created_at: idp.now(),
+        current_since: (state == SigningKeyState::Current).then(|| idp.now()),
+        current_until: None,
+        revoked_at: None,
     })
 }

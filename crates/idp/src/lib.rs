@@ -5,6 +5,7 @@
 
 pub mod authorize;
 pub mod backchannel_logout;
+mod certificate;
 mod complete;
 mod context;
 mod credential;

@@ -2,8 +2,10 @@
 
 mod actions;
 mod client_authentication;
+mod client_grants;
 mod client_rules;
 mod clients;
+mod connections;
 mod credentials;
 mod factors;
 mod grants;
@@ -18,6 +20,7 @@ mod resource_servers;
 mod revoke;
 mod roles;
 mod sessions;
+mod signing_keys;
 mod tenant_settings;
 mod users;
 mod validate;
@@ -26,15 +29,17 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use model::{
-    ClientGrant, Connection, ConnectionId, ResourceServer, Tenant, TenantId, Timestamp, random_token,
+    Connection, ConnectionId, Tenant, TenantId, Timestamp, random_token,
 };
 use storage::StorageError;
 
-use crate::{Idp, ServerError, keys, management_api};
+use crate::{Idp, ServerError, keys};
 
 pub use actions::*;
 pub use client_authentication::{CredentialType, GivenCredential};
+pub use client_grants::*;
 pub use clients::*;
+pub use connections::*;
 pub use credentials::*;
 pub use factors::*;
 pub use grants::*;
@@ -48,6 +53,7 @@ pub use resource_servers::*;
 pub use revoke::*;
 pub use roles::*;
 pub use sessions::*;
+pub use signing_keys::*;
 pub use tenant_settings::*;
 pub use users::*;
 
@@ -128,50 +134,6 @@ pub async fn create_tenant(idp: &Idp, tenant: &Tenant) -> Result<(), ServerError
     }
     tx.commit().await?;
     keys::ensure(idp, &tenant.id).await
-}
-
-/// Stores an API.
-///
-/// # Errors
-/// [`ManageError::Invalid`] with the rule that it breaks.
-pub async fn put_resource_server(
-    idp: &Idp,
-    tenant: &TenantId,
-    api: &ResourceServer,
-) -> Result<(), ManageError> {
-    validate::resource_server(api)?;
-    let mut tx = idp.storage.begin(tenant).await?;
-    tx.lock_settings().await?;
-    // An access token for the API would look like an ID token for the client.
-    if tx.client(&model::ClientId::new(api.identifier.as_str())).await?.is_some() {
-        return Err(ManageError::invalid("the identifier is a client_id"));
-    }
-    tx.put_resource_server(api).await?;
-    Ok(tx.commit().await?)
-}
-
-/// Lets a client have tokens of its own for an API.
-///
-/// # Errors
-/// [`ManageError::Invalid`] when client or API are unknown, or the API has no such scope.
-pub async fn put_client_grant(idp: &Idp, tenant: &TenantId, grant: &ClientGrant) -> Result<(), ManageError> {
-    let mut tx = idp.storage.begin(tenant).await?;
-    tx.lock_settings().await?;
-    if tx.client(&grant.client_id).await?.is_none() {
-        return Err(ManageError::invalid(format!("unknown client: {}", grant.client_id)));
-    }
-    let scopes = match grant.audience == management_api::STORED_AUDIENCE {
-        true => management_api::SCOPES.iter().map(|(scope, _)| (*scope).to_owned()).collect(),
-        false => match tx.resource_server(&grant.audience).await? {
-            Some(api) => api.scopes,
-            None => return Err(ManageError::invalid(format!("unknown API: {}", grant.audience))),
-        },
-    };
-    if let Some(unknown) = grant.scope.iter().find(|scope| !scopes.contains(scope)) {
-        return Err(ManageError::invalid(format!("the API has no scope {unknown}")));
-    }
-    tx.put_client_grant(grant).await?;
-    Ok(tx.commit().await?)
 }
 
 fn sha256(bytes: &[u8]) -> Digest {

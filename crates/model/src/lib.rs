@@ -3,6 +3,7 @@
 
 mod action;
 mod action_module;
+mod api_profile;
 mod authenticator;
 mod authorization;
 mod backchannel_logout;
@@ -30,6 +31,11 @@ pub use action::{
     TriggerVersion, UsedModule,
 };
 pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
+pub use api_profile::{
+    Active, ClientAuthorization, ClientAuthorizationPolicy, ClientGrantProfile, ConnectionProfile,
+    GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer, ResourceServerProfile,
+    SigningAlgorithm, SubjectType, SubjectTypeAuthorization, UserAuthorization, UserAuthorizationPolicy,
+};
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, DeviceCode, DeviceDecision, PendingAuthorization,

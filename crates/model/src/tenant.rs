@@ -153,6 +153,12 @@ pub struct SigningKey {
     pub exponent: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it began to sign, where that is known.
+    pub current_since: Option<Timestamp>,
+    /// When it ceased to sign.
+    pub current_until: Option<Timestamp>,
+    /// When it was revoked: it is not published any more.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// The life of a signing key: published before it signs, and after, until the longest token has ended.

@@ -54,22 +54,6 @@ impl TenantTx {
         self.row("resource_servers", "identifier", query).await?.map(|row| row.json("data")).transpose()
     }
 
-    /// So many APIs after so many, by identifier.
-    pub async fn resource_servers(
-        &mut self,
-        offset: i64,
-        limit: i64,
-    ) -> Result<Vec<ResourceServer>, StorageError> {
-        let query = self
-            .sql(
-                "SELECT identifier, data FROM resource_servers WHERE tenant_id = $1 ORDER BY identifier
-                 LIMIT $2 OFFSET $3",
-            )
-            .bind(limit.max(0))
-            .bind(offset.max(0));
-        self.rows("resource_servers", "identifier", query).await?.iter().map(|row| row.json("data")).collect()
-    }
-
     /// How many APIs there are.
     pub async fn count_resource_servers(&mut self) -> Result<i64, StorageError> {
         let query = self.sql("SELECT COUNT(*) AS total FROM resource_servers WHERE tenant_id = $1");

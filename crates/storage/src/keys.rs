@@ -9,8 +9,8 @@ impl TenantTx {
     /// All signing keys, oldest first.
     pub async fn signing_keys(&mut self) -> Result<Vec<SigningKey>, StorageError> {
         let query = self.sql(
-            "SELECT kid, state, published_until, sealed_private_key, modulus, exponent, created_at
-             FROM signing_keys WHERE tenant_id = $1 ORDER BY created_at, kid",
+            "SELECT kid, state, published_until, sealed_private_key, modulus, exponent, created_at,
+                 current_since, current_until, revoked_at FROM signing_keys WHERE tenant_id = $1 ORDER BY created_at, kid",
         );
         self.rows("signing_keys", "kid", query).await?.iter().map(signing_key).collect()
     }
@@ -21,10 +21,13 @@ impl TenantTx {
         let query = self
             .sql(
                 "INSERT INTO signing_keys (tenant_id, kid, state, published_until, sealed_private_key, modulus,
-                     exponent, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                     exponent, created_at, current_since, current_until, revoked_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                  ON CONFLICT (tenant_id, kid) DO UPDATE SET state = excluded.state,
                      published_until = excluded.published_until, sealed_private_key = excluded.sealed_private_key,
-                     modulus = excluded.modulus, exponent = excluded.exponent, created_at = excluded.created_at",
+                     modulus = excluded.modulus, exponent = excluded.exponent, created_at = excluded.created_at,
+                     current_since = excluded.current_since, current_until = excluded.current_until,
+                     revoked_at = excluded.revoked_at",
             )
             .bind(key.kid.as_str())
             .bind(state)
@@ -32,22 +35,10 @@ impl TenantTx {
             .bind(key.sealed_private_key.as_str())
             .bind(key.modulus.as_str())
             .bind(key.exponent.as_str())
-            .bind(key.created_at.as_ms());
-        self.write(query)
-    }
-
-    /// Moves the key on in its life.
-    pub async fn set_signing_key_state(
-        &mut self,
-        kid: &str,
-        state: SigningKeyState,
-    ) -> Result<(), StorageError> {
-        let (state, published_until) = columns(state);
-        let query = self
-            .sql("UPDATE signing_keys SET state = $3, published_until = $4 WHERE tenant_id = $1 AND kid = $2")
-            .bind(kid)
-            .bind(state)
-            .bind(ms(published_until));
+            .bind(key.created_at.as_ms())
+            .bind(ms(key.current_since))
+            .bind(ms(key.current_until))
+            .bind(ms(key.revoked_at));
         self.write(query)
     }
 
@@ -80,5 +71,8 @@ fn signing_key(row: &Record) -> Result<SigningKey, StorageError> {
         modulus: row.text("modulus")?,
         exponent: row.text("exponent")?,
         created_at: row.time("created_at")?,
+        current_since: row.opt_time("current_since")?,
+        current_until: row.opt_time("current_until")?,
+        revoked_at: row.opt_time("revoked_at")?,
     })
 }

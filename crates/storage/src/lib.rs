@@ -28,6 +28,7 @@ mod lease;
 mod log_streams;
 mod login_histories;
 mod logs;
+mod managed_apis;
 mod managed_clients;
 mod mfa_tokens;
 mod organizations;

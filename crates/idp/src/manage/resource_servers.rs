@@ -1,9 +1,61 @@
-//! The tenant's APIs, as the Management API lists them. The first one is the Management API itself.
+//! The tenant's APIs, by objects of the Management API. The first one is the Management API itself.
 
-use model::ResourceServer;
+use std::collections::BTreeMap;
 
-use super::{ManageError, validate};
+use model::{
+    ManagedResourceServer, ResourceServer, ResourceServerProfile, SigningAlgorithm, UserAuthorizationPolicy,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use storage::TenantTx;
+use utoipa::ToSchema;
+
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
+use super::validate::rule;
+use super::{ManageError, hex, validate};
+use crate::management_api::{STORED_AUDIENCE, stored_audience};
 use crate::{Idp, RequestContext, ServerError, management_api};
+
+/// What a token for a browser lives at most in the dialect, when nobody says.
+const WEB_LIFETIME_SECS: i64 = 7_200;
+const MAX_NAME_CHARS: usize = 200;
+const MAX_SCOPES: usize = 1_000;
+
+/// An API as it is sent, but for what has no effect.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ResourceServerSettings {
+    /// The audience of its tokens. It does not change.
+    identifier: String,
+    /// What pages call it.
+    name: String,
+    #[serde(default)]
+    scopes: Vec<Scope>,
+    #[serde(default)]
+    allow_offline_access: bool,
+    #[serde(default)]
+    allow_online_access: bool,
+    #[serde(default)]
+    allow_online_access_with_ephemeral_sessions: bool,
+    /// Seconds.
+    #[serde(default = "default_lifetime")]
+    token_lifetime: i64,
+    #[serde(default)]
+    token_dialect: model::TokenDialect,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof_of_possession: Option<model::ProofOfPossession>,
+}
+
+/// A scope of an API.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Scope {
+    value: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+fn default_lifetime() -> i64 {
+    management_api::TOKEN_LIFETIME_SECS
+}
 
 /// Rows `offset` to `offset + limit` of the tenant's APIs, and how many there are.
 ///
@@ -14,35 +66,34 @@ pub async fn list_resource_servers(
     ctx: &RequestContext,
     offset: i64,
     limit: i64,
-) -> Result<(Vec<ResourceServer>, i64), ServerError> {
+) -> Result<(Vec<Map<String, Value>>, i64), ServerError> {
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let total = tx.count_resource_servers().await? + 1;
     let mut servers = Vec::new();
     if offset == 0 && limit > 0 {
-        servers.push(management_api::resource_server(ctx));
+        servers.push(system(ctx)?);
     }
     let stored = limit - i64::try_from(servers.len()).unwrap_or(limit);
-    servers.extend(tx.resource_servers((offset - 1).max(0), stored).await?);
+    for server in tx.managed_resource_servers((offset - 1).max(0), stored).await? {
+        servers.push(as_shown(&server)?);
+    }
     Ok((servers, total))
 }
 
-/// The API of this identifier.
+/// The API of this id or identifier.
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
 pub async fn resource_server(
     idp: &Idp,
     ctx: &RequestContext,
-    identifier: &str,
-) -> Result<ResourceServer, ManageError> {
-    if management_api::stored_audience(ctx, identifier) == management_api::STORED_AUDIENCE {
-        return Ok(management_api::resource_server(ctx));
+    id: &str,
+) -> Result<Map<String, Value>, ManageError> {
+    if is_system(ctx, id) {
+        return Ok(system(ctx)?);
     }
-    let found = idp.storage.begin_read(&ctx.tenant.id).await?.resource_server(identifier).await?;
-    found.ok_or_else(|| ManageError::NotFound {
-        error_code: Some("inexistent_resource_server"),
-        message: "The resource server does not exist".to_owned(),
-    })
+    let found = idp.storage.begin_read(&ctx.tenant.id).await?.managed_resource_server(id).await?;
+    Ok(as_shown(&found.ok_or_else(no_api)?)?)
 }
 
 /// Stores a new API.
@@ -52,22 +103,268 @@ pub async fn resource_server(
 pub async fn create_resource_server(
     idp: &Idp,
     ctx: &RequestContext,
-    api: &ResourceServer,
-) -> Result<(), ManageError> {
-    validate::resource_server(api)?;
+    sent: &Map<String, Value>,
+) -> Result<Map<String, Value>, ManageError> {
+    let mut object = Object::new();
+    if let Some(identifier) = sent.get("identifier") {
+        object.insert("name".to_owned(), identifier.clone());
+    }
+    let mut id = [0; 12];
+    idp.random.fill(&mut id);
+    let made = patched(&hex(&id), object, sent)?;
+    let identifier = &made.server.identifier;
     let exists =
         || ManageError::Conflict("A resource server with the same identifier already exists".to_owned());
-    if management_api::stored_audience(ctx, &api.identifier) == management_api::STORED_AUDIENCE {
+    if is_system(ctx, identifier) {
         return Err(exists());
     }
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
-    if tx.resource_server(&api.identifier).await?.is_some() {
+    if tx.resource_server(identifier).await?.is_some() {
         return Err(exists());
     }
-    if tx.client(&model::ClientId::new(api.identifier.as_str())).await?.is_some() {
+    put(&mut tx, &made).await?;
+    tx.commit().await?;
+    Ok(as_shown(&made)?)
+}
+
+/// Changes an API; the API after it.
+///
+/// # Errors
+/// [`ManageError::NotFound`]; [`ManageError::Invalid`] with the rule that is broken; [`ManageError::Forbidden`] for the
+/// Management API.
+pub async fn update_resource_server(
+    idp: &Idp,
+    ctx: &RequestContext,
+    id: &str,
+    sent: &Map<String, Value>,
+) -> Result<Map<String, Value>, ManageError> {
+    if sent.contains_key("identifier") {
+        return Err(invalid("Additional properties not allowed: identifier", ""));
+    }
+    // What is malformed is so for whichever API.
+    let nobody = Object::from_iter([("identifier".to_owned(), json!("x")), ("name".to_owned(), json!("x"))]);
+    patched("", nobody, sent)?;
+    not_the_system(ctx, id)?;
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_settings().await?;
+    let known = tx.managed_resource_server(id).await?.ok_or_else(no_api)?;
+    let changed = patched(&known.id, whole(&known)?, sent)?;
+    put(&mut tx, &changed).await?;
+    tx.commit().await?;
+    Ok(as_shown(&changed)?)
+}
+
+/// Removes an API with the client grants for it.
+///
+/// # Errors
+/// [`ManageError::NotFound`]; [`ManageError::Conflict`] for one that the tenant or a client needs;
+/// [`ManageError::Forbidden`] for the Management API.
+pub async fn delete_resource_server(idp: &Idp, ctx: &RequestContext, id: &str) -> Result<(), ManageError> {
+    not_the_system(ctx, id)?;
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_settings().await?;
+    let known = tx.managed_resource_server(id).await?.ok_or_else(no_api)?;
+    let identifier = &known.server.identifier;
+    if tx.has_introspecting_client(identifier).await? {
+        let text = "A client is the back end of this API (resource_server_identifier): delete it first";
+        return Err(ManageError::Conflict(text.to_owned()));
+    }
+    let tenant = tx.tenant().await?.map(|(tenant, _)| tenant);
+    if tenant.and_then(|tenant| tenant.default_audience).as_ref() == Some(identifier) {
+        return Err(ManageError::Conflict("The API is the tenant's default_audience".to_owned()));
+    }
+    tx.delete_resource_server(identifier).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Stores an API.
+///
+/// # Errors
+/// [`ManageError::Invalid`] with the rule that it breaks.
+pub async fn put_resource_server(
+    idp: &Idp,
+    tenant: &model::TenantId,
+    api: &ResourceServer,
+) -> Result<(), ManageError> {
+    let mut id = [0; 12];
+    idp.random.fill(&mut id);
+    let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
+    let known = tx.managed_resource_server(&api.identifier).await?;
+    let profile = known.map(|known| known.profile).unwrap_or_default();
+    put(&mut tx, &ManagedResourceServer { id: hex(&id), server: api.clone(), profile }).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Checks the API and stores it.
+async fn put(tx: &mut TenantTx, api: &ManagedResourceServer) -> Result<(), ManageError> {
+    let server = &api.server;
+    validate::resource_server(server)?;
+    rules(&api.profile)?;
+    // An access token for the API would look like an ID token for the client.
+    if tx.client(&model::ClientId::new(server.identifier.as_str())).await?.is_some() {
         return Err(ManageError::invalid("the identifier is a client_id"));
     }
-    tx.put_resource_server(api).await?;
-    Ok(tx.commit().await?)
+    tx.put_resource_server(server).await?;
+    Ok(tx.put_resource_server_profile(&server.identifier, &api.id, &api.profile).await?)
+}
+
+fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourceServer, ManageError> {
+    patch(&mut object, sent, &[]);
+    let settings: ResourceServerSettings = from_object(&object)?;
+    // Without a name of its own, its identifier is the name, which may be longer.
+    rule(
+        settings.name == settings.identifier || settings.name.chars().count() <= MAX_NAME_CHARS,
+        "name has at most 200 characters",
+    )?;
+    rule(!settings.name.contains(['<', '>']), "name may not have < or >")?;
+    rule(settings.scopes.len() <= MAX_SCOPES, "an API has at most 1000 scopes")?;
+    let mut descriptions = BTreeMap::new();
+    let mut scopes = Vec::new();
+    for scope in &settings.scopes {
+        rule(!scopes.contains(&scope.value), format!("scope {} is there twice", scope.value))?;
+        scopes.push(scope.value.clone());
+        if let Some(text) = &scope.description {
+            rule(text.chars().count() <= 500, "a scope's description has at most 500 characters")?;
+            descriptions.insert(scope.value.clone(), text.clone());
+        }
+    }
+    let mut profile: ResourceServerProfile = from_object(&object)?;
+    profile.scope_descriptions = (!descriptions.is_empty()).then_some(descriptions);
+    let changed = ManagedResourceServer {
+        id: id.to_owned(),
+        server: ResourceServer {
+            identifier: settings.identifier,
+            name: settings.name,
+            scopes,
+            allow_offline_access: settings.allow_offline_access,
+            allow_online_access: settings.allow_online_access,
+            allow_online_access_with_ephemeral_sessions: settings.allow_online_access_with_ephemeral_sessions,
+            token_lifetime_secs: settings.token_lifetime,
+            token_dialect: settings.token_dialect,
+            proof_of_possession: settings.proof_of_possession,
+        },
+        profile,
+    };
+    only_known(sent, &whole(&changed)?)?;
+    Ok(changed)
+}
+
+/// What would be a promise that this server does not keep.
+fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
+    rule(
+        profile.signing_alg.is_none_or(|alg| alg == SigningAlgorithm::Rs256) && profile.signing_secret.is_none(),
+        "signing_alg: this server signs access tokens with RS256 and the tenant's keys",
+    )?;
+    rule(
+        profile.skip_consent_for_verifiable_first_party_clients != Some(false),
+        "skip_consent_for_verifiable_first_party_clients: this server asks nobody for consent",
+    )?;
+    rule(
+        profile.enforce_policies != Some(true),
+        "enforce_policies: this server does not limit scopes by the user's permissions",
+    )?;
+    rule(profile.token_encryption.is_none(), "token_encryption: this server does not encrypt tokens")?;
+    rule(profile.consent_policy.is_none(), "consent_policy: this server asks nobody for consent")?;
+    rule(
+        profile.authorization_details.as_ref().is_none_or(Vec::is_empty),
+        "authorization_details: this server has no rich authorization requests",
+    )?;
+    rule(profile.authorization_policy.is_none(), "authorization_policy: this server has none")?;
+    let subjects = profile.subject_type_authorization.as_ref();
+    let user = subjects.and_then(|of| of.user.as_ref()).and_then(|user| user.policy);
+    rule(
+        user.is_none_or(|policy| policy == UserAuthorizationPolicy::AllowAll),
+        "subject_type_authorization.user.policy: this server lets users of all clients have tokens (allow_all)",
+    )?;
+    let client = subjects.and_then(|of| of.client.as_ref()).and_then(|client| client.policy);
+    rule(
+        client.is_none_or(|policy| policy == model::ClientAuthorizationPolicy::RequireClientGrant),
+        "subject_type_authorization.client.policy: clients need a client grant (require_client_grant); without one they have nothing",
+    )?;
+    rule(
+        profile.token_lifetime_for_web.is_none_or(|secs| (0..=2_592_000).contains(&secs)),
+        "token_lifetime_for_web must be 0 to 2592000 seconds",
+    )
+}
+
+/// All that is stored of an API, in the form in which it is sent.
+fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
+    let server = &api.server;
+    let describe = |scope: &String| {
+        api.profile.scope_descriptions.as_ref().and_then(|texts| texts.get(scope)).cloned()
+    };
+    let scopes = server.scopes.iter();
+    let settings = ResourceServerSettings {
+        identifier: server.identifier.clone(),
+        name: server.name.clone(),
+        scopes: scopes.map(|value| Scope { value: value.clone(), description: describe(value) }).collect(),
+        allow_offline_access: server.allow_offline_access,
+        allow_online_access: server.allow_online_access,
+        allow_online_access_with_ephemeral_sessions: server.allow_online_access_with_ephemeral_sessions,
+        token_lifetime: server.token_lifetime_secs,
+        token_dialect: server.token_dialect,
+        proof_of_possession: server.proof_of_possession.clone(),
+    };
+    let mut object = as_object(&settings)?;
+    merge(&mut object, as_object(&api.profile)?);
+    object.remove("scope_descriptions");
+    Ok(object)
+}
+
+/// The API as it is shown.
+fn as_shown(api: &ManagedResourceServer) -> Result<Map<String, Value>, ServerError> {
+    let web = WEB_LIFETIME_SECS.min(api.server.token_lifetime_secs);
+    let mut object = Object::new();
+    for (name, value) in [
+        ("id", json!(api.id)),
+        ("is_system", json!(false)),
+        ("signing_alg", json!("RS256")),
+        ("token_lifetime_for_web", json!(web)),
+        ("skip_consent_for_verifiable_first_party_clients", json!(true)),
+    ] {
+        object.insert(name.to_owned(), value);
+    }
+    merge(&mut object, whole(api)?);
+    Ok(object)
+}
+
+/// The Management API, as the caller's host shows it.
+fn system(ctx: &RequestContext) -> Result<Map<String, Value>, ServerError> {
+    let server = management_api::resource_server(ctx);
+    let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ctx.tenant.id.as_str().as_bytes());
+    let texts = management_api::SCOPES.iter().map(|(scope, text)| ((*scope).to_owned(), (*text).to_owned()));
+    let profile =
+        ResourceServerProfile { scope_descriptions: Some(texts.collect()), ..ResourceServerProfile::default() };
+    let mut object = as_shown(&ManagedResourceServer { id: system_id(id.as_ref()), server, profile })?;
+    object.insert("is_system".to_owned(), json!(true));
+    Ok(object)
+}
+
+fn system_id(digest: &[u8]) -> String {
+    hex(digest).chars().take(24).collect()
+}
+
+/// Whether that is the Management API, by its id or by its audience at any host of the tenant.
+fn is_system(ctx: &RequestContext, id: &str) -> bool {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ctx.tenant.id.as_str().as_bytes());
+    stored_audience(ctx, id) == STORED_AUDIENCE || id == system_id(digest.as_ref())
+}
+
+fn not_the_system(ctx: &RequestContext, id: &str) -> Result<(), ManageError> {
+    if is_system(ctx, id) {
+        return Err(ManageError::Forbidden {
+            error_code: "operation_not_supported",
+            message: "The Management API itself cannot be changed or deleted".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn no_api() -> ManageError {
+    ManageError::NotFound {
+        error_code: Some("inexistent_resource_server"),
+        message: "The resource server does not exist".to_owned(),
+    }
 }

@@ -429,6 +429,9 @@ pub fn signing_key(kid: &str, state: SigningKeyState) -> SigningKey {
         modulus: "n".to_owned(),
         exponent: "AQAB".to_owned(),
         created_at: now(),
+        current_since: Some(at(1)),
+        current_until: Some(at(2)),
+        revoked_at: Some(at(3)),
     }
 }
 

@@ -87,7 +87,6 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     }
     tx.users_by_email("ann@acme.test", 10).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();
-    tx.set_signing_key_state("kid", SigningKeyState::Next).await.unwrap();
     tx.delete_signing_key("kid").await.unwrap();
     let (globex, staff, role) = (OrganizationId::new("org_1"), GroupId::new("grp_1"), RoleId::new("rol_1"));
     for holder in [PermissionHolder::Role(&role), PermissionHolder::User(&user)] {

@@ -1,0 +1,280 @@
+//! What clients may have for APIs by themselves, by objects of the Management API.
+
+use model::{
+    ClientGrant, ClientGrantProfile, ClientId, GrantOrganizationUsage, ManagedClientGrant, SubjectType, TenantId,
+    ordered_id,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use storage::TenantTx;
+use utoipa::ToSchema;
+
+use super::clients::no_client;
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
+use super::validate::rule;
+use super::{Listed, ManageError};
+use crate::management_api::{self, STORED_AUDIENCE, shown_audience, stored_audience};
+use crate::{Idp, RequestContext, ServerError};
+
+/// A client grant as it is sent, but for what has no effect.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ClientGrantSettings {
+    /// Whose it is. It does not change.
+    client_id: String,
+    /// The API. It does not change.
+    audience: String,
+    #[serde(default)]
+    scope: Vec<String>,
+}
+
+/// Which client grants. Without anything: all.
+#[derive(Debug, Clone, Default)]
+pub struct ClientGrantFilter {
+    /// Of this client.
+    pub client_id: Option<ClientId>,
+    /// For this API.
+    pub audience: Option<String>,
+    /// For this kind of subject.
+    pub subject_type: Option<SubjectType>,
+    /// For any organization, or not.
+    pub allow_any_organization: Option<bool>,
+    /// The default for such clients.
+    pub default_for: Option<String>,
+}
+
+/// Client grants in the order in which they were made.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn list_client_grants(
+    idp: &Idp,
+    ctx: &RequestContext,
+    filter: &ClientGrantFilter,
+    offset: i64,
+    limit: i64,
+) -> Result<Listed, ServerError> {
+    let grants = found(idp, ctx, filter).await?;
+    let total = i64::try_from(grants.len()).unwrap_or(i64::MAX);
+    let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+    listed(ctx, grants.into_iter().skip(skipped), limit, total)
+}
+
+/// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn list_client_grants_after(
+    idp: &Idp,
+    ctx: &RequestContext,
+    filter: &ClientGrantFilter,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Listed, ServerError> {
+    let grants = found(idp, ctx, filter).await?;
+    let is_after = |grant: &ManagedClientGrant| after.is_none_or(|after| grant.id.as_str() > after);
+    listed(ctx, grants.into_iter().filter(is_after), limit, 0)
+}
+
+async fn found(
+    idp: &Idp,
+    ctx: &RequestContext,
+    filter: &ClientGrantFilter,
+) -> Result<Vec<ManagedClientGrant>, ServerError> {
+    let audience = filter.audience.as_deref().map(|audience| stored_audience(ctx, audience));
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let mut grants = tx.managed_client_grants(filter.client_id.as_ref(), audience).await?;
+    grants.retain(|grant| {
+        let profile = &grant.profile;
+        filter.subject_type.is_none_or(|wanted| profile.subject_type.unwrap_or(SubjectType::Client) == wanted)
+            && filter
+                .allow_any_organization
+                .is_none_or(|wanted| profile.allow_any_organization.unwrap_or(false) == wanted)
+            && filter.default_for.is_none()
+    });
+    Ok(grants)
+}
+
+fn listed(
+    ctx: &RequestContext,
+    grants: impl Iterator<Item = ManagedClientGrant>,
+    limit: i64,
+    total: i64,
+) -> Result<Listed, ServerError> {
+    let grants: Vec<_> = grants.take(usize::try_from(limit).unwrap_or(0)).collect();
+    let rows = grants.iter().map(|grant| shown(ctx, grant).map(Value::Object));
+    Ok(Listed {
+        rows: rows.collect::<Result<_, _>>()?,
+        total,
+        last_key: grants.last().map(|last| last.id.clone()),
+    })
+}
+
+/// The client grant of that id.
+///
+/// # Errors
+/// [`ManageError::NotFound`].
+pub async fn client_grant(
+    idp: &Idp,
+    ctx: &RequestContext,
+    id: &str,
+) -> Result<Map<String, Value>, ManageError> {
+    let found = idp.storage.begin_read(&ctx.tenant.id).await?.managed_client_grant(id).await?;
+    Ok(shown(ctx, &found.ok_or_else(no_grant)?)?)
+}
+
+/// Lets a client have tokens of its own for an API.
+///
+/// # Errors
+/// [`ManageError::NotFound`] for the client or the API; [`ManageError::Conflict`] when it has a grant for it;
+/// [`ManageError::Invalid`] with the rule that is broken.
+pub async fn create_client_grant(
+    idp: &Idp,
+    ctx: &RequestContext,
+    sent: &Map<String, Value>,
+) -> Result<Map<String, Value>, ManageError> {
+    let mut made = patched(new_id(idp), Object::new(), sent)?;
+    made.grant.audience = stored_audience(ctx, &made.grant.audience).to_owned();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_settings().await?;
+    if tx.client_grant(&made.grant.client_id, &made.grant.audience).await?.is_some() {
+        return Err(ManageError::Conflict("The client has a grant for this API already".to_owned()));
+    }
+    put(&mut tx, &made).await?;
+    tx.commit().await?;
+    Ok(shown(ctx, &made)?)
+}
+
+/// Changes what a client may have for an API; the grant after it.
+///
+/// # Errors
+/// [`ManageError::NotFound`]; [`ManageError::Invalid`] with the rule that is broken.
+pub async fn update_client_grant(
+    idp: &Idp,
+    ctx: &RequestContext,
+    id: &str,
+    sent: &Map<String, Value>,
+) -> Result<Map<String, Value>, ManageError> {
+    if let Some(name) = ["client_id", "audience"].into_iter().find(|name| sent.contains_key(*name)) {
+        return Err(invalid(&format!("Additional properties not allowed: {name}"), ""));
+    }
+    // What is malformed is so for whichever grant.
+    let nothing = Object::from_iter([("client_id".to_owned(), json!("")), ("audience".to_owned(), json!(""))]);
+    patched(String::new(), nothing, sent)?;
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_settings().await?;
+    let known = tx.managed_client_grant(id).await?.ok_or_else(no_grant)?;
+    let changed = patched(known.id.clone(), whole(&known)?, sent)?;
+    put(&mut tx, &changed).await?;
+    tx.commit().await?;
+    Ok(shown(ctx, &changed)?)
+}
+
+/// Takes from a client what it may have for an API. Tokens that it has end by expiry; those for the Management API at once.
+///
+/// # Errors
+/// [`ManageError::NotFound`].
+pub async fn delete_client_grant(idp: &Idp, ctx: &RequestContext, id: &str) -> Result<(), ManageError> {
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.lock_settings().await?;
+    if !tx.delete_client_grant(id).await? {
+        return Err(no_grant());
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Stores what a client may have for an API by itself, in the place of what it had.
+///
+/// # Errors
+/// [`ManageError::NotFound`] when client or API are unknown; [`ManageError::Invalid`] when the API has no such scope.
+pub async fn put_client_grant(idp: &Idp, tenant: &TenantId, grant: &ClientGrant) -> Result<(), ManageError> {
+    let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
+    let profile = ClientGrantProfile::default();
+    put(&mut tx, &ManagedClientGrant { id: new_id(idp), grant: grant.clone(), profile }).await?;
+    Ok(tx.commit().await?)
+}
+
+/// In the order of their creation.
+fn new_id(idp: &Idp) -> String {
+    format!("cgr_{}", ordered_id(&*idp.random, idp.now(), 12))
+}
+
+/// Checks the grant and stores it.
+async fn put(tx: &mut TenantTx, changed: &ManagedClientGrant) -> Result<(), ManageError> {
+    let grant = &changed.grant;
+    rules(&changed.profile)?;
+    if tx.client(&grant.client_id).await?.is_none() {
+        return Err(no_client());
+    }
+    let scopes: Vec<String> = match grant.audience == STORED_AUDIENCE {
+        true => management_api::SCOPES.iter().map(|(scope, _)| (*scope).to_owned()).collect(),
+        false => match tx.resource_server(&grant.audience).await? {
+            Some(api) => api.scopes,
+            None => {
+                return Err(ManageError::NotFound {
+                    error_code: Some("inexistent_resource_server"),
+                    message: format!("The resource server {} does not exist", grant.audience),
+                });
+            }
+        },
+    };
+    if let Some(unknown) = grant.scope.iter().find(|scope| !scopes.contains(scope)) {
+        return Err(ManageError::invalid(format!("the API has no scope {unknown}")));
+    }
+    tx.put_client_grant(grant).await?;
+    Ok(tx.put_client_grant_profile(grant, &changed.id, &changed.profile).await?)
+}
+
+fn patched(id: String, mut object: Object, sent: &Object) -> Result<ManagedClientGrant, ManageError> {
+    patch(&mut object, sent, &[]);
+    let settings: ClientGrantSettings = from_object(&object)?;
+    let grant = ClientGrant {
+        client_id: ClientId::new(settings.client_id),
+        audience: settings.audience,
+        scope: settings.scope,
+    };
+    let changed = ManagedClientGrant { id, grant, profile: from_object(&object)? };
+    only_known(sent, &whole(&changed)?)?;
+    Ok(changed)
+}
+
+/// What would be a promise that this server does not keep.
+fn rules(profile: &ClientGrantProfile) -> Result<(), ManageError> {
+    rule(
+        profile.subject_type.is_none_or(|subject| subject == SubjectType::Client),
+        "subject_type: users of all clients may have tokens for an API here; grants are for clients themselves",
+    )?;
+    rule(
+        profile.organization_usage.is_none_or(|usage| usage == GrantOrganizationUsage::Deny)
+            && profile.allow_any_organization != Some(true),
+        "organization_usage: this server has no organizations for client_credentials",
+    )?;
+    rule(
+        profile.authorization_details_types.as_ref().is_none_or(Vec::is_empty),
+        "authorization_details_types: this server has no rich authorization requests",
+    )?;
+    rule(profile.allow_all_scopes != Some(true), "allow_all_scopes: name the scopes")?;
+    rule(profile.default_for.is_none(), "default_for: this server has no third-party clients")
+}
+
+fn whole(grant: &ManagedClientGrant) -> Result<Object, ServerError> {
+    let mut object = as_object(&grant.grant)?;
+    merge(&mut object, as_object(&grant.profile)?);
+    Ok(object)
+}
+
+fn shown(ctx: &RequestContext, grant: &ManagedClientGrant) -> Result<Map<String, Value>, ServerError> {
+    let mut object = Object::new();
+    object.insert("id".to_owned(), json!(grant.id));
+    object.insert("subject_type".to_owned(), json!(SubjectType::Client));
+    merge(&mut object, whole(grant)?);
+    object.insert("audience".to_owned(), json!(shown_audience(ctx, &grant.grant.audience)));
+    Ok(object)
+}
+
+fn no_grant() -> ManageError {
+    ManageError::NotFound {
+        error_code: Some("inexistent_client_grant"),
+        message: "The client grant does not exist".to_owned(),
+    }
+}

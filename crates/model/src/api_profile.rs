@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::profile::{optional_fields, values};
+use crate::{ClientGrant, Connection, ResourceServer};
+
+/// An API with all that its people have set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedResourceServer {
+    /// 24 hexadecimal digits.
+    pub id: String,
+    /// What has an effect.
+    pub server: ResourceServer,
+    /// What has none.
+    pub profile: ResourceServerProfile,
+}
+
+optional_fields! {
+    /// The settings of an API that are kept for its people and tools: they have no effect on what this server does.
+    pub struct ResourceServerProfile {
+        /// What the scopes are for, by their values.
+        #[schema(ignore)]
+        scope_descriptions: BTreeMap<String, String>,
+        signing_alg: SigningAlgorithm,
+        signing_secret: String,
+        token_lifetime_for_web: i64,
+        skip_consent_for_verifiable_first_party_clients: bool,
+        enforce_policies: bool,
+        token_encryption: Map<String, Value>,
+        consent_policy: String,
+        authorization_details: Vec<Map<String, Value>>,
+        subject_type_authorization: SubjectTypeAuthorization,
+        authorization_policy: Map<String, Value>,
+    }
+}
+
+optional_fields! {
+    /// `subject_type_authorization`.
+    pub struct SubjectTypeAuthorization {
+        user: UserAuthorization,
+        client: ClientAuthorization,
+    }
+}
+
+optional_fields! {
+    /// `subject_type_authorization.user`.
+    pub struct UserAuthorization {
+        policy: UserAuthorizationPolicy,
+    }
+}
+
+optional_fields! {
+    /// `subject_type_authorization.client`.
+    pub struct ClientAuthorization {
+        policy: ClientAuthorizationPolicy,
+    }
+}
+
+values! {
+    /// `signing_alg`.
+    pub enum SigningAlgorithm("UPPERCASE") {
+        Hs256,
+        Rs256,
+        Rs512,
+        Ps256,
+    }
+}
+
+values! {
+    /// `subject_type_authorization.user.policy`.
+    pub enum UserAuthorizationPolicy("snake_case") {
+        AllowAll,
+        DenyAll,
+        RequireClientGrant,
+    }
+}
+
+values! {
+    /// `subject_type_authorization.client.policy`.
+    pub enum ClientAuthorizationPolicy("snake_case") {
+        DenyAll,
+        RequireClientGrant,
+    }
+}
+
+/// A client grant with all that its people have set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedClientGrant {
+    /// As `cgr_...`.
+    pub id: String,
+    /// What has an effect.
+    pub grant: ClientGrant,
+    /// What has none.
+    pub profile: ClientGrantProfile,
+}
+
+optional_fields! {
+    /// The settings of a client grant that are kept for its people and tools: they have no effect on what this server does.
+    pub struct ClientGrantProfile {
+        organization_usage: GrantOrganizationUsage,
+        allow_any_organization: bool,
+        subject_type: SubjectType,
+        authorization_details_types: Vec<String>,
+        allow_all_scopes: bool,
+        default_for: String,
+    }
+}
+
+values! {
+    /// `organization_usage` of a client grant.
+    pub enum GrantOrganizationUsage("lowercase") {
+        Deny,
+        Allow,
+        Require,
+    }
+}
+
+values! {
+    /// `subject_type`.
+    pub enum SubjectType("lowercase") {
+        Client,
+        User,
+    }
+}
+
+/// A connection with all that its people have set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedConnection {
+    /// What has an effect.
+    pub connection: Connection,
+    /// What has none.
+    pub profile: ConnectionProfile,
+}
+
+optional_fields! {
+    /// The settings of a connection that are kept for its people and tools: they have no effect on what this server does.
+    pub struct ConnectionProfile {
+        display_name: String,
+        is_domain_connection: bool,
+        show_as_button: bool,
+        realms: Vec<String>,
+        options: Map<String, Value>,
+        authentication: Active,
+        connected_accounts: Active,
+    }
+}
+
+optional_fields! {
+    /// Something that is in use or not.
+    pub struct Active {
+        active: bool,
+    }
+}
