@@ -232,8 +232,13 @@ async fn client_and_connection(
         .client(&ctx.tenant, &pending.request.client_id)
         .await?
         .ok_or_else(|| PageError::oauth(ErrorCode::InvalidRequest, "Unknown client."))?;
-    let connection = password_login::connection_of(idp, ctx, &client, None).await?.ok_or_else(|| {
-        PageError::oauth(ErrorCode::InvalidRequest, "No connection is enabled for this client.")
+    let named = pending.request.query.get("connection").and_then(serde_json::Value::as_str);
+    let connection = password_login::connection_of(idp, ctx, &client, named).await?.ok_or_else(|| {
+        let text = match named {
+            None => "No connection is enabled for this client.",
+            Some(_) => "The connection of the request is not enabled for this client.",
+        };
+        PageError::oauth(ErrorCode::InvalidRequest, text)
     })?;
     Ok((client, connection))
 }

@@ -3,6 +3,7 @@
 
 use model::{Client, Connection, LogType, Timestamp, User};
 
+use crate::manage::DEFAULT_CONNECTION;
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
 use crate::{Idp, PasswordPlace, RequestContext, ServerError, measure, password};
@@ -89,7 +90,8 @@ async fn failed(
     Ok(tx.commit().await?)
 }
 
-/// The connection whose users log in at this client: its first database.
+/// The connection whose users log in at this client: the one that is named, or else the default one, or else its first
+/// database.
 ///
 /// # Errors
 /// [`ServerError`].
@@ -100,9 +102,10 @@ pub(crate) async fn connection_of(
     name: Option<&str>,
 ) -> Result<Option<Connection>, ServerError> {
     let connections = idp.storage.begin_read(&ctx.tenant.id).await?.connections().await?;
-    Ok(connections.into_iter().find(|known| {
+    let fits = |known: &Connection| {
         known.strategy == "auth0"
             && known.enabled_clients.contains(&client.client_id)
             && name.is_none_or(|name| known.name == name)
-    }))
+    };
+    Ok(connections.into_iter().filter(fits).min_by_key(|known| known.name != DEFAULT_CONNECTION))
 }

@@ -68,7 +68,7 @@ struct Given {
 }
 
 /// A public key as the Management API takes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivenCredential {
     /// `public_key`.
@@ -86,7 +86,7 @@ pub struct GivenCredential {
 }
 
 /// What a credential is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialType {
     /// The one that this server has.

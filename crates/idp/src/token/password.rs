@@ -27,6 +27,11 @@ pub(super) async fn exchange(
     let (username, password) = (parameters.require("username")?, parameters.require("password")?);
     let requested_scope = oauth::parse_scope(parameters.get("scope").unwrap_or_default())?;
     let (audience, scope) = granted(idp, ctx, client, input, &requested_scope).await?;
+    let directory = match realm {
+        Some(_) => None,
+        None => default_directory(idp, ctx).await?,
+    };
+    let realm = realm.or(directory.as_deref());
     let connection = connection_of(idp, ctx, client, realm).await?.ok_or_else(|| {
         let which =
             realm.map_or_else(|| "No connection".to_owned(), |realm| format!("No connection {realm}"));
@@ -57,6 +62,13 @@ pub(super) async fn exchange(
         log_as: (LogType::SuccessExchangePassword, "Password for access token"),
     };
     decide(idp, ctx, login, Start::at_the_beginning()).await
+}
+
+/// The connection that the tenant has set for requests that name none.
+async fn default_directory(idp: &Idp, ctx: &RequestContext) -> Result<Option<String>, ServerError> {
+    let found = idp.storage.begin_read(&ctx.tenant.id).await?.tenant().await?;
+    let directory = found.and_then(|(_, profile)| profile.default_directory);
+    Ok(directory.filter(|name| !name.is_empty()))
 }
 
 /// The API, and the scopes: those of `/authorize`, but for `online_access`, which needs a session. Without `scope` it is

@@ -3,12 +3,16 @@
 
 mod actions;
 mod auth;
+mod client_credentials;
+mod client_grants;
 mod clients;
+mod connections;
 mod device_credentials;
 mod error;
 mod extract;
 mod followers;
 mod grants;
+mod keys;
 mod log_streams;
 mod logs;
 mod organizations;
@@ -59,9 +63,13 @@ struct Document;
 fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(actions::routes())
+        .merge(client_credentials::routes())
+        .merge(client_grants::routes())
         .merge(clients::routes())
+        .merge(connections::routes())
         .merge(device_credentials::routes())
         .merge(grants::routes())
+        .merge(keys::routes())
         .merge(log_streams::routes())
         .merge(logs::routes())
         .merge(organizations::routes())

@@ -91,9 +91,22 @@ impl Checkpoint {
         from: Option<&str>,
         take: Option<i64>,
     ) -> Result<Self, ApiError> {
+        Self::with_most(state, caller, list, from, take, MOST)
+    }
+
+    /// The same for a list whose answers may have more rows.
+    pub(crate) fn with_most(
+        state: &AppState,
+        caller: &ApiCaller,
+        list: &'static str,
+        from: Option<&str>,
+        take: Option<i64>,
+        most: i64,
+    ) -> Result<Self, ApiError> {
         let take = take.unwrap_or(50);
-        if !(1..=MOST).contains(&take) {
-            return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
+        if !(1..=most).contains(&take) {
+            let text = format!("Query validation error: take must be 1 to {most}");
+            return Err(ApiError::invalid_query(text));
         }
         let after = from.map(|from| {
             open_position(&state.idp, caller.context(), list, from).ok_or_else(|| {

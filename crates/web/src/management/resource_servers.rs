@@ -3,20 +3,32 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::{manage, management_api};
-use model::ResourceServer;
+use idp::manage::{self, ManageError, ResourceServerSettings};
+use model::ResourceServerProfile;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::body;
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, Page};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete))
 }
+
+body!(
+    /// What an API is made of.
+    NewResourceServer, "A new API. What is not sent has a default.",
+    [ResourceServerSettings, ResourceServerProfile], ["identifier"]
+);
+body!(
+    /// What is changed of an API.
+    ResourceServerChange, "What is to change of an API. `null` puts the default back.",
+    [ResourceServerSettings, ResourceServerProfile], []
+);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -32,32 +44,25 @@ struct ListQuery {
     fields: Option<String>,
     /// `false`: those are the ones that are left out.
     include_fields: Option<bool>,
-}
-
-/// A new API.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewResourceServer {
-    /// The audience of its tokens. It does not change.
-    identifier: String,
-    /// What pages call it.
-    name: Option<String>,
-    /// The scopes that it knows.
+    /// Only these, at most 100.
     #[serde(default)]
-    scopes: Vec<Scope>,
+    identifiers: Vec<String>,
 }
 
-/// A scope of an API.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Scope {
-    value: String,
+#[into_params(parameter_in = Query)]
+struct FieldsQuery {
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
 }
 
 /// List the tenant's APIs
 #[utoipa::path(
-    get, path = "/resource-servers", tag = "resource-servers", params(ListQuery),
-    security(("token" = ["read:resource_servers"])),
+    get, path = "/resource-servers", operation_id = "list_resource_servers", tag = "resource-servers",
+    params(ListQuery), security(("token" = ["read:resource_servers"])),
     responses((status = 200, description = "The APIs, the Management API first."))
 )]
 async fn list(
@@ -67,42 +72,46 @@ async fn list(
 ) -> Result<Json<Value>, ApiError> {
     let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
     let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let (servers, total) =
-        manage::list_resource_servers(&state.idp, caller.context(), page.offset(), page.limit()).await?;
-    let rows = servers.iter().map(|server| Value::Object(fields.select(shown(server)))).collect();
+    let (idp, context) = (&state.idp, caller.context());
+    let (servers, total) = if query.identifiers.is_empty() {
+        manage::list_resource_servers(idp, context, page.offset(), page.limit()).await?
+    } else {
+        let mut found = Vec::new();
+        for identifier in query.identifiers.iter().take(100) {
+            match manage::resource_server(idp, context, identifier).await {
+                Ok(server) => found.push(server),
+                Err(ManageError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let total = i64::try_from(found.len()).unwrap_or(0);
+        let (offset, limit) = (page.offset(), page.limit());
+        let part = found.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX));
+        (part.take(usize::try_from(limit).unwrap_or(0)).collect(), total)
+    };
+    let rows = servers.into_iter().map(|server| Value::Object(fields.select(server))).collect();
     Ok(Json(page.answer("resource_servers", total, rows)))
 }
 
 /// Create an API
 #[utoipa::path(
-    post, path = "/resource-servers", tag = "resource-servers", request_body = NewResourceServer,
-    security(("token" = ["create:resource_servers"])),
+    post, path = "/resource-servers", operation_id = "create_resource_server", tag = "resource-servers",
+    request_body = NewResourceServer, security(("token" = ["create:resource_servers"])),
     responses((status = 201, description = "The API."), (status = 409, description = "There is one of that identifier."))
 )]
 async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
-    ApiJson(new): ApiJson<NewResourceServer>,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let server = ResourceServer {
-        name: new.name.unwrap_or_else(|| new.identifier.clone()),
-        identifier: new.identifier,
-        scopes: new.scopes.into_iter().map(|scope| scope.value).collect(),
-        token_lifetime_secs: management_api::TOKEN_LIFETIME_SECS,
-        allow_offline_access: false,
-        allow_online_access: false,
-        allow_online_access_with_ephemeral_sessions: false,
-        token_dialect: model::TokenDialect::default(),
-        proof_of_possession: None,
-    };
-    manage::create_resource_server(&state.idp, caller.context(), &server).await?;
-    Ok((StatusCode::CREATED, Json(Value::Object(shown(&server)))))
+    let server = manage::create_resource_server(&state.idp, caller.context(), &sent).await?;
+    Ok((StatusCode::CREATED, Json(Value::Object(server))))
 }
 
 /// Get an API
 #[utoipa::path(
-    get, path = "/resource-servers/{id}", tag = "resource-servers",
-    params(("id" = String, Path, description = "Its identifier.")),
+    get, path = "/resource-servers/{id}", operation_id = "get_resource_server", tag = "resource-servers",
+    params(("id" = String, Path, description = "Its id or identifier."), FieldsQuery),
     security(("token" = ["read:resource_servers"])),
     responses((status = 200, description = "The API."), (status = 404, description = "There is none."))
 )]
@@ -110,18 +119,49 @@ async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<FieldsQuery>,
 ) -> Result<Json<Value>, ApiError> {
+    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
     let server = manage::resource_server(&state.idp, caller.context(), &id).await?;
-    Ok(Json(Value::Object(shown(&server))))
+    Ok(Json(Value::Object(fields.select(server))))
 }
 
-fn shown(server: &ResourceServer) -> Map<String, Value> {
-    let scopes: Vec<_> = server.scopes.iter().map(|scope| json!({ "value": scope })).collect();
-    let mut object = Map::new();
-    object.insert("identifier".to_owned(), json!(server.identifier));
-    object.insert("name".to_owned(), json!(server.name));
-    object.insert("is_system".to_owned(), json!(server.name == management_api::NAME));
-    object.insert("scopes".to_owned(), json!(scopes));
-    object.insert("token_lifetime".to_owned(), json!(server.token_lifetime_secs));
-    object
+/// Update an API
+#[utoipa::path(
+    patch, path = "/resource-servers/{id}", operation_id = "update_resource_server", tag = "resource-servers",
+    params(("id" = String, Path, description = "Its id or identifier.")), request_body = ResourceServerChange,
+    security(("token" = ["update:resource_servers"])),
+    responses(
+        (status = 200, description = "The API."), (status = 403, description = "It is the Management API."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    let server = manage::update_resource_server(&state.idp, caller.context(), &id, &sent).await?;
+    Ok(Json(Value::Object(server)))
+}
+
+/// Delete an API
+#[utoipa::path(
+    delete, path = "/resource-servers/{id}", operation_id = "delete_resource_server", tag = "resource-servers",
+    params(("id" = String, Path, description = "Its id or identifier.")),
+    security(("token" = ["delete:resource_servers"])),
+    responses(
+        (status = 204, description = "It is gone, and the client grants for it."),
+        (status = 403, description = "It is the Management API."), (status = 404, description = "There is none."),
+        (status = 409, description = "A client or the tenant needs it.")
+    )
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    manage::delete_resource_server(&state.idp, caller.context(), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,150 @@
+//! `/client-grants`: what clients may have for APIs by themselves.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage::{self, ClientGrantFilter, ClientGrantSettings};
+use model::{ClientGrantProfile, ClientId, SubjectType};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::schema::body;
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Page};
+use crate::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, update, delete))
+}
+
+body!(
+    /// What a client grant is made of.
+    NewClientGrant, "A new client grant.", [ClientGrantSettings, ClientGrantProfile], ["client_id", "audience"]
+);
+body!(
+    /// What is changed of a client grant.
+    ClientGrantChange, "What is to change of a client grant.", [ClientGrantSettings, ClientGrantProfile], []
+);
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`.
+    include_totals: Option<bool>,
+    /// What an answer gave as `next`.
+    from: Option<String>,
+    /// At most 100 rows after `from`, or from the beginning.
+    take: Option<i64>,
+    /// For this API.
+    audience: Option<String>,
+    /// Of this client.
+    client_id: Option<String>,
+    /// `client` is the one kind that there is.
+    subject_type: Option<SubjectType>,
+    /// Whether it is for any organization; none is.
+    allow_any_organization: Option<bool>,
+    /// Of which clients it is the default; none is.
+    default_for: Option<String>,
+}
+
+/// List client grants
+#[utoipa::path(
+    get, path = "/client-grants", operation_id = "list_client_grants", tag = "client-grants", params(ListQuery),
+    security(("token" = ["read:client_grants"])),
+    responses((status = 200, description = "The client grants, in the order in which they were made."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let filter = ClientGrantFilter {
+        client_id: query.client_id.map(ClientId::new),
+        audience: query.audience,
+        subject_type: query.subject_type,
+        allow_any_organization: query.allow_any_organization,
+        default_for: query.default_for,
+    };
+    let (idp, context) = (&state.idp, caller.context());
+    if query.from.is_some() || query.take.is_some() {
+        let from = query.from.as_deref();
+        let checkpoint = Checkpoint::new(&state, &caller, "client_grants", from, query.take)?;
+        let after = checkpoint.after.as_deref();
+        let listed = manage::list_client_grants_after(idp, context, &filter, after, checkpoint.take).await?;
+        return Ok(Json(checkpoint.answer(&state, &caller, listed.rows, listed.last_key.as_deref())?));
+    }
+    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    let listed = manage::list_client_grants(idp, context, &filter, page.offset(), page.limit()).await?;
+    Ok(Json(page.answer("client_grants", listed.total, listed.rows)))
+}
+
+/// Create a client grant
+#[utoipa::path(
+    post, path = "/client-grants", operation_id = "create_client_grant", tag = "client-grants",
+    request_body = NewClientGrant, security(("token" = ["create:client_grants"])),
+    responses(
+        (status = 201, description = "The client grant."), (status = 404, description = "No such client or API."),
+        (status = 409, description = "The client has one for the API.")
+    )
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let grant = manage::create_client_grant(&state.idp, caller.context(), &sent).await?;
+    Ok((StatusCode::CREATED, Json(Value::Object(grant))))
+}
+
+/// Get a client grant
+#[utoipa::path(
+    get, path = "/client-grants/{id}", operation_id = "get_client_grant", tag = "client-grants",
+    params(("id" = String, Path, description = "Its id.")), security(("token" = ["read:client_grants"])),
+    responses((status = 200, description = "The client grant."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(Value::Object(manage::client_grant(&state.idp, caller.context(), &id).await?)))
+}
+
+/// Update a client grant
+#[utoipa::path(
+    patch, path = "/client-grants/{id}", operation_id = "update_client_grant", tag = "client-grants",
+    params(("id" = String, Path, description = "Its id.")), request_body = ClientGrantChange,
+    security(("token" = ["update:client_grants"])),
+    responses((status = 200, description = "The client grant."), (status = 404, description = "There is none."))
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    let grant = manage::update_client_grant(&state.idp, caller.context(), &id, &sent).await?;
+    Ok(Json(Value::Object(grant)))
+}
+
+/// Delete a client grant
+#[utoipa::path(
+    delete, path = "/client-grants/{id}", operation_id = "delete_client_grant", tag = "client-grants",
+    params(("id" = String, Path, description = "Its id.")), security(("token" = ["delete:client_grants"])),
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none."))
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    manage::delete_client_grant(&state.idp, caller.context(), &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

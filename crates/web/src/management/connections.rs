@@ -1,0 +1,275 @@
+//! `/connections`: the tenant's databases of users.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage::{self, ConnectionFilter, ConnectionSettings};
+use model::{ClientId, ConnectionId, ConnectionProfile};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::schema::body;
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
+use crate::AppState;
+
+/// The most rows of the list of a connection's clients.
+const MOST_CLIENTS: i64 = 1_000;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(get, update, delete))
+        .routes(routes!(clients, set_clients))
+        .routes(routes!(of_client))
+}
+
+body!(
+    /// What a connection is made of.
+    NewConnection, "A new database of users.", [ConnectionSettings, ConnectionProfile], ["name", "strategy"]
+);
+body!(
+    /// What is changed of a connection.
+    ConnectionChange, "What is to change of a connection. `options` replace those that were there.",
+    [ConnectionSettings, ConnectionProfile], []
+);
+
+/// Whether a connection is enabled for a client.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ClientStatus {
+    client_id: String,
+    status: bool,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`.
+    include_totals: Option<bool>,
+    /// What an answer gave as `next`.
+    from: Option<String>,
+    /// At most 100 rows after `from`, or from the beginning.
+    take: Option<i64>,
+    /// Of these strategies.
+    #[serde(default)]
+    strategy: Vec<String>,
+    /// Of this name.
+    name: Option<String>,
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FieldsQuery {
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PositionQuery {
+    /// What an answer gave as `next`.
+    from: Option<String>,
+    /// So many rows after `from`, or from the beginning.
+    take: Option<i64>,
+}
+
+/// List connections
+#[utoipa::path(
+    get, path = "/connections", operation_id = "list_connections", tag = "connections", params(ListQuery),
+    security(("token" = ["read:connections"])),
+    responses((status = 200, description = "The connections, by name."))
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
+    let filter = ConnectionFilter { strategies: query.strategy, name: query.name, client_id: None };
+    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
+    let shown = |rows: Vec<Value>| rows.into_iter().map(|row| selected(&caller, &fields, row)).collect();
+    if query.from.is_some() || query.take.is_some() {
+        let from = query.from.as_deref();
+        let checkpoint = Checkpoint::new(&state, &caller, "connections", from, query.take)?;
+        let after = checkpoint.after.as_deref();
+        let listed = manage::list_connections_after(idp, tenant, &filter, after, checkpoint.take).await?;
+        let answer = checkpoint.answer(&state, &caller, shown(listed.rows), listed.last_key.as_deref());
+        return Ok(Json(answer?));
+    }
+    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    let listed = manage::list_connections(idp, tenant, &filter, page.offset(), page.limit()).await?;
+    Ok(Json(page.answer("connections", listed.total, shown(listed.rows))))
+}
+
+/// Create a connection
+#[utoipa::path(
+    post, path = "/connections", operation_id = "create_connection", tag = "connections",
+    request_body = NewConnection, security(("token" = ["create:connections"])),
+    responses((status = 201, description = "The connection."), (status = 409, description = "There is one of that name."))
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let made = manage::create_connection(&state.idp, &caller.context().tenant.id, &sent).await?;
+    Ok((StatusCode::CREATED, Json(Value::Object(made))))
+}
+
+/// Get a connection
+#[utoipa::path(
+    get, path = "/connections/{id}", operation_id = "get_connection", tag = "connections",
+    params(("id" = String, Path, description = "Its id."), FieldsQuery),
+    security(("token" = ["read:connections"])),
+    responses((status = 200, description = "The connection."), (status = 404, description = "There is none."))
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<FieldsQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
+    let tenant = &caller.context().tenant.id;
+    let found = manage::get_connection(&state.idp, tenant, &ConnectionId::new(id)).await?;
+    Ok(Json(selected(&caller, &fields, Value::Object(found))))
+}
+
+/// Update a connection
+#[utoipa::path(
+    patch, path = "/connections/{id}", operation_id = "update_connection", tag = "connections",
+    params(("id" = String, Path, description = "Its id.")), request_body = ConnectionChange,
+    security(("token" = ["update:connections"])),
+    responses((status = 200, description = "The connection."), (status = 404, description = "There is none."))
+)]
+async fn update(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(sent): ApiJson<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    if sent.contains_key("options") && !caller.has_scope("update:connections_options") {
+        return Err(ApiError::insufficient_scope(["update:connections_options".to_owned()]));
+    }
+    let tenant = &caller.context().tenant.id;
+    let changed = manage::update_connection(&state.idp, tenant, &ConnectionId::new(id), &sent).await?;
+    Ok(Json(selected(&caller, &Fields::default(), Value::Object(changed))))
+}
+
+/// Delete a connection
+#[utoipa::path(
+    delete, path = "/connections/{id}", operation_id = "delete_connection", tag = "connections",
+    params(("id" = String, Path, description = "Its id.")), security(("token" = ["delete:connections"])),
+    responses(
+        (status = 204, description = "It is gone."), (status = 404, description = "There is none."),
+        (status = 409, description = "It has users, or is the one that each tenant has.")
+    )
+)]
+async fn delete(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+) -> Result<StatusCode, ApiError> {
+    let tenant = &caller.context().tenant.id;
+    manage::delete_connection(&state.idp, tenant, &ConnectionId::new(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the clients of a connection
+#[utoipa::path(
+    get, path = "/connections/{id}/clients", operation_id = "list_clients_of_connection", tag = "connections",
+    params(("id" = String, Path, description = "Its id."), PositionQuery),
+    security(("token" = ["read:connections"])),
+    responses(
+        (status = 200, description = "The clients that it is enabled for, by id; at most 1000."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn clients(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<PositionQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let from = query.from.as_deref();
+    let checkpoint = Checkpoint::with_most(&state, &caller, "clients", from, query.take, MOST_CLIENTS)?;
+    let (tenant, id) = (&caller.context().tenant.id, ConnectionId::new(id));
+    let after = checkpoint.after.as_deref();
+    let listed = manage::clients_of_connection(&state.idp, tenant, &id, after, checkpoint.take).await?;
+    Ok(Json(checkpoint.answer(&state, &caller, listed.rows, listed.last_key.as_deref())?))
+}
+
+/// Enable or disable a connection for clients
+#[utoipa::path(
+    patch, path = "/connections/{id}/clients", operation_id = "set_clients_of_connection", tag = "connections",
+    params(("id" = String, Path, description = "Its id.")), request_body = Vec<ClientStatus>,
+    security(("token" = ["update:connections"])),
+    responses((status = 204, description = "It is so."), (status = 404, description = "No such connection or client."))
+)]
+async fn set_clients(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(changes): ApiJson<Vec<ClientStatus>>,
+) -> Result<StatusCode, ApiError> {
+    if !(1..=50).contains(&changes.len()) {
+        return Err(ApiError::invalid_body("Payload validation error: '1 to 50 clients are expected'."));
+    }
+    let changes: Vec<_> =
+        changes.into_iter().map(|change| (ClientId::new(change.client_id), change.status)).collect();
+    let tenant = &caller.context().tenant.id;
+    manage::set_clients_of_connection(&state.idp, tenant, &ConnectionId::new(id), &changes).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the connections of a client
+#[utoipa::path(
+    get, path = "/clients/{id}/connections", operation_id = "list_connections_of_client", tag = "clients",
+    params(("id" = String, Path, description = "Its `client_id`."), PositionQuery),
+    security(
+        ("token" = ["read:connections", "read:clients"]), ("token" = ["read:connections", "read:client_keys"]),
+        ("token" = ["read:connections", "read:client_summary"])
+    ),
+    responses(
+        (status = 200, description = "The connections that are enabled for it, by name."),
+        (status = 404, description = "There is none.")
+    )
+)]
+async fn of_client(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<PositionQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let checkpoint = Checkpoint::new(&state, &caller, "connections", query.from.as_deref(), query.take)?;
+    let (tenant, id) = (&caller.context().tenant.id, ClientId::new(id));
+    let after = checkpoint.after.as_deref();
+    let listed = manage::connections_of_client(&state.idp, tenant, &id, after, checkpoint.take).await?;
+    let rows = listed.rows.into_iter().map(|row| selected(&caller, &Fields::default(), row)).collect();
+    Ok(Json(checkpoint.answer(&state, &caller, rows, listed.last_key.as_deref())?))
+}
+
+/// What the caller sees: options have a scope of their own.
+fn selected(caller: &ApiCaller, fields: &Fields, row: Value) -> Value {
+    let Value::Object(mut row) = row else { return row };
+    if !caller.has_scope("read:connections_options") {
+        row.remove("options");
+    }
+    Value::Object(fields.select(row))
+}
