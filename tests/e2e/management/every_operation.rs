@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Foreign, actions, clients, grants, log_streams, logs, organizations, refresh_tokens, resource_servers,
-    roles, sessions, users,
+    Foreign, actions, client_grants, clients, connections, grants, keys, log_streams, logs, organizations,
+    refresh_tokens, resource_servers, roles, sessions, users,
 };
 
 /// An operation of the document.
@@ -165,7 +165,10 @@ async fn every_operation_knows_only_the_things_of_its_own_tenant() {
     let server = TestServer::start().await;
     let (api, other) = (Api::of(&server).await, Api::of_tenant(&server, seed::OTHER).await);
     let mut foreign: Vec<Foreign> = Vec::new();
+    foreign.extend(client_grants::foreign(&other).await);
     foreign.extend(clients::foreign(&other).await);
+    foreign.extend(connections::foreign(&other).await);
+    foreign.extend(keys::foreign(&other).await);
     foreign.extend(log_streams::foreign(&other).await);
     foreign.extend(logs::foreign(&other).await);
     foreign.extend(grants::foreign(&server, &other).await);

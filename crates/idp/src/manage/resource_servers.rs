@@ -105,6 +105,8 @@ pub async fn create_resource_server(
     ctx: &RequestContext,
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
+    // A name that is unknown is told before one that is missing.
+    patched("", nothing(), sent)?;
     let mut object = Object::new();
     if let Some(identifier) = sent.get("identifier") {
         object.insert("name".to_owned(), identifier.clone());
@@ -143,8 +145,7 @@ pub async fn update_resource_server(
         return Err(invalid("Additional properties not allowed: identifier", ""));
     }
     // What is malformed is so for whichever API.
-    let nobody = Object::from_iter([("identifier".to_owned(), json!("x")), ("name".to_owned(), json!("x"))]);
-    patched("", nobody, sent)?;
+    patched("", nothing(), sent)?;
     not_the_system(ctx, id)?;
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
@@ -210,6 +211,11 @@ async fn put(tx: &mut TenantTx, api: &ManagedResourceServer) -> Result<(), Manag
     Ok(tx.put_resource_server_profile(&server.identifier, &api.id, &api.profile).await?)
 }
 
+/// What an API has in any case.
+fn nothing() -> Object {
+    Object::from_iter([("identifier".to_owned(), json!("x")), ("name".to_owned(), json!("x"))])
+}
+
 fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourceServer, ManageError> {
     patch(&mut object, sent, &[]);
     let settings: ResourceServerSettings = from_object(&object)?;
@@ -254,7 +260,8 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
 /// What would be a promise that this server does not keep.
 fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
     rule(
-        profile.signing_alg.is_none_or(|alg| alg == SigningAlgorithm::Rs256) && profile.signing_secret.is_none(),
+        profile.signing_alg.is_none_or(|alg| alg == SigningAlgorithm::Rs256)
+            && profile.signing_secret.is_none(),
         "signing_alg: this server signs access tokens with RS256 and the tenant's keys",
     )?;
     rule(
@@ -292,9 +299,8 @@ fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
 /// All that is stored of an API, in the form in which it is sent.
 fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
     let server = &api.server;
-    let describe = |scope: &String| {
-        api.profile.scope_descriptions.as_ref().and_then(|texts| texts.get(scope)).cloned()
-    };
+    let describe =
+        |scope: &String| api.profile.scope_descriptions.as_ref().and_then(|texts| texts.get(scope)).cloned();
     let scopes = server.scopes.iter();
     let settings = ResourceServerSettings {
         identifier: server.identifier.clone(),
@@ -335,8 +341,10 @@ fn system(ctx: &RequestContext) -> Result<Map<String, Value>, ServerError> {
     let server = management_api::resource_server(ctx);
     let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ctx.tenant.id.as_str().as_bytes());
     let texts = management_api::SCOPES.iter().map(|(scope, text)| ((*scope).to_owned(), (*text).to_owned()));
-    let profile =
-        ResourceServerProfile { scope_descriptions: Some(texts.collect()), ..ResourceServerProfile::default() };
+    let profile = ResourceServerProfile {
+        scope_descriptions: Some(texts.collect()),
+        ..ResourceServerProfile::default()
+    };
     let mut object = as_shown(&ManagedResourceServer { id: system_id(id.as_ref()), server, profile })?;
     object.insert("is_system".to_owned(), json!(true));
     Ok(object)
