@@ -156,7 +156,7 @@ pub async fn update_resource_server(
     Ok(as_shown(&changed)?)
 }
 
-/// Removes an API with the client grants for it.
+/// Removes an API with the client grants and permissions for it.
 ///
 /// # Errors
 /// [`ManageError::NotFound`]; [`ManageError::Conflict`] for one that the tenant or a client needs;
@@ -175,6 +175,7 @@ pub async fn delete_resource_server(idp: &Idp, ctx: &RequestContext, id: &str) -
     if tenant.and_then(|tenant| tenant.default_audience).as_ref() == Some(identifier) {
         return Err(ManageError::Conflict("The API is the tenant's default_audience".to_owned()));
     }
+    tx.keep_permissions(identifier, &[]).await?;
     tx.delete_resource_server(identifier).await?;
     Ok(tx.commit().await?)
 }
@@ -208,6 +209,8 @@ async fn put(tx: &mut TenantTx, api: &ManagedResourceServer) -> Result<(), Manag
         return Err(ManageError::invalid("the identifier is a client_id"));
     }
     tx.put_resource_server(server).await?;
+    // Nobody keeps a permission for what is not there any more.
+    tx.keep_permissions(&server.identifier, &server.scopes).await?;
     Ok(tx.put_resource_server_profile(&server.identifier, &api.id, &api.profile).await?)
 }
 

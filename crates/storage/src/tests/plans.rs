@@ -12,9 +12,7 @@ use super::fixtures::{
 use super::{postgres, sqlite};
 use crate::{PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter};
 use model::LogoutInitiator::RpLogout;
-use model::{
-    FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId, SigningKeyState,
-};
+use model::{FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId};
 use serde_json::Map;
 
 /// All statements of a tenant, by running each.
