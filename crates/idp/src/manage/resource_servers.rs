@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use storage::TenantTx;
 use utoipa::ToSchema;
 
-use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch};
 use super::validate::rule;
 use super::{ManageError, hex, validate};
 use crate::management_api::{STORED_AUDIENCE, stored_audience};
@@ -220,7 +220,12 @@ fn nothing() -> Object {
 }
 
 fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourceServer, ManageError> {
-    patch(&mut object, sent, &[]);
+    let mut sent = sent.clone();
+    // Tools send back what they have read.
+    if sent.get("is_system") == Some(&json!(false)) {
+        pass_over(&mut sent, &["is_system"]);
+    }
+    patch(&mut object, &sent, &[]);
     let settings: ResourceServerSettings = from_object(&object)?;
     // Without a name of its own, its identifier is the name, which may be longer.
     rule(
@@ -256,7 +261,7 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
         },
         profile,
     };
-    only_known(sent, &whole(&changed)?)?;
+    only_known(&sent, &whole(&changed)?)?;
     Ok(changed)
 }
 
