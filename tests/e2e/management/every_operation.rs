@@ -18,6 +18,8 @@ struct Operation {
     /// The alternatives.
     scopes: Vec<Vec<String>>,
     has_body: bool,
+    /// Its body is an array.
+    takes_list: bool,
     has_query: bool,
 }
 
@@ -48,6 +50,8 @@ fn operations() -> Vec<Operation> {
                     .map(|entry| serde_json::from_value(entry["token"].clone()).unwrap())
                     .collect(),
                 has_body: operation.get("requestBody").is_some(),
+                takes_list: operation["requestBody"]["content"]["application/json"]["schema"]["type"]
+                    == "array",
                 has_query: parameters.iter().any(|parameter| parameter["in"] == "query"),
             });
             assert!(
@@ -125,12 +129,13 @@ async fn every_operation_refuses_what_is_malformed_and_says_where() {
         let mut calls = 0;
         if operation.has_body {
             calls += 1;
-            for (body, text) in [
-                ("{\"no_such_property\": 1}", "no_such_property"),
-                ("{", "EOF"),
-                ("", "EOF"),
-                ("7", "validation error"),
-            ] {
+            let unknown = match operation.takes_list {
+                true => "[{\"no_such_property\": 1}]",
+                false => "{\"no_such_property\": 1}",
+            };
+            for (body, text) in
+                [(unknown, "no_such_property"), ("{", "EOF"), ("", "EOF"), ("7", "validation error")]
+            {
                 let answer = send(&client, method, &path, Some(api.token()), Some(body)).await;
                 answer.expect_api_error(400, "invalid_body", text);
             }
