@@ -44,12 +44,17 @@ impl Certificate {
 ///
 /// # Errors
 /// [`ServerError::Crypto`].
-pub(crate) fn of_key(tenant: &TenantId, key: &SigningKey, private_key: &[u8]) -> Result<Certificate, ServerError> {
+pub(crate) fn of_key(
+    tenant: &TenantId,
+    key: &SigningKey,
+    private_key: &[u8],
+) -> Result<Certificate, ServerError> {
     let failed = |error: &dyn std::fmt::Display| {
         ServerError::Crypto(format!("the certificate of key {}: {error}", key.kid))
     };
-    let pair = KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(private_key), &PKCS_RSA_SHA256)
-        .map_err(|error| failed(&error))?;
+    let pair =
+        KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(private_key), &PKCS_RSA_SHA256)
+            .map_err(|error| failed(&error))?;
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, DnValue::Utf8String(tenant.to_string()));
@@ -61,7 +66,8 @@ pub(crate) fn of_key(tenant: &TenantId, key: &SigningKey, private_key: &[u8]) ->
     }
     params.serial_number = Some(SerialNumber::from(serial));
     // The key's own end is that it leaves the JWKS, which no certificate knows beforehand.
-    params.not_before = date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(u64::try_from(key.created_at.as_secs()).unwrap_or(0));
+    params.not_before = date_time_ymd(1970, 1, 1)
+        + std::time::Duration::from_secs(u64::try_from(key.created_at.as_secs()).unwrap_or(0));
     params.not_after = date_time_ymd(9999, 12, 31);
     let der = params.self_signed(&pair).map_err(|error| failed(&error))?.der().to_vec();
     Ok(Certificate {
@@ -92,6 +98,58 @@ fn bundle(certificate: &[u8]) -> Result<Vec<u8>, der::Error> {
 /// With lines of 64 characters (RFC 7468 §2).
 fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let lines: Vec<&str> = (0..text.len()).step_by(64).filter_map(|at| text.get(at..(at + 64).min(text.len()))).collect();
+    let lines: Vec<&str> =
+        (0..text.len()).step_by(64).filter_map(|at| text.get(at..(at + 64).min(text.len()))).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use model::{SigningKeyState, Timestamp};
+
+    use super::*;
+
+    fn der_of(pem: &str) -> Vec<u8> {
+        let lines: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        STANDARD.decode(lines).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_of_its_key_signed_with_it_the_same_each_time_and_alone_in_its_bundle() {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let private: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let key = SigningKey {
+            kid: "a-kid".to_owned(),
+            state: SigningKeyState::Current,
+            sealed_private_key: String::new(),
+            modulus: String::new(),
+            exponent: String::new(),
+            created_at: Timestamp::from_ms(1_700_000_000_000),
+            current_since: None,
+            current_until: None,
+            revoked_at: None,
+        };
+        let tenant = TenantId::new("acme");
+        let made = of_key(&tenant, &key, private.as_ref()).unwrap();
+        assert_eq!(of_key(&tenant, &key, private.as_ref()).unwrap(), made);
+        assert_eq!(made.fingerprint().split(':').count(), 20);
+        let certificate = x509_cert::Certificate::from_der(&der_of(&made.pem)).unwrap();
+        let tbs = &certificate.tbs_certificate;
+        assert_eq!(tbs.subject.to_string(), "CN=acme");
+        assert_eq!(tbs.issuer, tbs.subject);
+        assert_eq!(tbs.validity.not_before.to_unix_duration().as_secs(), 1_700_000_000);
+        let public = tbs.subject_public_key_info.subject_public_key.raw_bytes();
+        assert_eq!(public, pair.public_key().as_ref());
+        let signed = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
+        signed.verify(&tbs.to_der().unwrap(), certificate.signature.raw_bytes()).unwrap();
+
+        let bundle = ContentInfo::from_der(&der_of(&made.pkcs7)).unwrap();
+        let bundle: SignedData = bundle.content.decode_as().unwrap();
+        let inside: Vec<_> = bundle.certificates.unwrap().0.into_vec();
+        assert_eq!(inside, [CertificateChoices::Certificate(certificate)]);
+        assert_eq!(bundle.signer_infos.0.len(), 0);
+    }
 }

@@ -122,9 +122,8 @@ pub(crate) enum Revoked {
 /// # Errors
 /// [`ServerError`] when a new key cannot be made, or the change cannot be stored.
 pub(crate) async fn revoke(idp: &Idp, tenant: &TenantId, kid: &str) -> Result<Revoked, ServerError> {
-    let is_next = |keys: &[SigningKey]| {
-        keys.iter().any(|key| key.kid == kid && key.state == SigningKeyState::Next)
-    };
+    let is_next =
+        |keys: &[SigningKey]| keys.iter().any(|key| key.kid == kid && key.state == SigningKeyState::Next);
     let known = idp.storage.begin_read(tenant).await?.signing_keys().await?;
     let new = match is_next(&known) {
         true => Some(generate(idp, tenant, SigningKeyState::Next).await?),

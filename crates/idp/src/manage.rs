@@ -28,9 +28,7 @@ mod validate;
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
-use model::{
-    Connection, ConnectionId, Tenant, Timestamp, random_token,
-};
+use model::{Connection, ConnectionId, Tenant, Timestamp, random_token};
 use storage::StorageError;
 
 use crate::{Idp, ServerError, keys};

@@ -33,8 +33,9 @@ pub use action::{
 pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
 pub use api_profile::{
     Active, ClientAuthorization, ClientAuthorizationPolicy, ClientGrantProfile, ConnectionProfile,
-    GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer, ResourceServerProfile,
-    SigningAlgorithm, SubjectType, SubjectTypeAuthorization, UserAuthorization, UserAuthorizationPolicy,
+    GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer,
+    ResourceServerProfile, SigningAlgorithm, SubjectType, SubjectTypeAuthorization, UserAuthorization,
+    UserAuthorizationPolicy,
 };
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{

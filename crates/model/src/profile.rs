@@ -28,3 +28,30 @@ macro_rules! values {
     };
 }
 pub(crate) use {optional_fields, values};
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+    use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::Schema;
+
+    use crate::{ClientGrantProfile, ClientProfile, ConnectionProfile, ResourceServerProfile, TenantProfile};
+
+    #[test]
+    fn each_field_without_effect_is_in_the_docs() {
+        let docs = include_str!("../../../docs/management-api-fields.md");
+        for schema in [
+            ClientProfile::schema(),
+            ResourceServerProfile::schema(),
+            ClientGrantProfile::schema(),
+            ConnectionProfile::schema(),
+            TenantProfile::schema(),
+        ] {
+            let RefOr::T(Schema::Object(object)) = schema else { panic!("no object: {schema:?}") };
+            assert!(object.properties.len() > 3);
+            for name in object.properties.keys() {
+                assert!(docs.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+    }
+}

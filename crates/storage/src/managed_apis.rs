@@ -96,22 +96,23 @@ impl TenantTx {
             (Some(client), _) => self
                 .sql(
                     "SELECT client_id, audience, scope, id, profile FROM client_grants
-                     WHERE tenant_id = $1 AND client_id = $2 ORDER BY id",
+                     WHERE tenant_id = $1 AND client_id = $2",
                 )
                 .bind(client.as_str()),
             (None, Some(audience)) => self
                 .sql(
                     "SELECT client_id, audience, scope, id, profile FROM client_grants
-                     WHERE tenant_id = $1 AND audience = $2 ORDER BY id",
+                     WHERE tenant_id = $1 AND audience = $2",
                 )
                 .bind(audience),
             (None, None) => self.sql(
-                "SELECT client_id, audience, scope, id, profile FROM client_grants
-                 WHERE tenant_id = $1 ORDER BY id",
+                "SELECT client_id, audience, scope, id, profile FROM client_grants WHERE tenant_id = $1",
             ),
         };
         let rows = self.rows("client_grants", "client_id", query).await?;
-        let grants: Vec<_> = rows.iter().map(managed_client_grant).collect::<Result<_, _>>()?;
+        let mut grants: Vec<_> = rows.iter().map(managed_client_grant).collect::<Result<_, _>>()?;
+        // Here, so that SQLite finds a few by what they are of, and not all by their order.
+        grants.sort_by(|a, b| a.id.cmp(&b.id));
         let fits = |grant: &ManagedClientGrant| audience.is_none_or(|wanted| grant.grant.audience == wanted);
         Ok(grants.into_iter().filter(fits).collect())
     }

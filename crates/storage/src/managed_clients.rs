@@ -29,7 +29,7 @@ macro_rules! fits {
             ", is_first_party)
              AND LOWER(name) LIKE COALESCE(",
             $name_part,
-            ", LOWER(name)) ESCAPE '\\'"
+            ", '%') ESCAPE '\\'"
         )
     };
 }

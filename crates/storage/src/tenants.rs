@@ -21,28 +21,23 @@ impl Storage {
 
     /// Makes the tenant, or replaces its settings. When it was made stays; `settings_version` is the database's.
     pub async fn put_tenant(&self, tenant: &Tenant) -> Result<(), StorageError> {
-        let query = with_settings(Statement::new(PUT_TENANT).bind(tenant.id.as_str()), tenant)?;
-        self.write(&query).await.map(drop)
-    }
-}
-
-/// With `$1` the tenant, and the rest by [`with_settings`].
-const PUT_TENANT: &str =
-    "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)
-     ON CONFLICT (id) DO UPDATE SET friendly_name = excluded.friendly_name,
-         default_audience = excluded.default_audience,
-         allowed_logout_urls = excluded.allowed_logout_urls, sessions = excluded.sessions,
-         flags = excluded.flags";
-
-fn with_settings(query: Statement, tenant: &Tenant) -> Result<Statement, StorageError> {
-    Ok(query
+        let query = Statement::new(
+            "INSERT INTO tenants (id, friendly_name, default_audience, allowed_logout_urls, sessions, flags, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (id) DO UPDATE SET friendly_name = excluded.friendly_name,
+                 default_audience = excluded.default_audience,
+                 allowed_logout_urls = excluded.allowed_logout_urls, sessions = excluded.sessions,
+                 flags = excluded.flags",
+        )
+        .bind(tenant.id.as_str())
         .bind(tenant.friendly_name.as_str())
         .bind(tenant.default_audience.clone())
         .bind(to_json(&tenant.allowed_logout_urls)?)
         .bind(to_json(&tenant.sessions)?)
         .bind(to_json(&tenant.flags)?)
-        .bind(tenant.created_at.as_ms()))
+        .bind(tenant.created_at.as_ms());
+        self.write(&query).await.map(drop)
+    }
 }
 
 impl TenantTx {
@@ -56,11 +51,19 @@ impl TenantTx {
         Ok(Some((tenant(&row)?, row.json("profile")?)))
     }
 
-    /// Replaces the tenant's settings, as [`Storage::put_tenant`] does, and those that have no effect.
+    /// Replaces the settings of the tenant, which is there, and those that have no effect.
     pub async fn put_tenant(&mut self, tenant: &Tenant, profile: &TenantProfile) -> Result<(), StorageError> {
-        let query = with_settings(self.sql(PUT_TENANT), tenant)?;
-        self.write(query)?;
-        let query = self.sql("UPDATE tenants SET profile = $2 WHERE id = $1").bind(to_json(profile)?);
+        let query = self
+            .sql(
+                "UPDATE tenants SET friendly_name = $2, default_audience = $3, allowed_logout_urls = $4,
+                     sessions = $5, flags = $6, profile = $7 WHERE id = $1",
+            )
+            .bind(tenant.friendly_name.as_str())
+            .bind(tenant.default_audience.clone())
+            .bind(to_json(&tenant.allowed_logout_urls)?)
+            .bind(to_json(&tenant.sessions)?)
+            .bind(to_json(&tenant.flags)?)
+            .bind(to_json(profile)?);
         self.write(query)
     }
 }

@@ -1,4 +1,6 @@
+use end_to_end::assertion::{form, sign};
 use end_to_end::flow::{self, Login};
+use end_to_end::key::Key;
 use end_to_end::management::Api;
 use end_to_end::{TestServer, seed};
 use reqwest::Method;
@@ -15,6 +17,24 @@ pub async fn foreign(other: &Api) -> Vec<Foreign> {
         Foreign::unknown("PATCH", "/clients/{id}", &path, Some(json!({ "name": "Mine" }))),
         Foreign::unknown("DELETE", "/clients/{id}", &path, None),
         Foreign::unknown("POST", "/clients/{id}/rotate-secret", format!("{path}/rotate-secret"), None),
+    ]
+    .into_iter()
+    .chain(foreign_credentials(other, &path).await)
+    .collect()
+}
+
+async fn foreign_credentials(other: &Api, client: &str) -> [Foreign; 5] {
+    let key = json!({ "credential_type": "public_key", "pem": Key::ec().pem(), "alg": "ES256" });
+    let all = format!("{client}/credentials");
+    let one = format!("{all}/{}", text(&other.post(&all, &key).await.expect_json(201), "id"));
+    let (all_route, one_route) =
+        ("/clients/{client_id}/credentials", "/clients/{client_id}/credentials/{credential_id}");
+    [
+        Foreign::unknown("GET", all_route, &all, None),
+        Foreign::unknown("POST", all_route, &all, Some(key)),
+        Foreign::unknown("GET", one_route, &one, None),
+        Foreign::unknown("PATCH", one_route, &one, Some(json!({ "expires_at": null }))),
+        Foreign::unknown("DELETE", one_route, &one, None),
     ]
 }
 
@@ -34,7 +54,7 @@ async fn create(api: &Api, sent: Value) -> Value {
 async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
     let server = TestServer::start().await;
     let (api, app) = (Api::of(&server).await, server.client());
-    let callback = "https://new.example/callback";
+    let callback = seed::WEB_CALLBACK;
     let made =
         create(&api, json!({ "name": "New", "app_type": "regular_web", "callbacks": [callback] })).await;
     let (id, secret) = (text(&made, "client_id"), text(&made, "client_secret"));
@@ -109,6 +129,7 @@ async fn lists_are_in_the_order_of_creation_and_their_pages_add_up() {
     let api = Api::of(&server).await;
     for number in 0..5 {
         let app_type = if number % 2 == 0 { "spa" } else { "native" };
+        server.clock.advance_secs(1);
         create(&api, json!({ "name": format!("Listed {number}"), "app_type": app_type })).await;
     }
     let all = api.get("/clients").await.expect_json(200);
@@ -164,7 +185,7 @@ async fn lists_are_in_the_order_of_creation_and_their_pages_add_up() {
         ("take=0", "take"),
         ("from=%21", "from"),
         ("q=client_id:x", "q is"),
-        ("is_global=perhaps", "is_global"),
+        ("is_global=perhaps", "perhaps"),
     ] {
         let answer = api.get(&format!("/clients?{query}")).await;
         answer.expect_api_error(400, "invalid_query_string", text);
@@ -227,4 +248,84 @@ async fn bad_clients_are_refused_with_the_place_of_what_is_wrong() {
     }
     api.post("/clients", &json!({})).await.expect_api_error(400, "invalid_body", "name");
     assert_eq!(api.get(&format!("/clients/{id}")).await.expect_json(200), before);
+}
+
+#[tokio::test]
+async fn a_client_goes_over_to_keys_and_back_to_a_secret() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let path = format!("/clients/{}", seed::MACHINE);
+    let credentials = format!("{path}/credentials");
+    let ask = async |more: &[(&str, &str)]| {
+        let mut form = vec![("grant_type", "client_credentials"), ("audience", seed::API)];
+        form.extend(more);
+        server.client().post_form("/oauth/token", &form).await
+    };
+    let (first, second) = (Key::ec(), Key::ec());
+    let mut ids = Vec::new();
+    for (key, name) in [(&first, "first"), (&second, "second")] {
+        let sent = json!({ "credential_type": "public_key", "pem": key.pem(), "alg": "ES256", "name": name });
+        let made = api.post(&credentials, &sent).await.expect_json(201);
+        assert_eq!(
+            (&made["alg"], &made["name"], &made["credential_type"]),
+            (&json!("ES256"), &json!(name), &json!("public_key"))
+        );
+        assert_eq!(api.get(&format!("{credentials}/{}", text(&made, "id"))).await.expect_json(200), made);
+        api.post(&credentials, &sent).await.expect_api_error(409, "", "has a credential with this key");
+        ids.push(text(&made, "id"));
+    }
+    // Registered is not in use: the secret still is.
+    let secret = [("client_id", seed::MACHINE), ("client_secret", seed::MACHINE_SECRET)];
+    ask(&secret).await.expect(200);
+    ask(&form(&sign(&server, seed::MACHINE, &first))).await.expect_error(401, "invalid_client");
+
+    let by_key = json!({ "private_key_jwt": { "credentials": [{ "id": ids[0] }] } });
+    let changed =
+        api.patch(&path, &json!({ "client_authentication_methods": by_key })).await.expect_json(200);
+    assert_eq!(changed["client_authentication_methods"], by_key);
+    assert!(changed["token_endpoint_auth_method"].is_null(), "{changed}");
+    ask(&secret).await.expect_error(401, "invalid_client");
+    ask(&form(&sign(&server, seed::MACHINE, &first))).await.expect(200);
+    ask(&form(&sign(&server, seed::MACHINE, &second))).await.expect_error(401, "invalid_client");
+    let used = format!("{credentials}/{}", ids[0]);
+    api.delete(&used).await.expect_api_error(409, "", "in use");
+    api.post(&format!("{path}/rotate-secret"), &json!({})).await.expect_api_error(
+        400,
+        "invalid_body",
+        "with a secret",
+    );
+    let past = api.patch(&used, &json!({ "expires_at": "2020-01-01T00:00:00.000Z" })).await.expect_json(200);
+    assert_eq!(past["expires_at"], "2020-01-01T00:00:00.000Z");
+    ask(&form(&sign(&server, seed::MACHINE, &first))).await.expect_error(401, "invalid_client");
+    api.patch(&used, &json!({ "expires_at": "soon" })).await.expect_api_error(
+        400,
+        "invalid_body",
+        "ISO 8601",
+    );
+
+    let back =
+        json!({ "client_authentication_methods": null, "token_endpoint_auth_method": "client_secret_post" });
+    let changed = api.patch(&path, &back).await.expect_json(200);
+    let secret = text(&changed, "client_secret");
+    ask(&[("client_id", seed::MACHINE), ("client_secret", &secret)]).await.expect(200);
+    assert_eq!(api.delete(&used).await.status, 204);
+    assert_eq!(api.get(&credentials).await.expect_json(200).as_array().unwrap().len(), 1);
+
+    for (sent, message) in [
+        (json!({ "pem": first.pem() }), "credential_type"),
+        (json!({ "credential_type": "public_key", "pem": "x" }), "pem must be a PUBLIC KEY"),
+        (
+            json!({ "credential_type": "public_key", "pem": first.pem(), "alg": "RS256" }),
+            "does not fit its alg",
+        ),
+        (json!({ "credential_type": "cert_subject_dn", "pem": first.pem() }), "on property credential_type."),
+        (
+            json!({ "credential_type": "public_key", "pem": first.pem(), "alg": "ES256", "parse_expiry_from_cert": true }),
+            "parse_expiry_from_cert",
+        ),
+    ] {
+        api.post(&credentials, &sent).await.expect_api_error(400, "invalid_body", message);
+    }
+    let both = json!({ "client_authentication_methods": by_key, "token_endpoint_auth_method": "client_secret_post" });
+    api.patch(&path, &both).await.expect_api_error(400, "invalid_body", "cannot be sent together");
 }

@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Foreign, actions, clients, grants, log_streams, logs, organizations, refresh_tokens, resource_servers,
-    roles, sessions, users,
+    Foreign, actions, client_grants, clients, connections, grants, keys, log_streams, logs, organizations,
+    refresh_tokens, resource_servers, roles, sessions, users,
 };
 
 /// An operation of the document.
@@ -18,6 +18,8 @@ struct Operation {
     /// The alternatives.
     scopes: Vec<Vec<String>>,
     has_body: bool,
+    /// Its body is an array.
+    takes_list: bool,
     has_query: bool,
 }
 
@@ -48,6 +50,8 @@ fn operations() -> Vec<Operation> {
                     .map(|entry| serde_json::from_value(entry["token"].clone()).unwrap())
                     .collect(),
                 has_body: operation.get("requestBody").is_some(),
+                takes_list: operation["requestBody"]["content"]["application/json"]["schema"]["type"]
+                    == "array",
                 has_query: parameters.iter().any(|parameter| parameter["in"] == "query"),
             });
             assert!(
@@ -125,12 +129,13 @@ async fn every_operation_refuses_what_is_malformed_and_says_where() {
         let mut calls = 0;
         if operation.has_body {
             calls += 1;
-            for (body, text) in [
-                ("{\"no_such_property\": 1}", "no_such_property"),
-                ("{", "EOF"),
-                ("", "EOF"),
-                ("7", "validation error"),
-            ] {
+            let unknown = match operation.takes_list {
+                true => "[{\"no_such_property\": 1}]",
+                false => "{\"no_such_property\": 1}",
+            };
+            for (body, text) in
+                [(unknown, "no_such_property"), ("{", "EOF"), ("", "EOF"), ("7", "validation error")]
+            {
                 let answer = send(&client, method, &path, Some(api.token()), Some(body)).await;
                 answer.expect_api_error(400, "invalid_body", text);
             }
@@ -165,7 +170,10 @@ async fn every_operation_knows_only_the_things_of_its_own_tenant() {
     let server = TestServer::start().await;
     let (api, other) = (Api::of(&server).await, Api::of_tenant(&server, seed::OTHER).await);
     let mut foreign: Vec<Foreign> = Vec::new();
+    foreign.extend(client_grants::foreign(&other).await);
     foreign.extend(clients::foreign(&other).await);
+    foreign.extend(connections::foreign(&other).await);
+    foreign.extend(keys::foreign(&other).await);
     foreign.extend(log_streams::foreign(&other).await);
     foreign.extend(logs::foreign(&other).await);
     foreign.extend(grants::foreign(&server, &other).await);

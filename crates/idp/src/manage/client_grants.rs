@@ -1,8 +1,8 @@
 //! What clients may have for APIs by themselves, by objects of the Management API.
 
 use model::{
-    ClientGrant, ClientGrantProfile, ClientId, GrantOrganizationUsage, ManagedClientGrant, SubjectType, TenantId,
-    ordered_id,
+    ClientGrant, ClientGrantProfile, ClientId, GrantOrganizationUsage, ManagedClientGrant, SubjectType,
+    TenantId, ordered_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -132,6 +132,8 @@ pub async fn create_client_grant(
     ctx: &RequestContext,
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
+    // A name that is unknown is told before one that is missing.
+    patched(String::new(), nothing(), sent)?;
     let mut made = patched(new_id(idp), Object::new(), sent)?;
     made.grant.audience = stored_audience(ctx, &made.grant.audience).to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
@@ -158,7 +160,8 @@ pub async fn update_client_grant(
         return Err(invalid(&format!("Additional properties not allowed: {name}"), ""));
     }
     // What is malformed is so for whichever grant.
-    let nothing = Object::from_iter([("client_id".to_owned(), json!("")), ("audience".to_owned(), json!(""))]);
+    let nothing =
+        Object::from_iter([("client_id".to_owned(), json!("")), ("audience".to_owned(), json!(""))]);
     patched(String::new(), nothing, sent)?;
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
@@ -223,6 +226,11 @@ async fn put(tx: &mut TenantTx, changed: &ManagedClientGrant) -> Result<(), Mana
     }
     tx.put_client_grant(grant).await?;
     Ok(tx.put_client_grant_profile(grant, &changed.id, &changed.profile).await?)
+}
+
+/// What a grant has in any case.
+fn nothing() -> Object {
+    Object::from_iter([("client_id".to_owned(), json!("")), ("audience".to_owned(), json!(""))])
 }
 
 fn patched(id: String, mut object: Object, sent: &Object) -> Result<ManagedClientGrant, ManageError> {

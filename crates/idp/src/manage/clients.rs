@@ -9,7 +9,7 @@ use storage::{ClientFilter, TenantTx};
 
 use super::client_authentication::{Authentication, credential_ids};
 use super::management_client::alphanumerics;
-use super::object::{Object, as_object, from_object, invalid, is_given, merge, only_known, patch};
+use super::object::{Object, as_object, from_object, invalid, is_given, merge, only_known, pass_over, patch};
 use super::{DEFAULT_CONNECTION, ManageError, client_rules, validate};
 use crate::revocation::{self, Event};
 use crate::{Idp, ServerError, hash_credential};
@@ -394,6 +394,8 @@ fn patched(
     is_new: bool,
 ) -> Result<(ManagedClient, Authentication), ManageError> {
     let mut sent = sent.clone();
+    // Tools send back what they have read.
+    pass_over(&mut sent, &["created_at", "updated_at"]);
     let authentication = Authentication::take(&mut sent)?;
     let mut ours = OURS.iter().copied().chain((!is_new).then_some("resource_server_identifier"));
     if let Some(name) = ours.find(|name| sent.contains_key(*name)) {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{ClientId, Connection, ConnectionId, ConnectionProfile, ManagedConnection, TenantId, random_token};
+use model::{
+    ClientId, Connection, ConnectionId, ConnectionProfile, ManagedConnection, TenantId, random_token,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storage::TenantTx;
@@ -72,7 +74,8 @@ pub async fn list_connections_after(
     limit: i64,
 ) -> Result<Listed, ServerError> {
     let connections = found(idp, tenant, filter).await?;
-    let is_after = |known: &ManagedConnection| after.is_none_or(|after| known.connection.name.as_str() > after);
+    let is_after =
+        |known: &ManagedConnection| after.is_none_or(|after| known.connection.name.as_str() > after);
     listed(connections.into_iter().filter(is_after), limit, 0)
 }
 
@@ -148,6 +151,8 @@ pub async fn create_connection(
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
     let id = ConnectionId::new(format!("con_{}", random_token(&*idp.random, 16)));
+    // A name that is unknown is told before one that is missing.
+    patched(id.clone(), nothing(), sent)?;
     let made = patched(id, Object::new(), sent)?;
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
@@ -173,9 +178,7 @@ pub async fn update_connection(
         return Err(invalid(&format!("Additional properties not allowed: {name}"), ""));
     }
     // What is malformed is so for whichever connection.
-    let nothing =
-        Object::from_iter([("name".to_owned(), json!("x")), ("strategy".to_owned(), json!(DATABASE))]);
-    patched(id.clone(), nothing, sent)?;
+    patched(id.clone(), nothing(), sent)?;
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
     let known = tx.managed_connection(id).await?.ok_or_else(no_connection)?;
@@ -263,6 +266,11 @@ async fn put(tx: &mut TenantTx, changed: &ManagedConnection) -> Result<(), Manag
     Ok(tx.put_connection_profile(&connection.id, &changed.profile).await?)
 }
 
+/// What a connection has in any case.
+fn nothing() -> Object {
+    Object::from_iter([("name".to_owned(), json!("x")), ("strategy".to_owned(), json!(DATABASE))])
+}
+
 fn patched(id: ConnectionId, mut object: Object, sent: &Object) -> Result<ManagedConnection, ManageError> {
     patch(&mut object, sent, &["metadata"]);
     if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
@@ -276,7 +284,9 @@ fn patched(id: ConnectionId, mut object: Object, sent: &Object) -> Result<Manage
     )?;
     rule(
         (1..=128).contains(&name.len())
-            && name.split('-').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric())),
+            && name
+                .split('-')
+                .all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric())),
         "name has 1 to 128 letters, digits and single hyphens",
     )?;
     rule(
@@ -365,14 +375,15 @@ fn options(options: &Object) -> Result<(), ManageError> {
         names.fold(first, |value, name| value.and_then(|value| value.get(name)))
     };
     let is_on = |pointer: &str| at(pointer) == Some(&json!(true));
-    let is_full = |pointer: &str| at(pointer).and_then(Value::as_object).is_some_and(|given| !given.is_empty());
+    let is_full =
+        |pointer: &str| at(pointer).and_then(Value::as_object).is_some_and(|given| !given.is_empty());
     let kept = |is_promised: bool, text: &str| rule(!is_promised, format!("options.{text}"));
-    kept(is_on("enabledDatabaseCustomization"), "enabledDatabaseCustomization: this server runs no scripts of databases")?;
-    kept(is_on("import_mode"), "import_mode: this server runs no scripts of databases")?;
     kept(
-        is_full("customScripts"),
-        "customScripts: this server runs no scripts of databases",
+        is_on("enabledDatabaseCustomization"),
+        "enabledDatabaseCustomization: this server runs no scripts of databases",
     )?;
+    kept(is_on("import_mode"), "import_mode: this server runs no scripts of databases")?;
+    kept(is_full("customScripts"), "customScripts: this server runs no scripts of databases")?;
     kept(is_on("password_history.enable"), "password_history: this server does not remember passwords")?;
     kept(is_on("password_dictionary.enable"), "password_dictionary: this server has no list of passwords")?;
     kept(
@@ -387,10 +398,7 @@ fn options(options: &Object) -> Result<(), ManageError> {
         at("password_complexity_options.min_length").and_then(Value::as_i64).is_some_and(|length| length > 8),
         "password_complexity_options.min_length: this server asks for 8 characters",
     )?;
-    kept(
-        is_full("password_options"),
-        "password_options: this server asks for 8 characters, whichever",
-    )?;
+    kept(is_full("password_options"), "password_options: this server asks for 8 characters, whichever")?;
     kept(
         is_on("authentication_methods.passkey.enabled"),
         "authentication_methods.passkey: this server has no passkeys",

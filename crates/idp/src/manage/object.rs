@@ -107,6 +107,11 @@ pub(super) fn patch(object: &mut Object, sent: &Object, partial: &[&str]) {
     }
 }
 
+/// Leaves out what only the server writes.
+pub(super) fn pass_over(sent: &mut Object, names: &[&str]) {
+    sent.retain(|name, _| !names.contains(&name.as_str()));
+}
+
 /// Whether there is something, and it is no `null`.
 pub(super) fn is_given(object: &Object, name: &str) -> bool {
     object.get(name).is_some_and(|value| !value.is_null())

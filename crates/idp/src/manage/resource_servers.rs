@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use storage::TenantTx;
 use utoipa::ToSchema;
 
-use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch};
 use super::validate::rule;
 use super::{ManageError, hex, validate};
 use crate::management_api::{STORED_AUDIENCE, stored_audience};
@@ -105,6 +105,8 @@ pub async fn create_resource_server(
     ctx: &RequestContext,
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
+    // A name that is unknown is told before one that is missing.
+    patched("", nothing(), sent)?;
     let mut object = Object::new();
     if let Some(identifier) = sent.get("identifier") {
         object.insert("name".to_owned(), identifier.clone());
@@ -143,8 +145,7 @@ pub async fn update_resource_server(
         return Err(invalid("Additional properties not allowed: identifier", ""));
     }
     // What is malformed is so for whichever API.
-    let nobody = Object::from_iter([("identifier".to_owned(), json!("x")), ("name".to_owned(), json!("x"))]);
-    patched("", nobody, sent)?;
+    patched("", nothing(), sent)?;
     not_the_system(ctx, id)?;
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
@@ -155,7 +156,7 @@ pub async fn update_resource_server(
     Ok(as_shown(&changed)?)
 }
 
-/// Removes an API with the client grants for it.
+/// Removes an API with the client grants and permissions for it.
 ///
 /// # Errors
 /// [`ManageError::NotFound`]; [`ManageError::Conflict`] for one that the tenant or a client needs;
@@ -174,6 +175,7 @@ pub async fn delete_resource_server(idp: &Idp, ctx: &RequestContext, id: &str) -
     if tenant.and_then(|tenant| tenant.default_audience).as_ref() == Some(identifier) {
         return Err(ManageError::Conflict("The API is the tenant's default_audience".to_owned()));
     }
+    tx.keep_permissions(identifier, &[]).await?;
     tx.delete_resource_server(identifier).await?;
     Ok(tx.commit().await?)
 }
@@ -207,11 +209,23 @@ async fn put(tx: &mut TenantTx, api: &ManagedResourceServer) -> Result<(), Manag
         return Err(ManageError::invalid("the identifier is a client_id"));
     }
     tx.put_resource_server(server).await?;
+    // Nobody keeps a permission for what is not there any more.
+    tx.keep_permissions(&server.identifier, &server.scopes).await?;
     Ok(tx.put_resource_server_profile(&server.identifier, &api.id, &api.profile).await?)
 }
 
+/// What an API has in any case.
+fn nothing() -> Object {
+    Object::from_iter([("identifier".to_owned(), json!("x")), ("name".to_owned(), json!("x"))])
+}
+
 fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourceServer, ManageError> {
-    patch(&mut object, sent, &[]);
+    let mut sent = sent.clone();
+    // Tools send back what they have read.
+    if sent.get("is_system") == Some(&json!(false)) {
+        pass_over(&mut sent, &["is_system"]);
+    }
+    patch(&mut object, &sent, &[]);
     let settings: ResourceServerSettings = from_object(&object)?;
     // Without a name of its own, its identifier is the name, which may be longer.
     rule(
@@ -247,14 +261,15 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
         },
         profile,
     };
-    only_known(sent, &whole(&changed)?)?;
+    only_known(&sent, &whole(&changed)?)?;
     Ok(changed)
 }
 
 /// What would be a promise that this server does not keep.
 fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
     rule(
-        profile.signing_alg.is_none_or(|alg| alg == SigningAlgorithm::Rs256) && profile.signing_secret.is_none(),
+        profile.signing_alg.is_none_or(|alg| alg == SigningAlgorithm::Rs256)
+            && profile.signing_secret.is_none(),
         "signing_alg: this server signs access tokens with RS256 and the tenant's keys",
     )?;
     rule(
@@ -292,9 +307,8 @@ fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
 /// All that is stored of an API, in the form in which it is sent.
 fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
     let server = &api.server;
-    let describe = |scope: &String| {
-        api.profile.scope_descriptions.as_ref().and_then(|texts| texts.get(scope)).cloned()
-    };
+    let describe =
+        |scope: &String| api.profile.scope_descriptions.as_ref().and_then(|texts| texts.get(scope)).cloned();
     let scopes = server.scopes.iter();
     let settings = ResourceServerSettings {
         identifier: server.identifier.clone(),
@@ -335,8 +349,10 @@ fn system(ctx: &RequestContext) -> Result<Map<String, Value>, ServerError> {
     let server = management_api::resource_server(ctx);
     let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ctx.tenant.id.as_str().as_bytes());
     let texts = management_api::SCOPES.iter().map(|(scope, text)| ((*scope).to_owned(), (*text).to_owned()));
-    let profile =
-        ResourceServerProfile { scope_descriptions: Some(texts.collect()), ..ResourceServerProfile::default() };
+    let profile = ResourceServerProfile {
+        scope_descriptions: Some(texts.collect()),
+        ..ResourceServerProfile::default()
+    };
     let mut object = as_shown(&ManagedResourceServer { id: system_id(id.as_ref()), server, profile })?;
     object.insert("is_system".to_owned(), json!(true));
     Ok(object)

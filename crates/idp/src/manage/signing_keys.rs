@@ -67,10 +67,7 @@ fn certificate_of(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<Certif
 
 fn certified(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<Map<String, Value>, ServerError> {
     let certificate = certificate_of(idp, tenant, key)?;
-    Ok(Map::from_iter([
-        ("kid".to_owned(), json!(key.kid)),
-        ("cert".to_owned(), json!(certificate.pem)),
-    ]))
+    Ok(Map::from_iter([("kid".to_owned(), json!(key.kid)), ("cert".to_owned(), json!(certificate.pem))]))
 }
 
 fn shown(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<Map<String, Value>, ServerError> {

@@ -14,6 +14,8 @@ use super::fixtures::*;
 pub use super::housekeeping::*;
 pub use super::logouts::*;
 pub use super::logs::*;
+use super::managed;
+pub use super::managed::clients_are_listed_in_pages_and_filtered;
 pub use super::permissions::*;
 pub use super::refresh_tokens::*;
 pub use super::settings::*;
@@ -46,6 +48,7 @@ pub async fn fill(tx: &mut TenantTx) {
         tx.assign_role(&user_id(), &RoleId::new(id)).await.unwrap();
     }
     directory::fill(tx).await;
+    managed::fill(tx).await;
     tx.insert_session(&session("session", Some("rt_1")), "session-secret", ISSUER).await.unwrap();
     tx.insert_pending(&pending(), "handle", "browser").await.unwrap();
     assert!(tx.insert_device_code("device", "user-code", &device_code()).await.unwrap());
@@ -80,6 +83,7 @@ pub async fn check_all(tx: &mut TenantTx) {
         tx.roles_of(&user_id()).await.unwrap().into_iter().map(|role| role.name).collect();
     assert_eq!(roles, ["admin", "writer"]);
     directory::check(tx).await;
+    managed::check(tx).await;
     let stored = Some(session("session", Some("rt_1")));
     assert_eq!(tx.session(&SessionId::new("session")).await.unwrap(), stored);
     assert_eq!(tx.session_by_secret("session-secret").await.unwrap(), stored);
@@ -127,6 +131,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.user_by_login(&connection_id(), "ann").await.unwrap(), None);
     assert!(tx.roles_of(&user_id()).await.unwrap().is_empty());
     directory::check_hidden(&mut tx).await;
+    managed::check_hidden(&mut tx).await;
     tx.record_login(&user_id(), at(1), "198.51.100.1").await.unwrap();
     tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), at(1)).await.unwrap();
     tx.set_password_hash(&user_id(), "x").await.unwrap();

@@ -9,6 +9,7 @@ mod group;
 mod housekeeping;
 mod logouts;
 mod logs;
+mod managed;
 mod permissions;
 mod plans;
 mod postgres;

@@ -12,9 +12,7 @@ use super::fixtures::{
 use super::{postgres, sqlite};
 use crate::{PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter};
 use model::LogoutInitiator::RpLogout;
-use model::{
-    FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId, SigningKeyState,
-};
+use model::{FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId};
 use serde_json::Map;
 
 /// All statements of a tenant, by running each.
@@ -40,6 +38,7 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
         RefreshTokens::OfUser(&user),
         RefreshTokens::OfflineOfUser(&user),
         RefreshTokens::OfflineOfClient(&user, &client),
+        RefreshTokens::OfClient(&client),
         RefreshTokens::OfGrant(&user, &client, None),
         RefreshTokens::NonRotatingOfGrant(&user, &client, None, &rt),
         RefreshTokens::OfSession(&sid),
@@ -112,6 +111,7 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.delete_user(&user).await.unwrap();
     tx.clear_rate_limit("login").await.unwrap();
     tx.spend_jwt_id("jti", at(60)).await.unwrap();
+    super::managed::remove(&mut tx).await;
     let log = tx.logs(1).await.unwrap().remove(0);
     tx.log(log.log_id).await.unwrap();
     tx.cursor_at(now()).await.unwrap();
@@ -139,13 +139,14 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     statements
 }
 
-/// Whether the statement lists all that a tenant has, by its nature.
+/// Whether the statement lists or counts all that a tenant has, by its nature.
 fn is_list(sql: &str) -> bool {
     !sql.contains("$2")
         || sql.contains("LIMIT $2")
         // Roles by what is in their names, tokens of all users: the filter is beside the point.
         || sql.contains("LOWER(name) LIKE")
         || sql.contains("$2 = ''")
+        || sql.starts_with("SELECT COUNT(*) AS clients")
 }
 
 #[tokio::test]

@@ -264,6 +264,18 @@ fn what_is_sent_without_effect_comes_back_as_it_was_sent() {
 }
 
 #[test]
+fn what_was_read_may_be_sent_back() {
+    let client = created(json!({ "name": "C", "app_type": "native" })).unwrap();
+    let mut read = shown(&client);
+    for name in ["client_id", "tenant", "global"] {
+        read.remove(name);
+    }
+    read.remove("token_endpoint_auth_method");
+    let again = patched_client(&client, &read).unwrap();
+    assert_eq!(shown(&again), shown(&client));
+}
+
+#[test]
 fn metadata_merges_and_null_takes_a_key_away() {
     let mut client = created(json!({ "name": "C", "client_metadata": { "a": "1", "b": "2" } })).unwrap();
     for (patch, expected) in [
