@@ -147,6 +147,8 @@ pub async fn put_resource_server(
         return Err(ManageError::invalid("the identifier is a client_id"));
     }
     tx.put_resource_server(api).await?;
+    // What nobody can ask for, nobody is permitted.
+    tx.keep_permissions(&api.identifier, &api.scopes).await?;
     Ok(tx.commit().await?)
 }
 
