@@ -252,7 +252,7 @@ async fn organizations_groups_and_roles_are_set_up_from_the_command_line() {
     command("role assign auth0|ann admin", &[]).await.expect(0);
     command("user delete auth0|ann", &[]).await.expect(0);
     command("user show auth0|ann", &[]).await.expect(1);
-    let unknown = command("role permit --api https://nowhere.example/ read", &[&role]).await;
+    let unknown = command("role permit", &[&role, "read", "--api", "https://nowhere.example/"]).await;
     assert!(unknown.expect(1).stderr.contains("No permission found"), "{unknown:?}");
     assert_eq!(command("role permissions", &[&role]).await.expect(0).stdout, "");
     command("role create spare --description", &["for nobody"]).await.expect(0);
