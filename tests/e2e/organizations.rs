@@ -240,7 +240,19 @@ async fn organizations_groups_and_roles_are_set_up_from_the_command_line() {
     assert!(text(&role, "id").starts_with("rol_"), "{role}");
     assert!(command("role list", &[]).await.expect(0).stdout.contains("admin"));
     let role = text(&role, "id");
-    let unknown = command("role permit --api https://nowhere.example/ read", &[&role]).await;
+    let ann =
+        json!({ "email": "ann@acme.test", "password": "a good password", "user_id": "ann" }).to_string();
+    assert_eq!(command("user create", &[&ann]).await.expect(0).json()["user_id"], "auth0|ann");
+    assert!(command("user create", &[&ann]).await.expect(1).stderr.contains("already exists"));
+    command("user update", &["auth0|ann", "{\"app_metadata\":{\"plan\":\"gold\"}}"]).await.expect(0);
+    let listed = command("user list --search", &["app_metadata.plan:gold"]).await;
+    assert!(listed.expect(0).stdout.contains("ann@acme.test"), "{listed:?}");
+    assert!(command("user list --search", &["ann"]).await.expect(1).stderr.contains("needs a field"));
+    assert_eq!(command("user show", &["auth0|ann"]).await.expect(0).json()["app_metadata"]["plan"], "gold");
+    command("role assign auth0|ann admin", &[]).await.expect(0);
+    command("user delete auth0|ann", &[]).await.expect(0);
+    command("user show auth0|ann", &[]).await.expect(1);
+    let unknown = command("role permit", &[&role, "read", "--api", "https://nowhere.example/"]).await;
     assert!(unknown.expect(1).stderr.contains("No permission found"), "{unknown:?}");
     assert_eq!(command("role permissions", &[&role]).await.expect(0).stdout, "");
     command("role create spare --description", &["for nobody"]).await.expect(0);

@@ -231,6 +231,64 @@ Examples:
 /// `user ...`
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
+    /// List or search users, by id.
+    #[command(after_help = "\
+Example:
+  postern user list --tenant acme --search 'email:\"ann@acme.test\" OR app_metadata.plan:gold'")]
+    List {
+        /// Whose users.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// What must hold of them, as the Management API's parameter `q` takes it.
+        #[arg(long, value_name = "QUERY")]
+        search: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Print a user as one JSON object, with the names of the Management API.
+    Show {
+        /// As `auth0|...`: the `sub` of tokens.
+        id: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Create a user.
+    #[command(after_help = "\
+Example:
+  postern user create --tenant acme @ann.json      # {\"email\": \"ann@acme.test\", \"password\": \"...\"}")]
+    Create {
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// A JSON object; @FILE reads it from a file, - from standard input.
+        #[arg(value_name = "JSON")]
+        user: String,
+    },
+    /// Change a user by a partial object. What it does not name stays; metadata are merged. A new password ends all that the
+    /// old one opened.
+    #[command(after_help = "\
+Example:
+  postern user update 'auth0|5f7c8ec7c33c6c004bbafe82' --tenant acme '{\"blocked\": true}'")]
+    Update {
+        /// As `auth0|...`: the `sub` of tokens.
+        id: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// A JSON object; @FILE reads it from a file, - from standard input.
+        #[arg(value_name = "JSON")]
+        patch: String,
+    },
+    /// Remove a user, and end all that is theirs.
+    Delete {
+        /// As `auth0|...`: the `sub` of tokens.
+        id: String,
+        /// Whose user.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
     /// Second factors: authenticator apps and recovery codes.
     #[command(subcommand)]
     Factors(FactorsCommand),

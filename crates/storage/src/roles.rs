@@ -239,39 +239,6 @@ impl TenantTx {
         self.count(query).await
     }
 
-    /// What a user may do at an API: by themselves, by their roles, and, in the name of an organization, by their roles
-    /// in it and those of its groups.
-    pub async fn scopes_permitted_by_roles(
-        &mut self,
-        user: &UserId,
-        roles: &[RoleId],
-        api: &str,
-    ) -> Result<Vec<String>, StorageError> {
-        let own = self
-            .sql(
-                "SELECT permission_name FROM user_permissions
-                 WHERE tenant_id = $1 AND user_id = $2 AND resource_server_identifier = $3",
-            )
-            .bind(user.as_str())
-            .bind(api);
-        let mut found = self.rows("user_permissions", "permission_name", own).await?;
-        for role in roles {
-            let of_role = self
-                .sql(
-                    "SELECT permission_name FROM role_permissions
-                     WHERE tenant_id = $1 AND role_id = $2 AND resource_server_identifier = $3",
-                )
-                .bind(role.as_str())
-                .bind(api);
-            found.extend(self.rows("role_permissions", "permission_name", of_role).await?);
-        }
-        let mut names: Vec<_> =
-            found.iter().map(|row| row.text("permission_name")).collect::<Result<_, _>>()?;
-        names.sort_unstable();
-        names.dedup();
-        Ok(names)
-    }
-
     /// Takes from everybody what this API does not have: it has these scopes and no others.
     pub async fn keep_permissions(&mut self, api: &str, scopes: &[String]) -> Result<(), StorageError> {
         for (known, gone) in [

@@ -176,7 +176,6 @@ async fn every_operation_knows_only_the_things_of_its_own_tenant() {
     foreign.extend(keys::foreign(&other).await);
     foreign.extend(log_streams::foreign(&other).await);
     foreign.extend(logs::foreign(&other).await);
-    foreign.extend(grants::foreign(&server, &other).await);
     foreign.extend(organizations::foreign(&other).await);
     foreign.push(organizations::foreign_connection(&server, &other).await);
     foreign.extend(refresh_tokens::foreign(&server, &other).await);
@@ -184,6 +183,8 @@ async fn every_operation_knows_only_the_things_of_its_own_tenant() {
     foreign.extend(actions::foreign(&server, &other).await);
     foreign.extend(roles::foreign(&other).await);
     foreign.extend(sessions::foreign(&server, &other).await);
+    // It ends what was granted here.
+    foreign.extend(grants::foreign(&server, &other).await);
     foreign.extend(users::foreign(&other).await);
     for operation in operations().iter().filter(|operation| operation.has_parameter()) {
         let calls =

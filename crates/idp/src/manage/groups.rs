@@ -53,6 +53,7 @@ pub async fn create_group(
 /// [`ManageError::Invalid`] for an unknown one.
 pub async fn delete_group(idp: &Idp, tenant: &TenantId, id: &GroupId) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     if !tx.delete_group(id).await? {
         return Err(no_group(id));
     }
@@ -71,6 +72,7 @@ pub async fn add_to_group(
     roles: Roles<'_>,
 ) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     if tx.group(id).await?.is_none() {
         return Err(no_group(id));
     }

@@ -271,6 +271,7 @@ pub async fn delete_organization(
     id: &OrganizationId,
 ) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     if !tx.delete_organization(id).await? {
         return Err(no_organization());
     }
@@ -308,6 +309,7 @@ pub async fn add_organization_members(
     roles: Roles<'_>,
 ) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     tx.organization(id).await?.ok_or_else(no_organization)?;
     let roles = roles.find(&mut tx).await?;
     for user in users {
@@ -368,6 +370,7 @@ pub async fn add_organization_roles(
     roles: Roles<'_>,
 ) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     existing_member(&mut tx, id, user).await?;
     for role in roles.find(&mut tx).await? {
         tx.add_organization_role(id, user, &role).await?;

@@ -177,6 +177,7 @@ pub async fn list_roles(
 /// [`ManageError::NotFound`].
 pub async fn delete_role(idp: &Idp, tenant: &TenantId, id: &RoleId) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     if !tx.delete_role(id).await? {
         return Err(no_role());
     }
@@ -204,6 +205,7 @@ pub async fn assign_roles(
     roles: Roles<'_>,
 ) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     existing_user(&mut tx, user).await?;
     for role in roles.find(&mut tx).await? {
         tx.assign_role(user, &role).await?;
@@ -240,6 +242,7 @@ pub async fn assign_role_to(
     users: &[UserId],
 ) -> Result<(), ManageError> {
     let mut tx = idp.storage.begin(tenant).await?;
+    tx.lock_settings().await?;
     tx.role(role).await?.ok_or_else(no_role)?;
     for user in users {
         existing_user(&mut tx, user).await?;

@@ -1,20 +1,84 @@
 //! `postern user`
 
-use idp::manage::remove_factors;
+use idp::manage::{self, NewUser, UserPage, remove_factors};
 use model::{Timestamp, UserId};
 
 use crate::cli::{FactorsCommand, UserCommand};
+use crate::commands::patch;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
-use crate::render::Output;
+use crate::render::{Output, escape};
 use crate::wiring::{Schema, existing_tenant, open_idp, open_storage};
 
-/// Lists or removes users' second factors.
+const NOT_CHANGED: &str = "nothing was changed";
+
+/// Lists, shows, changes or removes users, and their second factors.
 pub async fn run(config: &Config, command: &UserCommand) -> Result<(), Failure> {
     match command {
+        UserCommand::List { tenant, search, limit } => {
+            list_users(config, tenant, search.as_deref(), *limit).await
+        }
+        UserCommand::Show { id, tenant } => {
+            let (idp, _) = open_idp(config, Schema::MustExist).await?;
+            let tenant = existing_tenant(&idp.storage, tenant).await?;
+            let user = manage::get_user(&idp, &tenant, &UserId::new(id)).await;
+            let user = user.or_exit(ExitCode::Failed, "cannot show the user")?;
+            idp.storage.close().await;
+            Output::stdout().json(&user);
+            Ok(())
+        }
+        UserCommand::Create { tenant, user } => {
+            let new: NewUser = patch::parse(user)?;
+            let (idp, _) = open_idp(config, Schema::MustExist).await?;
+            let tenant = existing_tenant(&idp.storage, tenant).await?;
+            let made =
+                manage::create_user(&idp, &tenant, new).await.or_exit(ExitCode::Failed, NOT_CHANGED)?;
+            let made = manage::get_user(&idp, &tenant, &made.user_id).await;
+            let made = made.or_exit(ExitCode::Failed, "cannot show the user")?;
+            idp.storage.close().await;
+            Output::stdout().json(&made);
+            Ok(())
+        }
+        UserCommand::Update { id, tenant, patch } => {
+            let changes = patch::parse(patch)?;
+            let (idp, _) = open_idp(config, Schema::MustExist).await?;
+            let tenant = existing_tenant(&idp.storage, tenant).await?;
+            let changed = manage::update_user(&idp, &tenant, &UserId::new(id), changes).await;
+            let changed = changed.or_exit(ExitCode::Failed, NOT_CHANGED)?;
+            idp.storage.close().await;
+            Output::stdout().json(&changed);
+            Ok(())
+        }
+        UserCommand::Delete { id, tenant } => {
+            let (idp, _) = open_idp(config, Schema::MustExist).await?;
+            let tenant = existing_tenant(&idp.storage, tenant).await?;
+            let deleted = manage::delete_user(&idp, &tenant, &UserId::new(id)).await;
+            deleted.or_exit(ExitCode::Failed, NOT_CHANGED)?;
+            idp.storage.close().await;
+            Ok(())
+        }
         UserCommand::Factors(FactorsCommand::List { user, tenant }) => list(config, user, tenant).await,
         UserCommand::Factors(FactorsCommand::Remove { user, tenant }) => remove(config, user, tenant).await,
     }
+}
+
+async fn list_users(config: &Config, tenant: &str, search: Option<&str>, limit: u16) -> Result<(), Failure> {
+    let (idp, _) = open_idp(config, Schema::MustExist).await?;
+    let tenant = existing_tenant(&idp.storage, tenant).await?;
+    let page = UserPage { query: search, limit: i64::from(limit), ..UserPage::default() };
+    let (users, _) = manage::list_users(&idp, &tenant, &page).await.or_exit(ExitCode::Failed, "no list")?;
+    idp.storage.close().await;
+    let mut rows = vec![["user", "address", "name", "last login"].map(str::to_owned).to_vec()];
+    rows.extend(users.into_iter().map(|user| {
+        vec![
+            escape(user.user_id.as_str(), false),
+            escape(&user.email.unwrap_or_default(), false),
+            escape(&user.name.unwrap_or_default(), false),
+            user.last_login.unwrap_or_default(),
+        ]
+    }));
+    Output::stdout().table(&rows);
+    Ok(())
 }
 
 async fn list(config: &Config, user: &str, tenant: &str) -> Result<(), Failure> {

@@ -84,11 +84,6 @@ pub async fn permissions_are_held_by_roles_and_users_and_end_with_their_scope(st
     assert_eq!(tx.permissions_of(of_role, 1, 1).await.unwrap(), both[1..]);
     assert_eq!(tx.permissions_of(of_user, 10, 0).await.unwrap(), both[..1]);
     assert_eq!(tx.count_permissions_of(of_role).await.unwrap(), 2);
-    let permitted = tx.scopes_permitted_by_roles(&user, std::slice::from_ref(&role), &api).await.unwrap();
-    assert_eq!(permitted, ["read", "write"]);
-    assert_eq!(tx.scopes_permitted_by_roles(&user, &[], &api).await.unwrap(), ["read"]);
-    assert!(tx.scopes_permitted_by_roles(&user, &[], "another").await.unwrap().is_empty());
-
     tx.keep_permissions(&api, &["write".to_owned()]).await.unwrap();
     assert_eq!(tx.permissions_of(of_role, 10, 0).await.unwrap(), both[1..]);
     assert_eq!(tx.count_permissions_of(of_user).await.unwrap(), 0);

@@ -98,7 +98,6 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.keep_permissions(&super::fixtures::resource_server().identifier, &[]).await.unwrap();
     tx.users_with_role(&role, "", 10, 0).await.unwrap();
     tx.count_users_with_role(&role).await.unwrap();
-    tx.scopes_permitted_by_roles(&user, std::slice::from_ref(&role), "api").await.unwrap();
     tx.remove_organization_connection(&globex, &connection_id()).await.unwrap();
     tx.remove_organization_role(&globex, &user, &role).await.unwrap();
     tx.remove_organization_member(&globex, &user).await.unwrap();

@@ -115,7 +115,6 @@ pub async fn users_are_searched_by_what_they_have(storage: &Storage) {
         "app_metadata:x",
         "app_metadata.:x",
         "identities.isSocial:true",
-        "name:[a TO b]",
         "app_metadata.seats:[1 TO 2]",
         "logins_count:many",
         "logins_count:1*",

@@ -39,6 +39,7 @@ struct ListQuery {
     client_id: Option<String>,
     /// `refresh_token`, `rotating_refresh_token`, or `public_key`, of which there are none. Absent: `refresh_token`.
     #[serde(rename = "type")]
+    #[param(inline)]
     kind: Option<Kind>,
 }
 
