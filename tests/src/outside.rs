@@ -58,6 +58,7 @@ impl Outside {
         let storage = Storage::open(&format!("sqlite:{}", database.display())).await.unwrap();
         Idp {
             actions: actions::executor(storage.clone(), actions::PLACES),
+            builder: actions::builder(),
             settings: Settings::new(storage.clone()),
             storage,
             clock: Arc::new(SystemClock),
