@@ -154,3 +154,30 @@ async fn permissions_are_scopes_of_apis_that_roles_and_users_have() {
     let extra = json!({ "permissions": [{ "resource_server_identifier": seed::API, "permission_name": "a", "b": 1 }] });
     api.post(&of_role, &extra).await.expect_api_error(400, "invalid_body", "permissions[0]");
 }
+
+#[tokio::test]
+async fn a_permission_ends_with_its_scope_and_its_api() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let scopes = json!([{ "value": "read", "description": "Reads notes" }, { "value": "write" }]);
+    api.post("/resource-servers", &json!({ "identifier": "urn:notes", "scopes": scopes }))
+        .await
+        .expect_json(201);
+    let role = api.post("/roles", &json!({ "name": "Writer" })).await.expect_json(200);
+    let at = format!("/roles/{}/permissions", role["id"].as_str().unwrap());
+    let all = ["read", "write"]
+        .map(|name| json!({ "resource_server_identifier": "urn:notes", "permission_name": name }));
+    api.post(&at, &json!({ "permissions": all })).await.expect(201);
+    let list = api.get(&at).await.expect_json(200);
+    let names = |list: &Value| {
+        let rows = list.as_array().unwrap().iter();
+        rows.map(|row| row["permission_name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&list), ["read", "write"]);
+    assert_eq!((&list[0]["description"], &list[1]["description"]), (&json!("Reads notes"), &json!("")));
+    let changes = json!({ "scopes": [{ "value": "write" }, { "value": "delete" }] });
+    assert!(api.patch("/resource-servers/urn%3Anotes", &changes).await.status < 300);
+    assert_eq!(names(&api.get(&at).await.expect_json(200)), ["write"]);
+    api.delete("/resource-servers/urn%3Anotes").await.expect(204);
+    assert_eq!(api.get(&at).await.expect_json(200), json!([]));
+}

@@ -1,6 +1,6 @@
 //! Roles, who has them, and permissions.
 
-use model::{Permission, Role, RoleId, TenantId, UserId, random_token};
+use model::{ManagedResourceServer, Permission, Role, RoleId, TenantId, UserId, random_token};
 use serde::{Deserialize, Deserializer, Serialize};
 use storage::{PermissionHolder, TenantTx};
 use utoipa::ToSchema;
@@ -389,16 +389,23 @@ async fn permission_views(
     tx: &mut TenantTx,
     permissions: Vec<(Permission, Vec<PermissionSource>)>,
 ) -> Result<Vec<PermissionView>, ManageError> {
-    let mut api: Option<model::ResourceServer> = None;
+    let mut api: Option<ManagedResourceServer> = None;
     let mut views = Vec::with_capacity(permissions.len());
     for (permission, sources) in permissions {
         // They come by API.
         let identifier = &permission.resource_server_identifier;
-        if api.as_ref().is_none_or(|api| api.identifier != *identifier) {
-            api = tx.resource_server(identifier).await?;
+        if api.as_ref().is_none_or(|api| api.server.identifier != *identifier) {
+            api = tx.managed_resource_server(identifier).await?;
         }
-        let resource_server_name = api.as_ref().map(|api| api.name.clone()).unwrap_or_default();
-        views.push(PermissionView { permission, resource_server_name, description: String::new(), sources });
+        let resource_server_name = api.as_ref().map(|api| api.server.name.clone()).unwrap_or_default();
+        let descriptions = api.as_ref().and_then(|api| api.profile.scope_descriptions.as_ref());
+        let description = descriptions.and_then(|all| all.get(&permission.permission_name).cloned());
+        views.push(PermissionView {
+            permission,
+            resource_server_name,
+            description: description.unwrap_or_default(),
+            sources,
+        });
     }
     Ok(views)
 }
