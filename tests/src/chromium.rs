@@ -66,9 +66,10 @@ impl Chromium {
         Self::start_with(json!({}), false).await
     }
 
-    /// Of somebody who trusts the authority of `postern dev --tls`. A driver cannot add one authority: it trusts all.
+    /// Of somebody who trusts the authority of `postern dev --tls`, and lets frames of other sites have their cookies. A driver
+    /// cannot add one authority: it trusts all.
     pub async fn start_trusting() -> Self {
-        Self::start_with(json!({}), true).await
+        Self::start_with(json!({ "profile.cookie_controls_mode": 0 }), true).await
     }
 
     /// As a reader who has switched JavaScript off.

@@ -57,7 +57,12 @@ await assert.rejects(
 )
 
 // A pushed request.
-const { data: pushed } = await client.oauth.pushedAuthorization({ response_type: 'code', redirect_uri, scope: 'openid' })
+const { data: pushed } = await client.oauth.pushedAuthorization({
+  client_id: 'outside-web',
+  response_type: 'code',
+  redirect_uri,
+  scope: 'openid',
+})
 assert.match(pushed.request_uri, /^urn:ietf:params:oauth:request_uri:/)
 
 done()

@@ -94,7 +94,7 @@ assert.equal(await claim(), 'plain one kept')
 assert.ok((await all(management.actions.list({ actionName: 'adds-version' }))).length === 1)
 
 // A test on an event of the caller's.
-const tested = await management.actions.test(action.id, { payload: { user: { user_id: 'auth0|1' }, secrets: {} } })
+const tested = await management.actions.test(action.id, { payload: { event: { user: { user_id: 'auth0|1' }, secrets: {} } } })
 assert.ok(tested.payload)
 
 // Removed with its binding.

@@ -28,6 +28,8 @@ session = OAuth2Session(
     code_challenge_method="S256",
 )
 session.verify = authority
+# Nothing of this machine's settings: another authority of theirs would come first.
+session.trust_env = False
 server = session.get(f"{issuer}.well-known/openid-configuration", withhold_token=True).json()
 assert server["issuer"] == issuer
 session.metadata["token_endpoint"] = server["token_endpoint"]
