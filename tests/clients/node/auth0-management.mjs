@@ -98,7 +98,7 @@ const tested = await management.actions.test(action.id, { payload: { event: { us
 assert.ok(tested.payload)
 
 // Removed with its binding.
-await assert.rejects(management.actions.delete(action.id), refused(400))
+await assert.rejects(management.actions.delete(action.id), refused(409))
 await management.actions.delete(action.id, { force: true })
 await assert.rejects(management.actions.get(action.id), refused(404))
 assert.equal((await all(management.actions.triggers.bindings.list('post-login'))).length, 0)
