@@ -169,12 +169,16 @@ async fn lists_are_in_the_order_of_creation_and_their_pages_add_up() {
         ("q=100%25_sure", 0),
         ("is_first_party=true&q=Listed", 5),
         ("is_first_party=false", 0),
-        ("is_global=true", 0),
         ("external_client_id=https%3A%2F%2Fx.example", 0),
     ] {
         let list = api.get(&format!("/clients?{query}")).await.expect_json(200);
         assert_eq!(list.as_array().unwrap().len(), found, "{query}");
     }
+    api.get("/clients?is_global=true").await.expect_api_error(
+        403,
+        "insufficient_scope",
+        "read:global_clients",
+    );
     let list = api.get("/clients?fields=client_id,name&q=Listed%201").await.expect_json(200);
     assert_eq!(list[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["client_id", "name"]);
     let list = api.get("/clients?fields=name&include_fields=false&q=Listed%201").await.expect_json(200);

@@ -58,7 +58,7 @@ struct ListQuery {
     fields: Option<String>,
     /// `false`: those are the ones that are left out.
     include_fields: Option<bool>,
-    /// There are no global clients here: `true` finds none.
+    /// There is no global client here: `true` is answered as what this server does not have.
     is_global: Option<bool>,
     /// Whether they belong to the tenant's owner; all do.
     is_first_party: Option<bool>,
@@ -95,7 +95,11 @@ async fn list(
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let shows = Shows::to(&caller, query.fields.as_deref(), query.include_fields);
-    let is_none = query.is_global == Some(true) || query.external_client_id.is_some();
+    // An export takes an empty list for a broken tenant, and goes on after this.
+    if query.is_global == Some(true) {
+        return Err(ApiError::insufficient_scope(["read:global_clients".to_owned()]));
+    }
+    let is_none = query.external_client_id.is_some();
     let filter = ClientFilter {
         app_types: query.app_type.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect(),
         is_first_party: query.is_first_party,
