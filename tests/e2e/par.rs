@@ -129,7 +129,7 @@ async fn what_authorize_refuses_cannot_be_pushed() {
         (Login::web().with("request", "e30.e30."), 400, "request_not_supported"),
         (Login::web().with("response_type", "token"), 400, "unsupported_response_type"),
         (Login::web().without("response_type"), 400, "invalid_request"),
-        (Login::web().with("response_mode", "fragment"), 400, "invalid_request"),
+        (Login::web().with("response_mode", "jwt"), 400, "invalid_request"),
         (Login::web().with("scope", "a\"b"), 400, "invalid_scope"),
         (Login::web().with("audience", "https://nothing.example/"), 403, "access_denied"),
         (Login::web().with("code_challenge_method", "plain"), 400, "invalid_request"),

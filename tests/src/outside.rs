@@ -23,8 +23,8 @@ use crate::flow::text;
 use crate::process::{App, Postern, free_port};
 use crate::seed;
 
-/// How long a script may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a script may take on a busy machine. The deploy tool compiles its own schemas for 10 to 40 seconds at each import.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// A secret of clients in these tests.
 pub const SECRET: &str = "outside-secret-outside-secret-outside";
 

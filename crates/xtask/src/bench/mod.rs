@@ -14,8 +14,16 @@ use crate::process::{self, block_on, cargo, note, say};
 
 /// The benches whose figures stand under their own name. `sandbox` and the times over HTTP stand beside them; criterion's
 /// `actions`, in the full form, measures the same as `sandbox` with its statistics.
-const BENCHES: [&str; 7] =
-    ["token_endpoint", "login_timing", "neighbour", "double_spend", "revocation", "lookups", "kill"];
+const BENCHES: [&str; 8] = [
+    "token_endpoint",
+    "login_timing",
+    "neighbour",
+    "double_spend",
+    "revocation",
+    "lookups",
+    "management",
+    "kill",
+];
 /// Whole flows over HTTP.
 const FLOWS: usize = 2_000;
 const QUICK_FLOWS: usize = 200;
