@@ -137,6 +137,11 @@ impl Postern {
         Self { port, demo: serde_json::from_str(&line).unwrap(), child }
     }
 
+    /// The processor time that it has used.
+    pub fn processor_time(&self) -> Duration {
+        processor_time(&self.child.id().expect("it runs").to_string())
+    }
+
     /// SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
