@@ -64,6 +64,7 @@ pub use housekeeping::{Batch, Sweep};
 pub use info::{DatabaseInfo, Setting};
 pub use log_streams::ClaimedLogStream;
 pub use logs::{LogCursor, LogId, LogSearch, StoredLog};
+pub use managed_apis::{ClientGrantFilter, ConnectionFilter};
 pub use managed_clients::ClientFilter;
 pub use refresh_tokens::{RefreshTokenUse, Rotation};
 pub use revocations::{RefreshTokens, Sessions};

@@ -1,12 +1,86 @@
 //! APIs, client grants and connections as their people see them: with the settings that have no effect.
 
+use std::fmt::Write;
+
 use model::{
     ClientGrant, ClientGrantProfile, ClientId, ConnectionId, ConnectionProfile, ManagedClientGrant,
     ManagedConnection, ManagedResourceServer, ResourceServerProfile,
 };
 
 use crate::row::{Record, to_json};
+use crate::statement::Statement;
+use crate::user_search::as_jsonb;
 use crate::{StorageError, TenantTx};
+
+/// Which client grants. Without anything: all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClientGrantFilter<'a> {
+    /// Of this client.
+    pub client: Option<&'a ClientId>,
+    /// For this API.
+    pub audience: Option<&'a str>,
+}
+
+impl ClientGrantFilter<'_> {
+    /// The list of `what` of the grants that are filtered for. It ends with a condition.
+    fn select(&self, what: &str, statement: &mut Statement) -> String {
+        let mut sql = format!("SELECT {what} FROM client_grants WHERE tenant_id = $1");
+        let client = self.client.map(ClientId::as_str);
+        for (column, value) in [("client_id", client), ("audience", self.audience)] {
+            if let Some(value) = value {
+                let _ = write!(sql, " AND {column} = {}", statement.push(value.into()));
+            }
+        }
+        sql
+    }
+
+    /// What they are in the order of. A client has a grant for an API, a few in all: they are found by the client and sorted
+    /// then. SQLite would go through all of the tenant's in their order if it could.
+    fn place(&self) -> &'static str {
+        if self.client.is_some() { "id || ''" } else { "id" }
+    }
+}
+
+/// Which connections. Without anything: all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConnectionFilter<'a> {
+    /// Of one of these strategies.
+    pub strategies: &'a [String],
+    /// Of this name.
+    pub name: Option<&'a str>,
+    /// Enabled for this client.
+    pub client: Option<&'a ClientId>,
+}
+
+impl ConnectionFilter<'_> {
+    /// As [`ClientGrantFilter::select`].
+    fn select(&self, what: &str, is_postgres: bool, statement: &mut Statement) -> String {
+        let mut sql = format!("SELECT {what} FROM connections WHERE tenant_id = $1");
+        if let Some(name) = self.name {
+            let _ = write!(sql, " AND name = {}", statement.push(name.into()));
+        }
+        if !self.strategies.is_empty() {
+            let strategy = match is_postgres {
+                true => format!("({} ->> 'strategy')", as_jsonb("data")),
+                false => "json_extract(data, '$.strategy')".to_owned(),
+            };
+            let wanted: Vec<_> =
+                self.strategies.iter().map(|wanted| statement.push(wanted.as_str().into())).collect();
+            let _ = write!(sql, " AND {strategy} IN ({})", wanted.join(", "));
+        }
+        if let Some(client) = self.client {
+            let client = statement.push(client.as_str().into());
+            let _ = match is_postgres {
+                true => write!(sql, " AND jsonb_exists({} -> 'enabled_clients', {client})", as_jsonb("data")),
+                false => write!(
+                    sql,
+                    " AND EXISTS (SELECT 1 FROM json_each(data, '$.enabled_clients') AS e WHERE e.value = {client})"
+                ),
+            };
+        }
+        sql
+    }
+}
 
 impl TenantTx {
     /// The API of that id or audience, with what has no effect.
@@ -86,35 +160,55 @@ impl TenantTx {
         self.row("client_grants", "client_id", query).await?.as_ref().map(managed_client_grant).transpose()
     }
 
-    /// All client grants, by id, which is in the order in which they were made; or those of a client, or for an API.
+    /// Client grants by id, which is in the order in which they were made: at most `limit` after the one of the id `after`,
+    /// which need not be there any more, and without the first `offset` of those.
     pub async fn managed_client_grants(
         &mut self,
-        client: Option<&ClientId>,
-        audience: Option<&str>,
+        filter: ClientGrantFilter<'_>,
+        after: Option<&str>,
+        offset: i64,
+        limit: i64,
     ) -> Result<Vec<ManagedClientGrant>, StorageError> {
-        let query = match (client, audience) {
-            (Some(client), _) => self
-                .sql(
-                    "SELECT client_id, audience, scope, id, profile FROM client_grants
-                     WHERE tenant_id = $1 AND client_id = $2",
-                )
-                .bind(client.as_str()),
-            (None, Some(audience)) => self
-                .sql(
-                    "SELECT client_id, audience, scope, id, profile FROM client_grants
-                     WHERE tenant_id = $1 AND audience = $2",
-                )
-                .bind(audience),
-            (None, None) => self.sql(
-                "SELECT client_id, audience, scope, id, profile FROM client_grants WHERE tenant_id = $1",
-            ),
-        };
-        let rows = self.rows("client_grants", "client_id", query).await?;
-        let mut grants: Vec<_> = rows.iter().map(managed_client_grant).collect::<Result<_, _>>()?;
-        // Here, so that SQLite finds a few by what they are of, and not all by their order.
-        grants.sort_by(|a, b| a.id.cmp(&b.id));
-        let fits = |grant: &ManagedClientGrant| audience.is_none_or(|wanted| grant.grant.audience == wanted);
-        Ok(grants.into_iter().filter(fits).collect())
+        let statement = self.client_grants_statement(filter, after, offset, limit);
+        self.rows("client_grants", "client_id", statement).await?.iter().map(managed_client_grant).collect()
+    }
+
+    fn client_grants_statement(
+        &self,
+        filter: ClientGrantFilter<'_>,
+        after: Option<&str>,
+        offset: i64,
+        limit: i64,
+    ) -> Statement {
+        let mut statement = self.sql_of_parts();
+        let mut sql = filter.select("client_id, audience, scope, id, profile", &mut statement);
+        if let Some(after) = after {
+            let _ = write!(sql, " AND {} > {}", filter.place(), statement.push(after.into()));
+        }
+        let (limit, offset) = (statement.push(limit.max(0).into()), statement.push(offset.max(0).into()));
+        let _ = write!(sql, " ORDER BY {} LIMIT {limit} OFFSET {offset}", filter.place());
+        statement.sql = sql.into();
+        statement
+    }
+
+    /// SQLite's plan for a list of client grants.
+    #[cfg(test)]
+    pub(crate) async fn explain_client_grants(
+        &mut self,
+        filter: ClientGrantFilter<'_>,
+        after: Option<&str>,
+    ) -> Vec<String> {
+        let mut statement = self.client_grants_statement(filter, after, 0, 10);
+        statement.sql = format!("EXPLAIN QUERY PLAN {}", statement.sql).into();
+        let steps = self.rows("client_grants", "detail", statement).await.unwrap();
+        steps.iter().map(|step| step.text("detail").unwrap()).collect()
+    }
+
+    /// How many client grants there are.
+    pub async fn count_client_grants(&mut self, filter: ClientGrantFilter<'_>) -> Result<i64, StorageError> {
+        let mut statement = self.sql_of_parts();
+        statement.sql = filter.select("COUNT(*) AS found", &mut statement).into();
+        self.count(statement).await
     }
 
     /// Gives the client grant, which is there, the settings that have no effect, and its id unless it has one.
@@ -142,10 +236,29 @@ impl TenantTx {
         Ok(self.run(query).await? > 0)
     }
 
-    /// All connections, by name, with what has no effect.
-    pub async fn managed_connections(&mut self) -> Result<Vec<ManagedConnection>, StorageError> {
-        let query = self.sql("SELECT id, data, profile FROM connections WHERE tenant_id = $1 ORDER BY name");
-        self.rows("connections", "id", query).await?.iter().map(managed_connection).collect()
+    /// Connections by name, with what has no effect: at most `limit` after the one of the name `after`, which need not be
+    /// there any more, and without the first `offset` of those.
+    pub async fn managed_connections(
+        &mut self,
+        filter: ConnectionFilter<'_>,
+        after: &str,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<ManagedConnection>, StorageError> {
+        let mut statement = self.sql_of_parts();
+        let mut sql = filter.select("id, data, profile", self.is_postgres(), &mut statement);
+        let [after, limit, offset] = [after.into(), limit.max(0).into(), offset.max(0).into()];
+        let [after, limit, offset] = [after, limit, offset].map(|value| statement.push(value));
+        let _ = write!(sql, " AND name > {after} ORDER BY name LIMIT {limit} OFFSET {offset}");
+        statement.sql = sql.into();
+        self.rows("connections", "id", statement).await?.iter().map(managed_connection).collect()
+    }
+
+    /// How many connections there are.
+    pub async fn count_connections(&mut self, filter: ConnectionFilter<'_>) -> Result<i64, StorageError> {
+        let mut statement = self.sql_of_parts();
+        statement.sql = filter.select("COUNT(*) AS found", self.is_postgres(), &mut statement).into();
+        self.count(statement).await
     }
 
     /// The connection of that id, with what has no effect.

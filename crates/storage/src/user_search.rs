@@ -236,6 +236,6 @@ fn metadata(name: &str, is_postgres: bool, statement: &mut Statement) -> Option<
 }
 
 /// PostgreSQL's JSON has no U+0000.
-fn as_jsonb(column: &str) -> String {
+pub(crate) fn as_jsonb(column: &str) -> String {
     format!("CAST(REPLACE({column}, '\\u0000', '\\ufffd') AS JSONB)")
 }

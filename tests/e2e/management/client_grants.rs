@@ -59,6 +59,20 @@ async fn a_grant_lets_a_client_have_tokens_until_it_is_taken_away() {
         (page["client_grants"].as_array().unwrap().len(), &page["total"]),
         (2, &json!(all.as_array().unwrap().len()))
     );
+    // Numbered pages are parts of the same list, and a filter counts in the total.
+    for (number, grant) in all.as_array().unwrap().iter().enumerate() {
+        let page = api.get(&format!("/client-grants?page={number}&per_page=1")).await.expect_json(200);
+        assert_eq!(page, json!([grant]));
+    }
+    let page = api
+        .get("/client-grants?audience=urn:granted&per_page=1&page=1&include_totals=true")
+        .await
+        .expect_json(200);
+    assert_eq!(page, json!({ "start": 1, "limit": 1, "total": 1, "client_grants": [] }));
+    let part = api.get("/client-grants?audience=urn:granted&take=1").await.expect_json(200);
+    assert_eq!(part["client_grants"], json!([api.get(&path).await.expect_json(200)]));
+    let next = format!("/client-grants?audience=urn:granted&take=1&from={}", part["next"].as_str().unwrap());
+    assert_eq!(api.get(&next).await.expect_json(200), json!({ "client_grants": [] }));
     for (query, found) in
         [("audience=urn:granted", 1), ("subject_type=user", 0), ("default_for=third_party_clients", 0)]
     {

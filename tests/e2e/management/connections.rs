@@ -55,6 +55,14 @@ async fn a_database_is_made_and_users_log_in_only_where_it_is_enabled() {
     let first = api.get("/connections?take=1").await.expect_json(200);
     let next = api.get(&format!("/connections?take=1&from={}", first["next"].as_str().unwrap())).await;
     assert_eq!(names(&next.expect_json(200)["connections"]), [DEFAULT]);
+    let second = api.get("/connections?page=1&per_page=1&include_totals=true").await.expect_json(200);
+    assert_eq!(
+        (names(&second["connections"]), &second["start"], &second["total"]),
+        (vec![DEFAULT], &json!(1), &json!(2))
+    );
+    let named =
+        api.get("/connections?name=Staff&page=1&per_page=1&include_totals=true").await.expect_json(200);
+    assert_eq!((names(&named["connections"]), &named["total"]), (vec![], &json!(1)));
     let of_client = api.get(&format!("/clients/{}/connections", seed::WEB)).await.expect_json(200);
     assert_eq!(names(&of_client["connections"]), ["Staff", DEFAULT]);
 

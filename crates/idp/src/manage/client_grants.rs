@@ -42,7 +42,24 @@ pub struct ClientGrantFilter {
     pub default_for: Option<String>,
 }
 
-/// Client grants in the order in which they were made.
+impl ClientGrantFilter {
+    /// Whether there can be any: those that [`rules`] refuse are nowhere.
+    fn may_find(&self) -> bool {
+        self.subject_type.is_none_or(|wanted| wanted == SubjectType::Client)
+            && self.allow_any_organization != Some(true)
+            && self.default_for.is_none()
+    }
+
+    fn stored<'a>(&'a self, ctx: &RequestContext) -> storage::ClientGrantFilter<'a> {
+        storage::ClientGrantFilter {
+            client: self.client_id.as_ref(),
+            audience: self.audience.as_deref().map(|audience| stored_audience(ctx, audience)),
+        }
+    }
+}
+
+/// Client grants in the order in which they were made: `limit` of them, without the first `offset`. `counted`: with how
+/// many there are.
 ///
 /// # Errors
 /// [`ServerError`].
@@ -50,13 +67,16 @@ pub async fn list_client_grants(
     idp: &Idp,
     ctx: &RequestContext,
     filter: &ClientGrantFilter,
-    offset: i64,
-    limit: i64,
+    (offset, limit): (i64, i64),
+    counted: bool,
 ) -> Result<Listed, ServerError> {
-    let grants = found(idp, ctx, filter).await?;
-    let total = i64::try_from(grants.len()).unwrap_or(i64::MAX);
-    let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-    listed(ctx, grants.into_iter().skip(skipped), limit, total)
+    if !filter.may_find() {
+        return Ok(Listed::default());
+    }
+    let stored = filter.stored(ctx);
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    let total = if counted { tx.count_client_grants(stored).await? } else { 0 };
+    listed(ctx, &tx.managed_client_grants(stored, None, offset, limit).await?, total)
 }
 
 /// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
@@ -70,37 +90,14 @@ pub async fn list_client_grants_after(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Listed, ServerError> {
-    let grants = found(idp, ctx, filter).await?;
-    let is_after = |grant: &ManagedClientGrant| after.is_none_or(|after| grant.id.as_str() > after);
-    listed(ctx, grants.into_iter().filter(is_after), limit, 0)
-}
-
-async fn found(
-    idp: &Idp,
-    ctx: &RequestContext,
-    filter: &ClientGrantFilter,
-) -> Result<Vec<ManagedClientGrant>, ServerError> {
-    let audience = filter.audience.as_deref().map(|audience| stored_audience(ctx, audience));
+    if !filter.may_find() {
+        return Ok(Listed::default());
+    }
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let mut grants = tx.managed_client_grants(filter.client_id.as_ref(), audience).await?;
-    grants.retain(|grant| {
-        let profile = &grant.profile;
-        filter.subject_type.is_none_or(|wanted| profile.subject_type.unwrap_or(SubjectType::Client) == wanted)
-            && filter
-                .allow_any_organization
-                .is_none_or(|wanted| profile.allow_any_organization.unwrap_or(false) == wanted)
-            && filter.default_for.is_none()
-    });
-    Ok(grants)
+    listed(ctx, &tx.managed_client_grants(filter.stored(ctx), after, 0, limit).await?, 0)
 }
 
-fn listed(
-    ctx: &RequestContext,
-    grants: impl Iterator<Item = ManagedClientGrant>,
-    limit: i64,
-    total: i64,
-) -> Result<Listed, ServerError> {
-    let grants: Vec<_> = grants.take(usize::try_from(limit).unwrap_or(0)).collect();
+fn listed(ctx: &RequestContext, grants: &[ManagedClientGrant], total: i64) -> Result<Listed, ServerError> {
     let rows = grants.iter().map(|grant| shown(ctx, grant).map(Value::Object));
     Ok(Listed {
         rows: rows.collect::<Result<_, _>>()?,

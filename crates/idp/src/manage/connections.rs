@@ -45,7 +45,17 @@ pub struct ConnectionFilter {
     pub client_id: Option<ClientId>,
 }
 
-/// Connections by name.
+impl ConnectionFilter {
+    fn stored(&self) -> storage::ConnectionFilter<'_> {
+        storage::ConnectionFilter {
+            strategies: &self.strategies,
+            name: self.name.as_deref(),
+            client: self.client_id.as_ref(),
+        }
+    }
+}
+
+/// Connections by name: `limit` of them, without the first `offset`. `counted`: with how many there are.
 ///
 /// # Errors
 /// [`ServerError`].
@@ -53,13 +63,12 @@ pub async fn list_connections(
     idp: &Idp,
     tenant: &TenantId,
     filter: &ConnectionFilter,
-    offset: i64,
-    limit: i64,
+    (offset, limit): (i64, i64),
+    counted: bool,
 ) -> Result<Listed, ServerError> {
-    let connections = found(idp, tenant, filter).await?;
-    let total = i64::try_from(connections.len()).unwrap_or(i64::MAX);
-    let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
-    listed(connections.into_iter().skip(skipped), limit, total)
+    let mut tx = idp.storage.begin_read(tenant).await?;
+    let total = if counted { tx.count_connections(filter.stored()).await? } else { 0 };
+    listed(&tx.managed_connections(filter.stored(), "", offset, limit).await?, total)
 }
 
 /// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
@@ -73,35 +82,11 @@ pub async fn list_connections_after(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Listed, ServerError> {
-    let connections = found(idp, tenant, filter).await?;
-    let is_after =
-        |known: &ManagedConnection| after.is_none_or(|after| known.connection.name.as_str() > after);
-    listed(connections.into_iter().filter(is_after), limit, 0)
+    let mut tx = idp.storage.begin_read(tenant).await?;
+    listed(&tx.managed_connections(filter.stored(), after.unwrap_or_default(), 0, limit).await?, 0)
 }
 
-async fn found(
-    idp: &Idp,
-    tenant: &TenantId,
-    filter: &ConnectionFilter,
-) -> Result<Vec<ManagedConnection>, ServerError> {
-    let mut connections = idp.storage.begin_read(tenant).await?.managed_connections().await?;
-    connections.retain(|known| {
-        let connection = &known.connection;
-        (filter.strategies.is_empty() || filter.strategies.contains(&connection.strategy))
-            && filter.name.as_ref().is_none_or(|name| connection.name == *name)
-            && filter.client_id.as_ref().is_none_or(|client| connection.enabled_clients.contains(client))
-    });
-    // Whatever the database's collation is: the place is compared here.
-    connections.sort_by(|a, b| a.connection.name.cmp(&b.connection.name));
-    Ok(connections)
-}
-
-fn listed(
-    connections: impl Iterator<Item = ManagedConnection>,
-    limit: i64,
-    total: i64,
-) -> Result<Listed, ServerError> {
-    let connections: Vec<_> = connections.take(usize::try_from(limit).unwrap_or(0)).collect();
+fn listed(connections: &[ManagedConnection], total: i64) -> Result<Listed, ServerError> {
     let rows = connections.iter().map(|known| shown(known).map(Value::Object));
     Ok(Listed {
         rows: rows.collect::<Result<_, _>>()?,

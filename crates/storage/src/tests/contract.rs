@@ -15,7 +15,10 @@ pub use super::housekeeping::*;
 pub use super::logouts::*;
 pub use super::logs::*;
 use super::managed;
-pub use super::managed::clients_are_listed_in_pages_and_filtered;
+pub use super::managed::{
+    client_grants_are_listed_in_pages_and_filtered, clients_are_listed_in_pages_and_filtered,
+    connections_are_listed_in_pages_and_filtered,
+};
 pub use super::permissions::*;
 pub use super::refresh_tokens::*;
 pub use super::settings::*;

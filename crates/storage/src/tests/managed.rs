@@ -1,12 +1,13 @@
 //! What people see of clients, APIs, grants, connections and tenants: parts of the contract's tests.
 
 use model::{
-    Client, ClientGrantProfile, ClientId, ClientProfile, ConnectionProfile, ManagedClient,
-    ManagedClientGrant, ManagedConnection, ManagedResourceServer, ResourceServerProfile, TenantProfile,
+    Client, ClientGrant, ClientGrantProfile, ClientId, ClientProfile, Connection, ConnectionId,
+    ConnectionProfile, ManagedClient, ManagedClientGrant, ManagedConnection, ManagedResourceServer,
+    ResourceServerProfile, TenantProfile,
 };
 
 use super::fixtures::*;
-use crate::{ClientFilter, Storage, TenantTx};
+use crate::{ClientFilter, ClientGrantFilter, ConnectionFilter, Storage, TenantTx};
 
 const API: &str = "https://api.acme.test/";
 
@@ -63,15 +64,16 @@ pub async fn check(tx: &mut TenantTx) {
         (Some(ClientId::new("x")), None, 0),
         (None, Some("urn:other"), 0),
     ] {
-        let grants = tx.managed_client_grants(client.as_ref(), audience).await.unwrap();
-        assert_eq!(grants, vec![grant.clone(); found], "{client:?} {audience:?}");
+        let filter = ClientGrantFilter { client: client.as_ref(), audience };
+        let grants = tx.managed_client_grants(filter, None, 0, 10).await.unwrap();
+        assert_eq!(grants, vec![grant.clone(); found], "{filter:?}");
     }
     let connection = ManagedConnection {
         connection: connection(),
         profile: ConnectionProfile { display_name: Some("Ours".to_owned()), ..Default::default() },
     };
     assert_eq!(tx.managed_connection(&connection_id()).await.unwrap(), Some(connection.clone()));
-    assert_eq!(tx.managed_connections().await.unwrap(), [connection]);
+    assert_eq!(tx.managed_connections(ConnectionFilter::default(), "", 0, 10).await.unwrap(), [connection]);
     assert!(tx.connection_has_users(&connection_id()).await.unwrap());
     assert_eq!(tx.tenant().await.unwrap().unwrap().1, TenantProfile::default());
 }
@@ -87,10 +89,14 @@ pub async fn check_hidden(tx: &mut TenantTx) {
     assert!(tx.managed_resource_servers(0, 10).await.unwrap().is_empty());
     assert_eq!(tx.managed_client_grant("cgr_1").await.unwrap(), None);
     for (client, audience) in [(None, None), (Some(client_id()), None), (None, Some(API))] {
-        assert!(tx.managed_client_grants(client.as_ref(), audience).await.unwrap().is_empty());
+        let filter = ClientGrantFilter { client: client.as_ref(), audience };
+        assert!(tx.managed_client_grants(filter, None, 0, 10).await.unwrap().is_empty());
+        assert_eq!(tx.count_client_grants(filter).await.unwrap(), 0);
     }
     assert_eq!(tx.managed_connection(&connection_id()).await.unwrap(), None);
-    assert!(tx.managed_connections().await.unwrap().is_empty());
+    let all = ConnectionFilter::default();
+    assert!(tx.managed_connections(all, "", 0, 10).await.unwrap().is_empty());
+    assert_eq!(tx.count_connections(all).await.unwrap(), 0);
     assert!(!tx.connection_has_users(&connection_id()).await.unwrap());
     tx.put_client_profile(&client_id(), &ClientProfile::default(), now()).await.unwrap();
     tx.put_resource_server_profile(API, "mine", &ResourceServerProfile::default()).await.unwrap();
@@ -162,5 +168,115 @@ pub async fn clients_are_listed_in_pages_and_filtered(storage: &Storage) {
             paged.extend(ids(page));
         }
         assert_eq!(paged, expected, "{filter:?}");
+    }
+}
+
+pub async fn client_grants_are_listed_in_pages_and_filtered(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let (a, b) = (ClientId::new("a"), ClientId::new("b"));
+    // Neither the order of the clients nor that of the APIs is the one in which they were made.
+    for (id, client, audience) in
+        [("cgr_1", &b, "urn:y"), ("cgr_3", &a, "urn:y"), ("cgr_2", &b, "urn:x"), ("cgr_4", &a, "urn:z")]
+    {
+        let grant =
+            ClientGrant { client_id: client.clone(), audience: audience.to_owned(), scope: Vec::new() };
+        tx.put_client_grant(&grant).await.unwrap();
+        tx.put_client_grant_profile(&grant, id, &ClientGrantProfile::default()).await.unwrap();
+    }
+    for (client, audience, expected) in [
+        (None, None, &["cgr_1", "cgr_2", "cgr_3", "cgr_4"][..]),
+        (Some(&a), None, &["cgr_3", "cgr_4"]),
+        (Some(&b), None, &["cgr_1", "cgr_2"]),
+        (None, Some("urn:y"), &["cgr_1", "cgr_3"]),
+        (Some(&a), Some("urn:y"), &["cgr_3"]),
+        (Some(&b), Some("urn:z"), &[]),
+    ] {
+        let filter = ClientGrantFilter { client, audience };
+        assert_eq!(tx.count_client_grants(filter).await.unwrap(), i64::try_from(expected.len()).unwrap());
+        let (mut by_number, mut by_place, mut after) = (Vec::new(), Vec::new(), String::new());
+        for offset in 0.. {
+            let page = tx.managed_client_grants(filter, None, offset, 1).await.unwrap();
+            let Some(one) = page.first() else { break };
+            by_number.push(one.id.clone());
+        }
+        while let Some(one) = tx.managed_client_grants(filter, Some(&after), 0, 1).await.unwrap().pop() {
+            after.clone_from(&one.id);
+            by_place.push(one.id);
+        }
+        assert_eq!(by_number, expected, "{filter:?}");
+        assert_eq!(by_place, expected, "{filter:?}");
+    }
+}
+
+pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let (app, other) = (ClientId::new("app \u{e9}"), ClientId::new("other"));
+    for (id, name, strategy, clients) in [
+        ("con_1", "b", "auth0", vec![app.clone(), other.clone()]),
+        ("con_2", "a", "auth0", vec![]),
+        ("con_3", "B", "samlp", vec![app.clone()]),
+    ] {
+        let connection = Connection {
+            id: ConnectionId::new(id),
+            name: name.to_owned(),
+            strategy: strategy.to_owned(),
+            enabled_clients: clients,
+            ..connection()
+        };
+        tx.put_connection(&connection).await.unwrap();
+    }
+    let (databases, both) = (["auth0".to_owned()], ["auth0".to_owned(), "samlp".to_owned()]);
+    let all = ConnectionFilter::default();
+    for (filter, expected) in [
+        // By the bytes of their names, whatever the database's language.
+        (all, &["B", "a", "b"][..]),
+        (ConnectionFilter { strategies: &databases, ..all }, &["a", "b"]),
+        (ConnectionFilter { strategies: &both, ..all }, &["B", "a", "b"]),
+        (ConnectionFilter { name: Some("b"), ..all }, &["b"]),
+        (ConnectionFilter { client: Some(&app), ..all }, &["B", "b"]),
+        (ConnectionFilter { client: Some(&other), strategies: &databases, name: Some("b") }, &["b"]),
+        (ConnectionFilter { client: Some(&other), name: Some("a"), ..all }, &[]),
+        (ConnectionFilter { client: Some(&ClientId::new("app")), ..all }, &[]),
+    ] {
+        assert_eq!(tx.count_connections(filter).await.unwrap(), i64::try_from(expected.len()).unwrap());
+        let (mut by_number, mut by_place, mut after) = (Vec::new(), Vec::new(), String::new());
+        for offset in 0.. {
+            let page = tx.managed_connections(filter, "", offset, 1).await.unwrap();
+            let Some(one) = page.first() else { break };
+            by_number.push(one.connection.name.clone());
+        }
+        while let Some(one) = tx.managed_connections(filter, &after, 0, 1).await.unwrap().pop() {
+            after.clone_from(&one.connection.name);
+            by_place.push(one.connection.name);
+        }
+        assert_eq!(by_number, expected, "{filter:?}");
+        assert_eq!(by_place, expected, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_client_grants_are_read_by_an_index() {
+    let (_folder, storage) = super::sqlite::open().await;
+    with_tenants(&storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let client = client_id();
+    for (client, audience, index) in [
+        (None, None, "client_grants_by_id (tenant_id=?"),
+        (None, Some("urn:x"), "client_grants_by_audience_and_id (tenant_id=? AND audience=?"),
+        (Some(&client), None, "(tenant_id=? AND client_id=?"),
+        (Some(&client), Some("urn:x"), "(tenant_id=? AND client_id=? AND audience=?"),
+    ] {
+        for after in [None, Some("cgr_1")] {
+            let plan = tx.explain_client_grants(ClientGrantFilter { client, audience }, after).await;
+            assert!(plan[0].contains(index), "{client:?} {audience:?} {after:?}: {plan:?}");
+            let is_sorted = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+            assert_eq!(
+                is_sorted,
+                client.is_some() && audience.is_none(),
+                "{client:?} {audience:?} {after:?}: {plan:?}"
+            );
+        }
     }
 }

@@ -49,6 +49,8 @@ contract! {
     every_kind_comes_back_as_it_was_stored,
     another_tenants_rows_are_invisible_and_untouchable,
     clients_are_listed_in_pages_and_filtered,
+    client_grants_are_listed_in_pages_and_filtered,
+    connections_are_listed_in_pages_and_filtered,
     of_64_concurrent_tasks_one_spends_a_single_use_value,
     a_spend_that_is_not_committed_did_not_happen,
     a_login_under_way_is_for_its_browser_and_its_time,

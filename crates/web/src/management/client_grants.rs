@@ -81,7 +81,8 @@ async fn list(
         return Ok(Json(checkpoint.answer(&state, &caller, listed.rows, listed.last_key.as_deref())?));
     }
     let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let listed = manage::list_client_grants(idp, context, &filter, page.offset(), page.limit()).await?;
+    let part = (page.offset(), page.limit());
+    let listed = manage::list_client_grants(idp, context, &filter, part, page.has_total()).await?;
     Ok(Json(page.answer("client_grants", listed.total, listed.rows)))
 }
 

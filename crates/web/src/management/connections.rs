@@ -113,7 +113,8 @@ async fn list(
         return Ok(Json(answer?));
     }
     let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let listed = manage::list_connections(idp, tenant, &filter, page.offset(), page.limit()).await?;
+    let part = (page.offset(), page.limit());
+    let listed = manage::list_connections(idp, tenant, &filter, part, page.has_total()).await?;
     Ok(Json(page.answer("connections", listed.total, shown(listed.rows))))
 }
 
