@@ -67,6 +67,7 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
+        par_request_expiry: None,
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,

@@ -14,7 +14,7 @@ use crate::token::{TokenInput, client_auth};
 use crate::{Idp, IdpError, PageError, RequestContext, ServerError};
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
-/// How long the browser has to come with the `request_uri`.
+/// How long the browser has to come with the `request_uri`, where the client's settings do not say it.
 const LIFETIME_SECS: i64 = 30;
 /// All names and values together.
 const MAX_BYTES: usize = 10 * 1024;
@@ -89,17 +89,18 @@ pub async fn push(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result<
     authorize::request(idp, ctx, &client, &parameters, redirect_uri, was_sent).await?;
 
     let now = idp.now();
+    let expires_in = client.par_request_expiry.unwrap_or(LIFETIME_SECS);
     let handle = random_token(&*idp.random, CREDENTIAL_LENGTH);
     let request = PushedAuthorizationRequest {
         client_id: client.client_id.clone(),
         parameters: kept,
         created_at: now,
-        expires_at: now.plus_secs(LIFETIME_SECS),
+        expires_at: now.plus_secs(expires_in),
     };
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_pushed_request(&hash_credential(&handle), &request).await?;
     tx.commit().await?;
-    Ok(PushResponse { request_uri: format!("{PREFIX}{handle}"), expires_in: LIFETIME_SECS })
+    Ok(PushResponse { request_uri: format!("{PREFIX}{handle}"), expires_in })
 }
 
 /// Whether this is a `request_uri` of ours, and not the address of a request object.

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use model::{ActionBinding, Client, ClientId, Connection, ConnectionId, ResourceServer, SigningKey, Tenant};
 use quick_cache::sync::Cache;
+use serde_json::Value;
 use storage::{Storage, StorageError};
+
+use crate::ServerError;
 
 /// How many of each kind are kept, of all tenants. The least used ones give way.
 const KEPT: usize = 10_000;
@@ -32,6 +35,7 @@ pub struct Settings {
     apis: Cache<Key<String>, Arc<Api>>,
     connections: Cache<Key<ConnectionId>, Arc<Connection>>,
     signing_keys: Cache<Key<()>, Arc<Vec<SigningKey>>>,
+    client_signing_keys: Cache<Key<()>, Arc<Value>>,
     bindings: Cache<Key<()>, Arc<Vec<ActionBinding>>>,
 }
 
@@ -45,6 +49,7 @@ impl Settings {
             apis: Cache::new(KEPT),
             connections: Cache::new(KEPT),
             signing_keys: Cache::new(KEPT),
+            client_signing_keys: Cache::new(KEPT),
             bindings: Cache::new(KEPT),
         }
     }
@@ -89,6 +94,17 @@ impl Settings {
         Ok(keep(&self.signing_keys, tenant, &(), read).await?.unwrap_or_default())
     }
 
+    /// What `make` makes of the signing keys for clients: a signature for each certificate. A key whose time ends is in it
+    /// until something changes in the tenant.
+    pub(crate) async fn client_signing_keys(
+        &self,
+        tenant: &Tenant,
+        make: impl Future<Output = Result<Value, ServerError>>,
+    ) -> Result<Arc<Value>, ServerError> {
+        let made = async { make.await.map(Some) };
+        Ok(keep(&self.client_signing_keys, tenant, &(), made).await?.unwrap_or_default())
+    }
+
     /// What runs at a login, in its order.
     pub(crate) async fn bindings(&self, tenant: &Tenant) -> Result<Arc<Vec<ActionBinding>>, StorageError> {
         let read = async { self.storage.begin_read(&tenant.id).await?.bindings().await.map(Some) };
@@ -100,12 +116,12 @@ impl Settings {
 /// asks could fill the memory with names.
 ///
 /// What is read is at least as new as the version that it is kept for, because the version was read before.
-async fn keep<K: Clone + Eq + Hash, V>(
+async fn keep<K: Clone + Eq + Hash, V, E>(
     cache: &Cache<Key<K>, Arc<V>>,
     tenant: &Tenant,
     name: &K,
-    read: impl Future<Output = Result<Option<V>, StorageError>>,
-) -> Result<Option<Arc<V>>, StorageError> {
+    read: impl Future<Output = Result<Option<V>, E>>,
+) -> Result<Option<Arc<V>>, E> {
     let key = (tenant.id.as_str().to_owned(), tenant.settings_version, name.clone());
     if let Some(kept) = cache.get(&key) {
         return Ok(Some(kept));

@@ -56,6 +56,9 @@ pub struct Client {
     /// Whether `/authorize` takes only pushed requests from it (RFC 9126 §6).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// For how many seconds a `request_uri` of it is good (`expires_in` of RFC 9126 §2.2), 10 to 600; absent: 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub par_request_expiry: Option<i64>,
     #[schema(value_type = Option<Object>)]
     /// Its public keys, when it authenticates with `private_key_jwt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

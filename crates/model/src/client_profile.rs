@@ -43,7 +43,6 @@ optional_fields! {
         organization_require_behavior: OrganizationRequireBehavior,
         organization_discovery_methods: Vec<OrganizationDiscoveryMethod>,
         default_organization: DefaultOrganization,
-        par_request_expiry: i64,
         signed_request_object: SignedRequestObject,
         compliance_level: ComplianceLevel,
         encryption_key: Map<String, Value>,

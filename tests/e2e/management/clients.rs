@@ -106,6 +106,82 @@ async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
 }
 
 #[tokio::test]
+async fn a_client_is_shown_with_the_certificates_of_what_is_signed_for_it() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let current = async |api: &Api| api.get("/keys/signing").await.expect_json(200)[0].clone();
+    let first = current(&api).await;
+    let made = create(&api, json!({ "name": "New" })).await;
+    let shown = json!({ "cert": first["cert"], "pkcs7": first["pkcs7"], "subject": "/CN=acme" });
+    assert_eq!(made["signing_keys"], json!([shown]));
+    let path = format!("/clients/{}", text(&made, "client_id"));
+    assert_eq!(api.get(&path).await.expect_json(200)["signing_keys"], made["signing_keys"]);
+    let list = api.get("/clients?fields=signing_keys").await.expect_json(200);
+    assert!(
+        list.as_array().unwrap().iter().all(|client| *client == json!({ "signing_keys": [shown] })),
+        "{list}"
+    );
+    let without = api.get(&format!("{path}?fields=signing_keys&include_fields=false")).await.expect_json(200);
+    assert!(without["signing_keys"].is_null() && without["name"] == "New", "{without}");
+    // A tool that sends back what it has read changes nothing; they are the server's.
+    let sent = json!({ "description": "Changed", "signing_keys": [] });
+    assert_eq!(api.patch(&path, &sent).await.expect_json(200)["signing_keys"], made["signing_keys"]);
+
+    // After a rotation: the key that signs, and the one before, until that is taken away.
+    api.post("/keys/signing/rotate", &json!({})).await.expect_json(201);
+    let fresh = Api::of(&server).await;
+    let second = current(&fresh).await;
+    let certificates = async |api: &Api| {
+        let keys = api.get(&path).await.expect_json(200)["signing_keys"].clone();
+        keys.as_array().unwrap().iter().map(|key| key["cert"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(certificates(&fresh).await, [second["cert"].clone(), first["cert"].clone()]);
+    let revoke = format!("/keys/signing/{}/revoke", text(&first, "kid"));
+    fresh.put(&revoke, &json!({})).await.expect_json(200);
+    assert_eq!(certificates(&fresh).await, [second["cert"].clone()]);
+
+    // They are for who may see keys.
+    for (scope, sees) in [("read:clients", false), ("read:client_keys", true), ("read:client_summary", false)]
+    {
+        let reader = Api::with_scopes(&server, &[scope]).await;
+        let client = reader.get(&path).await.expect_json(200);
+        assert_eq!(client["signing_keys"].is_array(), sees, "{scope}: {client}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_says_how_long_its_pushed_requests_are_good() {
+    let server = TestServer::start().await;
+    let (api, app) = (Api::of(&server).await, server.client());
+    let path = format!("/clients/{}", seed::WEB);
+    let login = Login::web();
+    let push = async || {
+        let mut form = login.pairs();
+        form.push(("client_secret", seed::WEB_SECRET));
+        app.post_form("/oauth/par", &form).await.expect(201).json()
+    };
+    let is_good = async |pushed: &Value| {
+        let query = [("client_id", seed::WEB), ("request_uri", pushed["request_uri"].as_str().unwrap())];
+        server.client().get_with("/authorize", &query).await.status == 302
+    };
+    for secs in [Some(600), Some(10), None] {
+        let changed = api.patch(&path, &json!({ "par_request_expiry": secs })).await.expect_json(200);
+        assert_eq!(changed["par_request_expiry"], json!(secs));
+        let secs = secs.unwrap_or(30);
+        let (first, second) = (push().await, push().await);
+        assert_eq!(first["expires_in"], secs);
+        server.clock.advance_secs(secs - 1);
+        assert!(is_good(&first).await, "{secs}");
+        server.clock.advance_secs(1);
+        assert!(!is_good(&second).await, "{secs}");
+    }
+    for secs in [9, 601] {
+        let refused = api.patch(&path, &json!({ "par_request_expiry": secs })).await;
+        refused.expect_api_error(400, "invalid_body", "10 to 600");
+    }
+}
+
+#[tokio::test]
 async fn what_a_deleted_client_handed_over_ends_with_it() {
     let server = TestServer::start().await;
     let api = Api::of(&server).await;

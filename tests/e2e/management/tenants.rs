@@ -36,6 +36,11 @@ async fn settings_are_sent_in_part_come_back_and_count_for_the_next_login() {
         (&json!(181.0 / 60.0), &json!(1))
     );
     assert_eq!(api.get("/tenants/settings").await.expect_json(200), changed);
+    let triggers = api.get("/actions/triggers").await.expect_json(200);
+    let runtimes = triggers["triggers"][0]["runtimes"].as_array().unwrap().iter();
+    let versions: Vec<_> = runtimes.filter_map(|name| name.as_str().unwrap().strip_prefix("node")).collect();
+    assert_eq!(changed["sandbox_versions_available"], json!(versions));
+    assert!(versions.contains(&changed["sandbox_version"].as_str().unwrap()), "{versions:?}");
     // A tool that sends back what it has read changes nothing.
     assert_eq!(api.patch("/tenants/settings", &changed).await.expect_json(200), changed);
     let some = api.get("/tenants/settings?fields=flags,friendly_name").await.expect_json(200);
@@ -82,7 +87,7 @@ async fn bad_settings_are_refused() {
     for (sent, message) in [
         (json!({ "x": 1 }), "Payload validation error: 'Additional properties not allowed: x'."),
         (json!({ "flags": { "x": true } }), "not allowed: x' on property flags."),
-        (json!({ "flags": null, "sandbox_versions_available": [] }), "sandbox_versions_available"),
+        (json!({ "flags": null, "sandbox_versions": [] }), "not allowed: sandbox_versions'"),
         (json!({ "session_lifetime": 1, "session_lifetime_in_minutes": 60 }), "cannot be sent together"),
         (json!({ "session_lifetime": "24" }), "on property session_lifetime."),
         (json!({ "idle_session_lifetime_in_minutes": 0 }), "at least a minute"),

@@ -34,10 +34,6 @@ fn form(profile: &ClientProfile) -> Result<(), ManageError> {
         uri("initiate_login_uri", login, &["https"])?;
         rule(!login.contains('#'), "initiate_login_uri may not have a fragment")?;
     }
-    rule(
-        profile.par_request_expiry.is_none_or(|secs| (10..=600).contains(&secs)),
-        "par_request_expiry must be 10 to 600 seconds",
-    )?;
     if let Some(quota) = profile.token_quota.as_ref().and_then(|quota| quota.client_credentials.as_ref()) {
         limits("token_quota", quota)?;
     }

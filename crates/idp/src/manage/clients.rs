@@ -329,6 +329,7 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         jwt_configuration: Default::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
+        par_request_expiry: None,
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,
@@ -395,7 +396,7 @@ fn patched(
 ) -> Result<(ManagedClient, Authentication), ManageError> {
     let mut sent = sent.clone();
     // Tools send back what they have read.
-    pass_over(&mut sent, &["created_at", "updated_at"]);
+    pass_over(&mut sent, &["created_at", "updated_at", "signing_keys"]);
     let authentication = Authentication::take(&mut sent)?;
     let mut ours = OURS.iter().copied().chain((!is_new).then_some("resource_server_identifier"));
     if let Some(name) = ours.find(|name| sent.contains_key(*name)) {

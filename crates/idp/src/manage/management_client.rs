@@ -62,6 +62,7 @@ pub async fn put_management_client(
         jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: false,
         require_pushed_authorization_requests: false,
+        par_request_expiry: None,
         client_authentication_methods: None,
         require_proof_of_possession: false,
         resource_server_identifier: None,

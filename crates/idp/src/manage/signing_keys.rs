@@ -22,6 +22,27 @@ pub async fn signing_keys(idp: &Idp, tenant: &Tenant) -> Result<Vec<Map<String, 
     keys.iter().map(|key| shown(idp, tenant, key)).collect()
 }
 
+/// The certificates with which a client verifies what is signed for it, as its `signing_keys`: of the key that signs, and
+/// then of those before whose tokens are still good.
+///
+/// # Errors
+/// [`ServerError`].
+pub async fn client_signing_keys(idp: &Idp, tenant: &Tenant) -> Result<Value, ServerError> {
+    let make = async {
+        let mut keys = keys::published(idp, tenant, idp.now()).await?;
+        keys.retain(|key| key.state != SigningKeyState::Next);
+        keys.sort_by_key(|key| (key.state != SigningKeyState::Current, -key.created_at.as_ms()));
+        let certificates = keys.iter().map(|key| {
+            let Certificate { pem, pkcs7, .. } = certificate_of(idp, tenant, key)?;
+            Ok::<_, ServerError>(
+                json!({ "cert": pem, "pkcs7": pkcs7, "subject": format!("/CN={}", tenant.id) }),
+            )
+        });
+        certificates.collect::<Result<Value, _>>()
+    };
+    Ok((*idp.settings.client_signing_keys(tenant, make).await?).clone())
+}
+
 /// The signing key of that id.
 ///
 /// # Errors

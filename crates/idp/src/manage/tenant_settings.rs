@@ -6,12 +6,14 @@ use serde_json::{Map, Value, json};
 use storage::TenantTx;
 use utoipa::ToSchema;
 
-use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch, read};
-use super::{ManageError, client_rules, validate};
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch, read};
+use super::{ManageError, RUNTIMES, client_rules, validate};
 use crate::{Idp, ServerError};
 
 /// The objects that may be sent in part.
 const PARTIAL: [&str; 4] = ["flags", "sessions", "factors", "oidc_logout"];
+/// What only the server writes.
+const SANDBOX_VERSIONS: &str = "sandbox_versions_available";
 const IN_MINUTES: &str = "_in_minutes";
 const LIFETIMES: [&str; 4] = [
     "session_lifetime",
@@ -176,7 +178,13 @@ pub fn tenant_as_json(tenant: &Tenant, profile: &TenantProfile) -> Result<Map<St
         "factors": { "otp": flags.otp_factor, "recovery-code": flags.recovery_code_factor },
     }))?;
     merge(&mut object, as_object(profile)?);
+    object.insert(SANDBOX_VERSIONS.to_owned(), json!(sandbox_versions()));
     Ok(object)
+}
+
+/// The versions of Node that Actions may name, as `sandbox_version` has them.
+fn sandbox_versions() -> Vec<&'static str> {
+    RUNTIMES.iter().filter_map(|runtime| runtime.strip_prefix("node")).collect()
 }
 
 fn patched(
@@ -184,7 +192,9 @@ fn patched(
     profile: &TenantProfile,
     sent: &Object,
 ) -> Result<(Tenant, TenantProfile), ManageError> {
-    let sent = in_hours(sent)?;
+    let mut sent = in_hours(sent)?;
+    // Tools send back what they have read.
+    pass_over(&mut sent, &[SANDBOX_VERSIONS]);
     if sent.get("friendly_name").is_some_and(Value::is_null) {
         return Err(ManageError::invalid("friendly_name must have 1 to 255 bytes"));
     }
@@ -347,6 +357,7 @@ mod tests {
         let flags =
             json!({ "revoke_refresh_token_grant": true, "require_pushed_authorization_requests": false });
         assert_eq!(shown["flags"], flags);
+        assert_eq!(shown[SANDBOX_VERSIONS], json!(["12", "16", "18", "22"]));
         // What is shown may be sent back.
         let (again, profile) = patched(&changed, &TenantProfile::default(), &shown).unwrap();
         assert_eq!(again, changed);
@@ -382,7 +393,6 @@ mod tests {
                 json!({ "flags": { "enable_sso": "yes" } }),
                 "expected a boolean' on property flags.enable_sso.",
             ),
-            (json!({ "sandbox_versions_available": ["22"] }), "not allowed: sandbox_versions_available"),
             (json!({ "mtls": { "enable_endpoint_aliases": true } }), "no mutual TLS"),
             (
                 json!({ "default_token_quota": { "clients": { "client_credentials": { "per_day": 1 } } } }),

@@ -85,6 +85,10 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
                 .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
         "client_metadata has at most 10 entries of 255 characters",
     )?;
+    rule(
+        client.par_request_expiry.is_none_or(|secs| (10..=600).contains(&secs)),
+        "par_request_expiry must be 10 to 600 seconds",
+    )?;
     refresh_token(client)?;
     rule(
         (1..=MAX_TOKEN_LIFETIME_SECS).contains(&client.jwt_configuration.lifetime_in_seconds),
@@ -390,6 +394,7 @@ mod tests {
             jwt_configuration: JwtConfiguration::default(),
             is_token_endpoint_ip_header_trusted: false,
             require_pushed_authorization_requests: false,
+            par_request_expiry: None,
             client_authentication_methods: None,
             require_proof_of_possession: false,
             resource_server_identifier: None,

@@ -17,7 +17,7 @@ pub use super::logs::*;
 use super::managed;
 pub use super::managed::{
     client_grants_are_listed_in_pages_and_filtered, clients_are_listed_in_pages_and_filtered,
-    connections_are_listed_in_pages_and_filtered,
+    connections_are_listed_in_pages_and_filtered, what_gets_an_effect_is_moved_to_what_a_client_is,
 };
 pub use super::permissions::*;
 pub use super::refresh_tokens::*;

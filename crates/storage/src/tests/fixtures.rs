@@ -109,6 +109,7 @@ pub fn client() -> Client {
         jwt_configuration: JwtConfiguration::default(),
         is_token_endpoint_ip_header_trusted: true,
         require_pushed_authorization_requests: true,
+        par_request_expiry: None,
         client_authentication_methods: Some(ClientAuthenticationMethods {
             private_key_jwt: PrivateKeyJwt { credentials: vec![credential()] },
         }),

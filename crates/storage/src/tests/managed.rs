@@ -7,7 +7,8 @@ use model::{
 };
 
 use super::fixtures::*;
-use crate::{ClientFilter, ClientGrantFilter, ConnectionFilter, Storage, TenantTx};
+use crate::statement::Statement;
+use crate::{ClientFilter, ClientGrantFilter, ConnectionFilter, DatabaseKind, Storage, TenantTx};
 
 const API: &str = "https://api.acme.test/";
 
@@ -254,6 +255,30 @@ pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
         assert_eq!(by_number, expected, "{filter:?}");
         assert_eq!(by_place, expected, "{filter:?}");
     }
+}
+
+/// A client of a version in which `par_request_expiry` had no effect.
+pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    let unset = Client { client_id: ClientId::new("unset"), ..client() };
+    for client in [&client(), &unset] {
+        tx.put_client(client).await.unwrap();
+        tx.put_client_profile(&client.client_id, &client_profile(), at(5)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let profile = r#"{"description":"\u0000 \"par_request_expiry\":7","par_request_expiry":60}"#;
+    let store = Statement::new("UPDATE clients SET profile = $1 WHERE id = $2");
+    storage.write(&store.bind(profile).bind(client_id().as_str())).await.unwrap();
+    let migration = match storage.kind() {
+        DatabaseKind::Sqlite => include_str!("../../migrations/sqlite/0046_par_request_expiry.sql"),
+        DatabaseKind::Postgres => include_str!("../../migrations/postgres/0046_par_request_expiry.sql"),
+    };
+    storage.write(&Statement::new(migration)).await.unwrap();
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    let expected = Client { par_request_expiry: Some(60), ..client() };
+    assert_eq!(tx.client(&client_id()).await.unwrap(), Some(expected));
+    assert_eq!(tx.client(&unset.client_id).await.unwrap(), Some(unset));
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ contract! {
     clients_are_listed_in_pages_and_filtered,
     client_grants_are_listed_in_pages_and_filtered,
     connections_are_listed_in_pages_and_filtered,
+    what_gets_an_effect_is_moved_to_what_a_client_is,
     of_64_concurrent_tasks_one_spends_a_single_use_value,
     a_spend_that_is_not_committed_did_not_happen,
     a_login_under_way_is_for_its_browser_and_its_time,

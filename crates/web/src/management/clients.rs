@@ -94,7 +94,7 @@ async fn list(
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let shows = Shows::to(&caller, query.fields.as_deref(), query.include_fields);
+    let shows = Shows::to(&state, &caller, query.fields.as_deref(), query.include_fields).await?;
     // An export takes an empty list for a broken tenant, and goes on after this.
     if query.is_global == Some(true) {
         return Err(ApiError::insufficient_scope(["read:global_clients".to_owned()]));
@@ -136,7 +136,9 @@ async fn create(
     caller: ApiCaller,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let client = manage::create_client(&state.idp, &caller.context().tenant.id, &sent).await?;
+    let tenant = &caller.context().tenant;
+    let mut client = manage::create_client(&state.idp, &tenant.id, &sent).await?;
+    client.insert(SIGNING_KEYS.to_owned(), manage::client_signing_keys(&state.idp, tenant).await?);
     Ok((StatusCode::CREATED, Json(Value::Object(client))))
 }
 
@@ -156,7 +158,7 @@ async fn get(
     ApiPath(id): ApiPath<String>,
     ApiQuery(query): ApiQuery<FieldsQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let shows = Shows::to(&caller, query.fields.as_deref(), query.include_fields);
+    let shows = Shows::to(&state, &caller, query.fields.as_deref(), query.include_fields).await?;
     let client = manage::get_client(&state.idp, &caller.context().tenant.id, &ClientId::new(id)).await?;
     Ok(Json(shows.of(Value::Object(client))))
 }
@@ -179,7 +181,10 @@ async fn update(
 ) -> Result<Json<Value>, ApiError> {
     may_change(&caller, &sent)?;
     let tenant = &caller.context().tenant.id;
-    let client = manage::update_client(&state.idp, tenant, &ClientId::new(id), &sent).await?;
+    let mut client = manage::update_client(&state.idp, tenant, &ClientId::new(id), &sent).await?;
+    if let Some(keys) = signing_keys(&state, &caller).await? {
+        client.insert(SIGNING_KEYS.to_owned(), keys);
+    }
     Ok(Json(Value::Object(client)))
 }
 
@@ -247,28 +252,48 @@ fn name_part(q: &str) -> Result<String, ApiError> {
     Ok(text.to_owned())
 }
 
+/// The tenant's certificates, if the caller may see them.
+async fn signing_keys(state: &AppState, caller: &ApiCaller) -> Result<Option<Value>, ApiError> {
+    if !caller.has_scope("read:client_keys") {
+        return Ok(None);
+    }
+    Ok(Some(manage::client_signing_keys(&state.idp, &caller.context().tenant).await?))
+}
+
 /// What the caller sees of a client.
 struct Shows {
     fields: Fields,
     only_summary: bool,
+    signing_keys: Option<Value>,
 }
 
 /// What `read:client_summary` shows.
 const SUMMARY: [&str; 4] = ["client_id", "name", "app_type", "logo_uri"];
+const SIGNING_KEYS: &str = "signing_keys";
 
 impl Shows {
-    fn to(caller: &ApiCaller, fields: Option<&str>, include_fields: Option<bool>) -> Self {
+    async fn to(
+        state: &AppState,
+        caller: &ApiCaller,
+        fields: Option<&str>,
+        include_fields: Option<bool>,
+    ) -> Result<Self, ApiError> {
         let all = ["read:clients", "read:client_keys", "read:client_credentials"];
-        Self {
-            fields: Fields::new(fields, include_fields),
-            only_summary: !all.iter().any(|scope| caller.has_scope(scope)),
-        }
+        let fields = Fields::new(fields, include_fields);
+        let signing_keys = match fields.has(SIGNING_KEYS) {
+            true => signing_keys(state, caller).await?,
+            false => None,
+        };
+        Ok(Self { fields, only_summary: !all.iter().any(|scope| caller.has_scope(scope)), signing_keys })
     }
 
     fn of(&self, client: Value) -> Value {
         let Value::Object(mut client) = client else { return json!({}) };
         if self.only_summary {
             client.retain(|name, _| SUMMARY.contains(&name.as_str()));
+        }
+        if let Some(keys) = &self.signing_keys {
+            client.insert(SIGNING_KEYS.to_owned(), keys.clone());
         }
         Value::Object(self.fields.select(client))
     }

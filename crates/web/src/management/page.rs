@@ -148,11 +148,13 @@ impl Fields {
         Self { names: names.map(str::to_owned).collect(), are_left_out: include_fields == Some(false) }
     }
 
+    /// Whether this field is shown.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|known| known == name) != self.are_left_out
+    }
+
     /// The object with what is shown of it.
     pub(crate) fn select(&self, object: Map<String, Value>) -> Map<String, Value> {
-        if self.names.is_empty() {
-            return object;
-        }
-        object.into_iter().filter(|(name, _)| self.names.contains(name) != self.are_left_out).collect()
+        object.into_iter().filter(|(name, _)| self.has(name)).collect()
     }
 }

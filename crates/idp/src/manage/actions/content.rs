@@ -15,6 +15,8 @@ use crate::{BuildInput, Idp, ServerError};
 pub const COMPONENT_RUNTIME: &str = "wasm-component-v1";
 /// The `runtime` of a script where its author names none.
 pub const SCRIPT_RUNTIME: &str = "node22";
+/// The runtimes that an Action may name: one engine runs all scripts.
+pub const RUNTIMES: [&str; 5] = ["node12", "node16", "node18", SCRIPT_RUNTIME, COMPONENT_RUNTIME];
 /// The one trigger that this server runs.
 pub const POST_LOGIN: &str = "post-login";
 

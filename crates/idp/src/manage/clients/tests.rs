@@ -252,7 +252,7 @@ fn what_is_sent_without_effect_comes_back_as_it_was_sent() {
         "native_social_login": { "apple": { "enabled": false } },
         "jwt_configuration": { "alg": "RS256", "lifetime_in_seconds": 60, "secret_encoded": true },
         "session_transfer": { "delegation": { "allow_delegated_access": false, "enforce_device_binding": "ip" } },
-        "organization_require_behavior": "pre_login_prompt", "par_request_expiry": 60,
+        "organization_require_behavior": "pre_login_prompt",
         "signed_request_object": { "required": false }, "compliance_level": "none",
         "token_exchange": { "allow_any_profile_of_type": ["custom_authentication"] },
         "third_party_security_mode": "strict", "client_metadata": { "a": "b" },

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use idp::Idp;
-use idp::manage::{self, BindingReference, ManageError, NewBinding, SCRIPT_RUNTIME, TRIGGERS, binding_id};
+use idp::manage::{
+    self, BindingReference, ManageError, NewBinding, RUNTIMES, SCRIPT_RUNTIME, TRIGGERS, binding_id,
+};
 use model::{Action, TriggerBinding};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -85,7 +87,7 @@ async fn list(_: ApiCaller) -> Json<Value> {
                 "id": trigger.id,
                 "version": trigger.version,
                 "status": if trigger.is_current { "CURRENT" } else { "DEPRECATED" },
-                "runtimes": ["node12", "node16", "node18", "node22", manage::COMPONENT_RUNTIME],
+                "runtimes": RUNTIMES,
                 "default_runtime": SCRIPT_RUNTIME,
                 "binding_policy": "trigger-bound",
                 "compatible_triggers": compatible,
