@@ -50,7 +50,14 @@ impl Rebuilder {
     /// # Errors
     /// A text for the operator: it is not there, or its source does not build any more.
     pub async fn artifact(&self, tenant: &TenantId, digest: &str) -> Result<Artifact, String> {
-        let stored = self.stored(&self.digest(digest)).await?;
+        let stored = match self.find(&self.digest(digest)).await? {
+            Some(stored) => stored,
+            // It was removed while nothing needed it: there is the one that it was made for.
+            None => {
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+                self.stored(digest).await?
+            }
+        };
         match &stored.kind {
             ArtifactKind::MemoryImage { engine, .. } if engine != self.runtime.engine_digest() => {
                 self.rebuilt(tenant, digest).await.map_err(|error| format!("artifact {digest}: {error}"))
@@ -60,14 +67,16 @@ impl Rebuilder {
     }
 
     async fn stored(&self, digest: &str) -> Result<Artifact, String> {
-        let (kind, bytes) = self
-            .storage
-            .artifact(digest)
-            .await
-            .map_err(|error| format!("artifact {digest}: {error}"))?
-            .ok_or_else(|| format!("artifact {digest} is not in the database"))?;
+        self.find(digest).await?.ok_or_else(|| format!("artifact {digest} is not in the database"))
+    }
+
+    async fn find(&self, digest: &str) -> Result<Option<Artifact>, String> {
+        let stored = self.storage.artifact(digest).await;
+        let Some((kind, bytes)) = stored.map_err(|error| format!("artifact {digest}: {error}"))? else {
+            return Ok(None);
+        };
         let kind = serde_json::from_str(&kind).map_err(|error| format!("artifact {digest}: {error}"))?;
-        Ok(Artifact { kind, digest: digest.to_owned(), bytes })
+        Ok(Some(Artifact { kind, digest: digest.to_owned(), bytes }))
     }
 
     async fn rebuilt(&self, tenant: &TenantId, digest: &str) -> Result<Artifact, String> {

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use model::ActionSource;
+use model::{ActionSource, Timestamp};
 
 use crate::row::Record;
 use crate::statement::Statement;
-use crate::{Storage, StorageError, TenantTx};
+use crate::user_search::as_jsonb;
+use crate::{DatabaseKind, Storage, StorageError, TenantTx};
+
+/// So long an artifact stays that nothing needs any more: logins and deployments under way have read of it.
+const UNUSED_SECS: i64 = 24 * 3600;
+/// Artifacts that are removed at once: each has some hundred kilobytes.
+const BATCH: i64 = 16;
 
 impl Storage {
     /// The artifact of that digest: what kind it is, as JSON, and its bytes.
@@ -44,16 +50,103 @@ impl Storage {
         };
         source(&row).map(Some)
     }
+
+    /// Looks at up to `rows` artifacts after the one of that digest, and notes those that nothing needs, if that was not
+    /// noted before. The digest of the last one; `None`: there are no more.
+    pub(crate) async fn note_unused_artifacts(
+        &self,
+        after: &str,
+        rows: u32,
+        now: Timestamp,
+    ) -> Result<Option<String>, StorageError> {
+        let window = "SELECT MAX(digest) AS last FROM
+             (SELECT digest FROM artifacts WHERE digest > $1 ORDER BY digest LIMIT $2) w";
+        let found = self.read(Statement::new(window).bind(after).bind(i64::from(rows))).await?;
+        let last = found.into_iter().next().map(|row| Record { table: "artifacts", id_column: "last", row });
+        let Some(last) = last.map_or(Ok(None), |row| row.opt_text("last"))? else { return Ok(None) };
+        let note = format!(
+            "INSERT INTO unused_artifacts (digest, since) SELECT a.digest, CAST($3 AS BIGINT) FROM artifacts a
+             WHERE a.digest > $1 AND a.digest <= $2 AND {} ON CONFLICT (digest) DO NOTHING",
+            is_unused(self.kind())
+        );
+        self.write(&Statement::new(note).bind(after).bind(last.as_str()).bind(now.as_ms())).await?;
+        Ok(Some(last))
+    }
+
+    /// Removes some of the artifacts that nothing has needed for long: how many. `None`: there are no more.
+    pub(crate) async fn remove_unused_artifacts(&self, now: Timestamp) -> Result<Option<u64>, StorageError> {
+        // What is stored again meanwhile waits here, or has taken its note away (`TenantTx::put_artifact`).
+        let lock = match self.kind() {
+            DatabaseKind::Sqlite => "",
+            DatabaseKind::Postgres => " FOR UPDATE SKIP LOCKED",
+        };
+        let due = format!(
+            "SELECT digest FROM unused_artifacts WHERE since <= $1 ORDER BY since, digest LIMIT $2{lock}"
+        );
+        let mut tx = self.begin_any().await?;
+        let due = Statement::new(due).bind(now.plus_secs(-UNUSED_SECS).as_ms()).bind(BATCH);
+        let due = tx.run(due).await?.0;
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let remove = format!("DELETE FROM artifacts AS a WHERE a.digest = $1 AND {}", is_unused(self.kind()));
+        let mut removed = 0;
+        for row in due {
+            let digest = Record { table: "unused_artifacts", id_column: "digest", row }.text("digest")?;
+            let of_digest = |sql: &str| Statement::new(sql.to_owned()).bind(digest.as_str());
+            if tx.run(of_digest(&remove)).await?.1 > 0 {
+                removed += 1;
+                tx.run(of_digest("DELETE FROM rebuilt_artifacts WHERE digest = $1")).await?;
+            }
+            tx.run(of_digest("DELETE FROM unused_artifacts WHERE digest = $1")).await?;
+        }
+        tx.commit().await?;
+        Ok(Some(removed))
+    }
+
+    /// How many artifacts are to go, up to `limit`.
+    pub(crate) async fn count_unused_artifacts(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<i64, StorageError> {
+        let count = "SELECT COUNT(*) AS ended FROM
+             (SELECT 1 AS one FROM unused_artifacts WHERE since <= $1 LIMIT $2) w";
+        let until = now.plus_secs(-UNUSED_SECS).as_ms();
+        let rows = self.read(Statement::new(count).bind(until).bind(i64::from(limit))).await?;
+        let row = rows.into_iter().next().ok_or(StorageError::NoRow)?;
+        Record { table: "unused_artifacts", id_column: "ended", row }.int("ended")
+    }
+}
+
+/// The condition that no tenant has a version or a draft of the artifact `a`, and that it stands in for none that another JS
+/// engine made. A draft and its version, or a version and the one that is the same again, come to be in one transaction:
+/// there is no moment between them. (`actions:` modules have no artifacts: their code is in the Action's.)
+pub(crate) fn is_unused(kind: DatabaseKind) -> String {
+    let draft = match kind {
+        // The `+` takes the column's type away: to an expression that is indexed, no other type may be applied.
+        DatabaseKind::Sqlite => "json_extract(n.draft, '$.digest') = +a.digest".to_owned(),
+        DatabaseKind::Postgres => format!("({} ->> 'digest') COLLATE \"C\" = a.digest", as_jsonb("n.draft")),
+    };
+    format!(
+        "NOT EXISTS (SELECT 1 FROM action_versions n WHERE n.digest = a.digest)
+         AND NOT EXISTS (SELECT 1 FROM rebuilt_artifacts n WHERE n.rebuilt = a.digest)
+         AND NOT EXISTS (SELECT 1 FROM actions n WHERE {draft})"
+    )
 }
 
 impl TenantTx {
-    /// Stores the artifact. Harmless when it is there: a digest has one content.
+    /// Stores the artifact. Harmless when it is there: a digest has one content. What needs it is stored in the same
+    /// transaction.
     pub async fn put_artifact(
         &mut self,
         digest: &str,
         kind_json: &str,
         bytes: &[u8],
     ) -> Result<(), StorageError> {
+        // First: who removes it has locked this, or passes over it.
+        let used = Statement::new("DELETE FROM unused_artifacts WHERE digest = $1").bind(digest);
+        self.run_for_all(used).await?;
         let query = Statement::new(
             "INSERT INTO artifacts (digest, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
         )

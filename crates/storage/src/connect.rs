@@ -113,7 +113,8 @@ impl Storage {
         Ok(TenantTx::new(tx, tenant, span))
     }
 
-    async fn begin_any(&self) -> Result<Tx, StorageError> {
+    /// A transaction that writes what is no tenant's.
+    pub(crate) async fn begin_any(&self) -> Result<Tx, StorageError> {
         let started = Instant::now();
         let tx = match &self.connections {
             Database::Sqlite(sqlite) => Tx::Sqlite(sqlite.writer.begin().await?),
@@ -180,15 +181,16 @@ pub struct TenantTx {
 /// What came of a statement: its rows, and how many rows it changed or found.
 pub(crate) type Outcome = (Vec<Row>, u64);
 
+/// A transaction of no tenant: one with a tenant in it is a [`TenantTx`].
 #[derive(Debug)]
-enum Tx {
+pub(crate) enum Tx {
     Postgres(PostgresTx),
     Sqlite(Member),
     SqliteRead(Lease),
 }
 
 impl Tx {
-    async fn commit(self) -> Result<(), StorageError> {
+    pub(crate) async fn commit(self) -> Result<(), StorageError> {
         match self {
             Self::Postgres(tx) => tx.commit().await,
             Self::Sqlite(member) => member.commit().await,
@@ -196,7 +198,7 @@ impl Tx {
         }
     }
 
-    async fn run(&mut self, statement: Statement) -> Result<Outcome, StorageError> {
+    pub(crate) async fn run(&mut self, statement: Statement) -> Result<Outcome, StorageError> {
         let (rows, count) = match self {
             Self::Sqlite(member) => member.run(&statement)?,
             Self::SqliteRead(lease) => lease.run(&statement)?,
@@ -368,7 +370,7 @@ impl TenantTx {
         Ok(self.rows(table, id_column, statement).await?.into_iter().next())
     }
 
-    /// For the one table without a tenant.
+    /// For the tables without a tenant.
     pub(crate) async fn run_for_all(&mut self, statement: Statement) -> Result<(), StorageError> {
         self.tx.run(statement).await.map(drop)
     }

@@ -1,5 +1,6 @@
 //! Removing what has ended. Every table whose rows come with requests is in [`RULES`], with the moment at which a row
-//! ends, and what may still need it after that.
+//! ends, and what may still need it after that. Artifacts have no such moment: they go when nothing needs them any more
+//! (`artifacts.rs`).
 //!
 //! A [`Sweep`] goes through the rules in batches. Each is one short statement and a transaction of its own, which looks
 //! at a limited number of rows, found by an index: a login never waits for more than one of them. It walks over what has
@@ -243,6 +244,17 @@ pub struct Sweep {
     until: Option<i64>,
     /// Whether each refresh token has its `over_by`.
     is_filled: bool,
+    /// After the rules come the artifacts.
+    artifacts: Artifacts,
+}
+
+#[derive(Debug)]
+enum Artifacts {
+    /// All until this digest have been looked at.
+    Noted(String),
+    /// Those that were noted long ago go.
+    Removed,
+    Done,
 }
 
 impl Storage {
@@ -259,6 +271,7 @@ impl Storage {
             after: -1,
             until: None,
             is_filled: false,
+            artifacts: Artifacts::Noted(String::new()),
         }
     }
 
@@ -280,6 +293,7 @@ impl Storage {
                 None => counts.push((rule.table, count)),
             }
         }
+        counts.push(("artifacts", self.count_unused_artifacts(now, limit).await?));
         counts.retain(|(_, count)| *count > 0);
         Ok(counts)
     }
@@ -316,7 +330,29 @@ impl Sweep {
             }
             return Ok(Some(Batch { table: rule.table, removed }));
         }
-        Ok(None)
+        self.next_artifacts().await
+    }
+
+    async fn next_artifacts(&mut self) -> Result<Option<Batch>, StorageError> {
+        let (storage, now) = (&self.storage, self.now);
+        loop {
+            match &self.artifacts {
+                Artifacts::Noted(after) => {
+                    match storage.note_unused_artifacts(after, self.batch_rows, now).await? {
+                        Some(last) => {
+                            self.artifacts = Artifacts::Noted(last);
+                            return Ok(Some(Batch { table: "artifacts", removed: 0 }));
+                        }
+                        None => self.artifacts = Artifacts::Removed,
+                    }
+                }
+                Artifacts::Removed => match storage.remove_unused_artifacts(now).await? {
+                    Some(removed) => return Ok(Some(Batch { table: "artifacts", removed })),
+                    None => self.artifacts = Artifacts::Done,
+                },
+                Artifacts::Done => return Ok(None),
+            }
+        }
     }
 
     /// Until when what ended is to be looked at in this batch: the end of the last of so many rows.

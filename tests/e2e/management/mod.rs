@@ -5,6 +5,7 @@ mod action_executions;
 mod action_modules;
 mod action_rules;
 mod actions;
+mod builds;
 mod client_grants;
 mod clients;
 mod connections;

@@ -268,3 +268,101 @@ pub async fn runs_are_found_by_their_execution_and_in_their_order(storage: &Stor
     let mut tx = storage.begin_read(&other()).await.unwrap();
     assert!(tx.execution("one").await.unwrap().is_empty());
 }
+
+const DAY: i64 = 24 * 3600;
+
+/// One whole sweep.
+async fn sweep(storage: &Storage, moment: Timestamp) -> u64 {
+    let mut sweep = storage.sweep(moment, 30 * DAY, 2);
+    let mut removed = 0;
+    while let Some(batch) = sweep.next().await.unwrap() {
+        removed += batch.removed;
+    }
+    removed
+}
+
+async fn artifacts(storage: &Storage) -> Vec<&'static str> {
+    let mut there = Vec::new();
+    for digest in ["again", "draft", "left", "of left", "of version", "shared", "version", "x"] {
+        if storage.artifact(digest).await.unwrap().is_some() {
+            there.push(digest);
+        }
+    }
+    there
+}
+
+pub async fn an_artifact_that_nothing_needs_goes_a_day_later(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for digest in ["again", "draft", "left", "of left", "of version", "shared", "version"] {
+        tx.put_artifact(digest, "{}", b"x").await.unwrap();
+    }
+    tx.put_rebuilt_artifact("version", "engine", "of version").await.unwrap();
+    tx.put_rebuilt_artifact("left", "engine", "of left").await.unwrap();
+    tx.insert_action(&Action { draft: draft("first", "version"), ..action("act_1", "one") }).await.unwrap();
+    deploy(&mut tx, "act_1", "first", "version", now()).await;
+    tx.set_action(&Action { draft: draft("nul \0", "draft"), ..action("act_1", "one") }).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = storage.begin(&other()).await.unwrap();
+    tx.insert_action(&Action { draft: draft("theirs", "shared"), ..action("act_1", "one") }).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let all = ["again", "draft", "left", "of left", "of version", "shared", "version"];
+    assert_eq!(sweep(storage, now()).await, 0);
+    // It is built again: what its author goes on with is no older than that.
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.put_artifact("again", "{}", b"x").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(sweep(storage, at(DAY - 1)).await, 0);
+    assert_eq!(artifacts(storage).await, all);
+    assert_eq!(storage.ended_rows(at(DAY), 30 * DAY, 10).await.unwrap(), [("artifacts", 1)]);
+    assert_eq!(sweep(storage, at(DAY)).await, 1);
+    let without = ["again", "draft", "of left", "of version", "shared", "version"];
+    assert_eq!(artifacts(storage).await, without);
+    // What was noted anew while it was there, and what was needed by what went.
+    assert_eq!(sweep(storage, at(2 * DAY - 1)).await, 1);
+    assert_eq!(sweep(storage, at(3 * DAY - 1)).await, 1);
+    let needed = ["draft", "of version", "shared", "version"];
+    assert_eq!(artifacts(storage).await, needed);
+
+    // With the Action goes what it alone needed. What somebody needs meanwhile stays, whoever stored it.
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.delete_action(&id("act_1")).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(sweep(storage, at(4 * DAY)).await, 0);
+    let mut tx = storage.begin(&other()).await.unwrap();
+    tx.set_action(&Action { draft: draft("theirs", "draft"), ..action("act_1", "one") }).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(sweep(storage, at(5 * DAY)).await, 1);
+    assert_eq!(artifacts(storage).await, ["draft", "of version", "shared"]);
+    assert_eq!(sweep(storage, at(6 * DAY)).await, 1);
+    assert_eq!(sweep(storage, at(7 * DAY)).await, 1);
+    assert_eq!(artifacts(storage).await, ["draft"]);
+    assert_eq!(sweep(storage, at(8 * DAY)).await, 0);
+}
+
+pub async fn an_artifact_that_is_stored_again_while_it_is_removed_is_there(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    tx.insert_action(&Action { draft: draft("none", "none"), ..action("act_1", "one") }).await.unwrap();
+    tx.put_artifact("x", "{}", b"x").await.unwrap();
+    tx.commit().await.unwrap();
+    for round in 0..30 {
+        sweep(storage, at(2 * round * DAY)).await;
+        let change = async {
+            let mut tx = storage.begin(&acme()).await.unwrap();
+            tx.put_artifact("x", "{}", b"x").await.unwrap();
+            tx.set_action(&Action { draft: draft("x", "x"), ..action("act_1", "one") }).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        tokio::join!(
+            change,
+            sweep(storage, at((2 * round + 1) * DAY)),
+            sweep(storage, at((2 * round + 1) * DAY))
+        );
+        assert_eq!(artifacts(storage).await, ["x"], "{round}");
+        let mut tx = storage.begin(&acme()).await.unwrap();
+        tx.set_action(&Action { draft: draft("none", "none"), ..action("act_1", "one") }).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}

@@ -351,21 +351,25 @@ pub async fn housekeeping_reads_by_index(storage: &Storage) {
         }
     };
     sqlx::raw_sql(setup).execute(&mut *connection).await.unwrap();
-    for rule in &RULES {
-        for statement in [rule.window(), rule.delete(storage.kind()), rule.count(storage.kind())] {
-            let values = ["$1", "$2", "$3", "$4"].iter().zip(["0", "1000", "10", "2000"]);
-            let sql = values.fold(statement, |sql, (name, value)| sql.replace(name, value));
-            let plan = sqlx::raw_sql(AssertSqlSafe(format!("{explain} {sql}")));
-            for step in plan.fetch_all(&mut *connection).await.unwrap() {
-                let step: String = match storage.kind() {
-                    DatabaseKind::Sqlite => step.get("detail"),
-                    DatabaseKind::Postgres => step.get(0),
-                };
-                // `w` is the window itself, of so many rows as a batch has.
-                let whole_table = (step.starts_with("SCAN") && step != "SCAN w") || step.contains("Seq Scan");
-                assert!(!whole_table && !step.contains("AUTOMATIC"), "{step} in {sql}");
-                assert!(!step.contains("(tenant_id=?)"), "{step} in {sql}");
-            }
+    let unused = crate::artifacts::is_unused(storage.kind());
+    let artifact = format!("SELECT 1 FROM artifacts a WHERE a.digest = 'x' AND {unused}");
+    let statements = RULES
+        .iter()
+        .flat_map(|rule| [rule.window(), rule.delete(storage.kind()), rule.count(storage.kind())])
+        .chain([artifact]);
+    for statement in statements {
+        let values = ["$1", "$2", "$3", "$4"].iter().zip(["0", "1000", "10", "2000"]);
+        let sql = values.fold(statement, |sql, (name, value)| sql.replace(name, value));
+        let plan = sqlx::raw_sql(AssertSqlSafe(format!("{explain} {sql}")));
+        for step in plan.fetch_all(&mut *connection).await.unwrap() {
+            let step: String = match storage.kind() {
+                DatabaseKind::Sqlite => step.get("detail"),
+                DatabaseKind::Postgres => step.get(0),
+            };
+            // `w` is the window itself, of so many rows as a batch has.
+            let whole_table = (step.starts_with("SCAN") && step != "SCAN w") || step.contains("Seq Scan");
+            assert!(!whole_table && !step.contains("AUTOMATIC"), "{step} in {sql}");
+            assert!(!step.contains("(tenant_id=?)"), "{step} in {sql}");
         }
     }
 }

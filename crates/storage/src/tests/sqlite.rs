@@ -96,6 +96,8 @@ contract! {
     sweeps_at_the_same_time_remove_each_row_once,
     rows_that_must_stay_are_looked_at_once_in_a_sweep,
     housekeeping_reads_by_index,
+    an_artifact_that_nothing_needs_goes_a_day_later,
+    an_artifact_that_is_stored_again_while_it_is_removed_is_there,
 }
 
 #[tokio::test]

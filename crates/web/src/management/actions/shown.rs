@@ -26,10 +26,30 @@ pub(super) async fn action(idp: &Idp, action: &Action) -> Result<Value, ManageEr
     if !draft.errors.is_empty() {
         shown["errors"] = errors(&draft.errors);
     }
+    if draft.digest.is_some() {
+        shown["current_version"] = current_version(action, &shown["code"]);
+    }
     if let Some(deployed) = &action.deployed {
         shown["deployed_version"] = version(idp, action, deployed, true).await?;
     }
     Ok(shown)
+}
+
+/// What is built of the draft: the version that runs, or the one that it becomes when it is deployed now.
+fn current_version(action: &Action, code: &Value) -> Value {
+    let draft = &action.draft;
+    let deployed = action.deployed.as_ref().map_or(0, |version| version.number);
+    let number = if action.all_changes_deployed() { deployed } else { deployed + 1 };
+    json!({
+        "id": version_id(&action.id, number),
+        "code": code,
+        "runtime": draft.settings.runtime,
+        "status": "BUILT",
+        "number": number,
+        "build_time": draft.built_at.to_iso(),
+        "created_at": draft.updated_at.to_iso(),
+        "updated_at": draft.updated_at.to_iso(),
+    })
 }
 
 /// A version. `deployed`: it runs where its Action is bound.
