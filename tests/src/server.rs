@@ -14,8 +14,9 @@ use serde_json::Value;
 use storage::{Storage, StoredLog};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::Level;
-use web::{AppState, Hosts, Scheme};
+use web::{AppState, Hosts, Scheme, ServeError};
 
 use crate::database::Database;
 use crate::{FakeClock, RawClient, actions, seed};
@@ -29,7 +30,8 @@ pub struct TestServer {
     pub clock: Arc<FakeClock>,
     pub idp: Arc<Idp>,
     pub database: Arc<Database>,
-    _shutdown: oneshot::Sender<()>,
+    shutdown: oneshot::Sender<()>,
+    serving: JoinHandle<Result<(), ServeError>>,
 }
 
 /// What differs from a developer's server.
@@ -134,10 +136,16 @@ impl TestServer {
         let hosts = Hosts::new(scheme, &format!("localhost:{port}"), []).expect("host names");
         let router = web::router(AppState::new(idp.clone(), hosts, trusted_proxies));
         let (shutdown, ended) = oneshot::channel::<()>();
-        tokio::spawn(web::serve(listener, router, None, async move {
+        let serving = tokio::spawn(web::serve(listener, router, None, async move {
             let _ = ended.await;
         }));
-        Self { port, clock, idp, database, _shutdown: shutdown }
+        Self { port, clock, idp, database, shutdown, serving }
+    }
+
+    /// Begins to end it, as SIGTERM does: what is waited for is its end.
+    pub fn shut_down(self) -> JoinHandle<Result<(), ServeError>> {
+        drop(self.shutdown);
+        self.serving
     }
 
     /// A fresh browser or app on this machine.

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,7 +56,19 @@ pub enum ServeError {
     Socket(#[from] io::Error),
 }
 
-/// Serves until `shutdown` is ready; then lets requests under way end.
+/// For answers that have no end of their own: the server is to stop. Each request has it as an extension.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Waits until it is so.
+    pub(crate) async fn begun(&mut self) {
+        // The sender is gone when the server is.
+        let _ = self.0.wait_for(|stops| *stops).await;
+    }
+}
+
+/// Serves until `shutdown` is ready; then ends the answers without an end, and lets other requests under way end.
 ///
 /// # Errors
 /// [`ServeError::Socket`] when the socket fails.
@@ -67,11 +80,14 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let handle = Handle::new();
     let on_shutdown = handle.clone();
+    let (stop, stopping) = watch::channel(false);
     tokio::spawn(async move {
         shutdown.await;
+        stop.send_replace(true);
         on_shutdown.graceful_shutdown(Some(SHUTDOWN_GRACE));
     });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let service =
+        router.layer(Extension(Stopping(stopping))).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.into_std()?;
     // Without it, the end of an answer that is longer than a segment waits until the client acknowledges what came
     // before, and clients take 40 ms for that.

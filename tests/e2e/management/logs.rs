@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use end_to_end::flow::{exchange_web, text};
@@ -6,6 +7,8 @@ use end_to_end::management::Api;
 use end_to_end::{Login, TestServer, seed};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::Foreign;
 
@@ -217,4 +220,40 @@ async fn only_so_many_follow_the_log_of_a_tenant() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), again).await.expect("a place is free");
+}
+
+/// Requests under way may take 10 s to end at shutdown. Streams, which do not end by themselves, end before.
+#[tokio::test]
+async fn followers_do_not_hold_up_a_shutdown() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let mut following = Vec::new();
+    for _ in 0..3 {
+        following.push(Events::open(&server, &api, None).await);
+    }
+    // Half of a request: it is under way for as long as we please, and no longer than the grace.
+    let mut slow = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).await.unwrap();
+    let body = "grant_type=nothing";
+    let head = format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: acme.localhost:{}\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n",
+        server.port,
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the rest when it reads the body: so it has begun.
+    let mut continues = [0; 25];
+    slow.read_exact(&mut continues).await.unwrap();
+    assert_eq!(continues, *b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    let ended = server.shut_down();
+    for events in &mut following {
+        assert_eq!(events.next().await, None, "ended, and not broken off");
+    }
+    assert!(!ended.is_finished(), "one request is under way");
+    slow.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 4"), "the grace was not over yet: {answer}");
+    ended.await.unwrap().unwrap();
 }

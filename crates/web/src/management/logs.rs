@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use axum::{Extension, Json};
 use futures_util::stream::{self, Stream, StreamExt};
 use idp::Idp;
 use idp::manage::{self, Follower, LogPage, LogSearchError, shown_log};
@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, Page};
 use crate::AppState;
 use crate::error::log_once;
+use crate::serve::Stopping;
 
 /// How long an entry waits at most before a follower gets it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -139,7 +140,7 @@ struct FollowQuery {
 /// Follow the tenant's log
 ///
 /// Server-sent events: each entry as the `data` of an event whose `id` is its log_id, in the order in which they were written, none
-/// left out. Without `from` and `Last-Event-ID` it begins now. It ends when the access token does.
+/// left out. Without `from` and `Last-Event-ID` it begins now. It ends when the access token does, or the server.
 #[utoipa::path(
     get, path = "/logs/stream", operation_id = "follow_logs", tag = "logs", params(FollowQuery),
     security(("token" = ["read:logs"])),
@@ -151,6 +152,7 @@ struct FollowQuery {
 async fn follow(
     State(state): State<AppState>,
     caller: ApiCaller,
+    Extension(stopping): Extension<Stopping>,
     headers: HeaderMap,
     ApiQuery(query): ApiQuery<FollowQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
@@ -167,6 +169,7 @@ async fn follow(
         tenant,
         follower,
         until: caller.client().expires_at,
+        stopping,
         _places: places,
     };
     let events = stream::unfold(following, Following::next).flat_map(stream::iter);
@@ -179,6 +182,7 @@ struct Following {
     tenant: TenantId,
     follower: Follower,
     until: Timestamp,
+    stopping: Stopping,
     _places: [OwnedSemaphorePermit; 2],
 }
 
@@ -200,7 +204,10 @@ impl Following {
                 let events = found.iter().map(|log| Ok(event(log))).collect();
                 return Some((events, self));
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::select! {
+                () = self.stopping.begun() => return None,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
         }
     }
 }
