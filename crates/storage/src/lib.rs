@@ -1,6 +1,6 @@
 //! The database: one file for each aggregate. One set of statements for SQLite, by rusqlite, and PostgreSQL, by tokio-postgres; what
 //! differs between them is in `migrations/`, `connect.rs`, `lease.rs`, `group.rs`, `pipeline.rs`, `schema.rs`, `info.rs`, `housekeeping.rs`,
-//! `sqlite.rs` and `postgres.rs`.
+//! `sqlite.rs` and `postgres.rs`, and of JSON in `user_search.rs`, `managed_apis.rs` and `artifacts.rs`.
 //!
 //! A [`TenantTx`] is a transaction with its tenant fixed: no method takes a tenant, every statement filters by it.
 //! What may be used once is spent by one conditional statement, never by a check and then a write.

@@ -217,13 +217,17 @@ impl TenantTx {
         Ok(statement)
     }
 
-    /// SQLite's plan for a search.
+    /// The database's plan for a search.
     #[cfg(test)]
     pub(crate) async fn explain_search(&mut self, search: &LogSearch<'_>) -> Vec<String> {
         let mut statement = self.search_statement(search).unwrap();
-        statement.sql = format!("EXPLAIN QUERY PLAN {}", statement.sql).into();
-        let steps = self.rows("logs", "detail", statement).await.unwrap();
-        steps.iter().map(|step| step.text("detail").unwrap()).collect()
+        let (explain, step) = match self.is_postgres() {
+            true => ("EXPLAIN (COSTS OFF)", "QUERY PLAN"),
+            false => ("EXPLAIN QUERY PLAN", "detail"),
+        };
+        statement.sql = format!("{explain} {}", statement.sql).into();
+        let steps = self.rows("logs", step, statement).await.unwrap();
+        steps.iter().map(|row| row.text(step).unwrap()).collect()
     }
 
     /// How many entries a query finds, but no more than `limit`.

@@ -341,3 +341,34 @@ async fn a_search_in_a_large_log_goes_by_an_index() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_search_in_a_large_log_goes_by_an_index_on_postgres() {
+    let (storage, _) = super::postgres::open().await;
+    with_tenants(&storage).await;
+    // Two tenants; half of the entries are of one client, and a few of one user and of one type.
+    let fill = "INSERT INTO logs (tenant_id, code, date, client_id, user_id, description, details)
+             SELECT CASE WHEN i % 3 = 0 THEN 'other' ELSE 'acme' END, CASE WHEN i % 200 = 1 THEN 'f' ELSE 's' END, i,
+                 CASE WHEN i % 2 = 0 THEN 'c' ELSE 'c' || i % 40 END, CASE WHEN i % 5 > 0 THEN 'u' || i % 500 END, '', '{}'
+             FROM generate_series(1, 20000) i;
+         ANALYZE logs";
+    sqlx::raw_sql(fill).execute(&storage.writer).await.unwrap();
+    let mut tx = storage.begin_read(&acme()).await.unwrap();
+    for (query, index) in [
+        ("type:f", "logs_by_code"),
+        ("client_id:c", "logs_by_client"),
+        ("user_id:u7", "logs_by_user"),
+        // The few of the user, and of those the client's.
+        ("user_id:u7 AND client_id:c", "logs_by_user"),
+    ] {
+        let parsed = Query::parse(query).unwrap();
+        for ascending in [true, false] {
+            let search = LogSearch { query: Some(&parsed), ascending, offset: 0, limit: 50 };
+            let plan = tx.explain_search(&search).await.join("\n");
+            assert!(plan.contains(index), "{query}: {plan}");
+            // A few are sorted; of many, no more are read than are asked for.
+            let is_few = query.starts_with("user_id");
+            assert!(is_few || !plan.contains("Sort"), "{query}: {plan}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- no-transaction
+CREATE INDEX CONCURRENTLY logs_by_code ON logs (tenant_id, code, date, id);
