@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::BuildError;
@@ -10,6 +10,8 @@ const MAX_SCRIPT_BYTES: u64 = 8 << 20;
 const MAX_COMPONENT_FILE_BYTES: u64 = 64 << 20;
 /// What may be left out of a module's name, as in `prelude/modules.js`.
 const ENDINGS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".cjs", ".json", "/index.js", "/index.ts"];
+/// How the name of a module begins that Actions of a tenant share.
+const SHARED: &str = "actions:";
 const COMPILED: [(&str, &str); 3] = [(".js", ".ts"), (".mjs", ".mts"), (".cjs", ".cts")];
 
 /// What an author wrote, read from disk or sent to the server.
@@ -76,6 +78,31 @@ impl Source {
         let code = read_text(&folder.join(name))?;
         let modules = Bundle::new(folder.to_path_buf(), code.len() as u64).collect(name, &code)?;
         Ok(Self { file_name: name.to_owned(), program: Program::Script { code, modules } })
+    }
+
+    /// Takes in the modules `actions:NAME` that the script and its files require or import by a literal name, as `NAME.js` of
+    /// this folder. On a server they are what the tenant has published. What is not there is left out, as by
+    /// [`Source::read`].
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn add_shared_modules(&mut self, folder: &Path) -> Result<(), BuildError> {
+        let Program::Script { code, modules } = &mut self.program else { return Ok(()) };
+        let mut names = BTreeSet::new();
+        let own = std::iter::once((&self.file_name, &*code));
+        for (name, text) in own.chain(&*modules).filter(|(name, _)| !name.ends_with(".json")) {
+            let requires = translate(name, text)?.requires;
+            names.extend(requires.iter().filter_map(|name| name.strip_prefix(SHARED)).map(str::to_owned));
+        }
+        for name in names {
+            let file = folder.join(format!("{name}.js"));
+            let is_name = !name.is_empty()
+                && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'));
+            if is_name && file.is_file() {
+                modules.insert(format!("{SHARED}{name}"), read_text(&file)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -188,5 +215,27 @@ mod tests {
         let source = Source::read(&folder.path().join("app/action.js")).expect("a source");
         let Program::Script { modules, .. } = source.program else { panic!("not a script") };
         assert_eq!(modules.keys().collect::<Vec<_>>(), ["b.js", "data.json", "lib/a.js"]);
+    }
+
+    #[test]
+    fn shared_modules_are_those_of_their_folder_that_something_requires() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
+        write(
+            "action.ts",
+            "import './lib';\nimport { a } from 'actions:one';\nrequire('actions:gone');\na();",
+        );
+        write("lib.ts", "require('actions:two'); require('actions:../action'); require('actions:')");
+        for name in ["one", "two", "unused", ""] {
+            write(&format!("modules/{name}.js"), "require('actions:unused')");
+        }
+        let mut source = Source::read(&folder.path().join("action.ts")).expect("a source");
+        source.add_shared_modules(&folder.path().join("modules")).expect("they can be read");
+        let Program::Script { modules, .. } = source.program else { panic!("not a script") };
+        assert_eq!(modules.keys().collect::<Vec<_>>(), ["actions:one", "actions:two", "lib.ts"]);
     }
 }

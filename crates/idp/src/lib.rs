@@ -51,6 +51,7 @@ pub use decision::{Decision, FactorRequest, Suspension};
 pub use error::{IdpError, PageError, ServerError};
 pub use event::{ContinueRequest, with_changes};
 pub use password::{PasswordPlace, PasswordQueue};
+pub use post_login::MODULE_SECRETS;
 pub use revocation::Ended;
 pub use settings::Settings;
 pub use vault::Vault;

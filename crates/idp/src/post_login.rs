@@ -355,7 +355,7 @@ fn secrets(
 
 /// Where the event of a script carries the secrets of its `actions:` modules. It takes them out before its handler sees the
 /// event.
-pub(crate) const MODULE_SECRETS: &str = "moduleSecrets";
+pub const MODULE_SECRETS: &str = "moduleSecrets";
 
 /// By the name of the module. `None`: no module has any.
 pub(crate) fn module_secrets(

@@ -57,6 +57,13 @@ interface PostLoginAPI extends PostLogin.API {}
 type OnExecutePostLogin = (event: PostLogin.Event, api: PostLogin.API) => Promise<void>;
 /** Runs when the browser is back from where this Action had sent it. */
 type OnContinuePostLogin = (event: PostLogin.Event, api: PostLogin.API) => Promise<void>;
+/** In the code of an `actions:` module, and there alone: what belongs to the module. */
+declare const actions: {
+  /** The module's own secrets by name, while the Action runs. */
+  readonly secrets: Readonly<Record<string, string>>;
+};
+/** A module that Actions of a tenant share. */
+declare module 'actions:*';
 ";
 
 fn file() -> PathBuf {

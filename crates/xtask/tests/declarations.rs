@@ -149,6 +149,21 @@ fn a_misspelt_property_and_a_wrong_argument_are_found_in_a_plain_file() {
 }
 
 #[test]
+fn a_module_that_actions_share_is_checked_with_its_secrets() {
+    let shared = "exports.key = () => actions.secrets.API_KEY.toUpperCase();\n";
+    let action = "import { key } from 'actions:shared';\n\
+                  export const onExecutePostLogin: OnExecutePostLogin = async () => console.log(key());\n";
+    let wrong = "actions.secrets = {};\nactions.keys;\nactions.secrets.API_KEY.toFixed();\n";
+    let files = [("shared.js", shared), ("action.ts", action), ("wrong.js", wrong)];
+    let Some(folder) = project(&files) else { return };
+    assert_eq!(errors(folder.path(), "es2023,dom", &["shared.js", "action.ts"]), "");
+    let errors = errors(folder.path(), "es2023", &["wrong.js"]);
+    for found in ["read-only property", "'keys' does not exist", "'toFixed' does not exist"] {
+        assert!(errors.contains(found), "{found}\n{errors}");
+    }
+}
+
+#[test]
 fn an_editor_completes_event_and_api_in_a_plain_file() {
     let action = "/**\n * @param {Event} event - Details about the user.\n * @param {PostLoginAPI} api - Interface.\n */\n\
                   exports.onExecutePostLogin = async (event, api) => {\n  api.session./*1*/;\n  event.request.geoip./*2*/;\n};\n";

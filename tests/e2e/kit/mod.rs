@@ -13,7 +13,7 @@ use end_to_end::process::{Ended, program};
 use tokio::process::Command;
 
 /// Runs `postern action` in this folder, with a configuration of its own: nothing of the machine's counts.
-async fn action(folder: &Path, arguments: &[&str]) -> Ended {
+pub async fn action(folder: &Path, arguments: &[&str]) -> Ended {
     let output = Command::new(program())
         .arg("action")
         .args(arguments)
@@ -30,7 +30,7 @@ async fn action(folder: &Path, arguments: &[&str]) -> Ended {
 }
 
 /// Writes files, by their path from the folder.
-fn write(folder: &Path, files: &[(&str, &str)]) {
+pub fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -47,7 +47,7 @@ fn samples() -> PathBuf {
 }
 
 /// Settings of an Action in `action.js`.
-const SETTINGS: &str = "trigger = 'post-login'\nentry = 'action.js'\n";
+pub const SETTINGS: &str = "trigger = 'post-login'\nentry = 'action.js'\n";
 
 fn handler(body: &str) -> String {
     format!("exports.onExecutePostLogin = async (event, api) => {{\n{body}\n}};\n")

@@ -3,8 +3,10 @@
 use end_to_end::TestServer;
 use end_to_end::management::Api;
 use serde_json::{Value, json};
+use tempfile::tempdir;
 
 use super::actions::{bind, claims, created, deployed, new_action};
+use crate::kit;
 use crate::post_login::handler;
 
 const SHARED: &str = "exports.plan = () => ['one', actions.secrets.KEY, typeof require];";
@@ -151,4 +153,77 @@ async fn a_module_is_checked_when_it_is_written() {
     let test = json!({ "payload": { "event": {} } });
     let tested = api.post(&format!("{action}/test"), &test).await.expect_json(200);
     assert_eq!(tested["payload"]["commands"][0]["value"], json!([64, "undefined", false]), "{tested}");
+}
+
+#[tokio::test]
+async fn a_folder_with_modules_runs_as_it_does_on_the_server() {
+    let shared = "const born = 'shared';\nexports.label = () => [born, actions.secrets.KEY, Object.keys(actions.secrets)];\n";
+    let code = handler(
+        "const { label } = require('actions:shared');
+         api.idToken.setCustomClaim('says', [...label(), event.secrets, typeof actions, 'moduleSecrets' in event]);",
+    );
+    let says = |own: &str, key: &str| json!(["shared", key, ["KEY"], { "OWN": own }, "undefined", false]);
+    let folder = tempdir().unwrap();
+    let secrets = "[secrets]\nOWN = 'mine'\n[module_secrets.shared]\nKEY = 'a key'\n";
+    let case = "event = 'ordinary-login'\nsecrets = { OWN = 'the case' }\nmodule_secrets = { shared = { KEY = 'of a case' } }\n";
+    let expected =
+        json!({ "command": "idToken.setCustomClaim", "key": "says", "value": says("mine", "in code") });
+    let in_code = format!(
+        "const {{ assert, test, run }} = require('postern:test');
+         test('in code', async () => {{
+           const login = await run('silent', {{ module_secrets: {{ shared: {{ KEY: 'in code' }} }} }});
+           assert.deepEqual(login.commands, [{expected}]);
+         }});"
+    );
+    kit::write(
+        folder.path(),
+        &[
+            ("action.js", &code),
+            ("action.toml", &format!("{}{secrets}", kit::SETTINGS)),
+            ("modules/shared.js", shared),
+            ("tests/of-a-case.toml", case),
+            ("tests/more.test.js", &in_code),
+        ],
+    );
+    let claim = async |arguments: &[&str]| {
+        let all = [&["run", ".", "--event", "ordinary-login", "--json"], arguments].concat();
+        kit::action(folder.path(), &all).await.expect(0).json()["decision"]["id_token_claims"]["says"].clone()
+    };
+    assert_eq!(claim(&[]).await, says("mine", "a key"));
+    let given = ["--module-secret", "shared.KEY=of the.line=", "--secret", "OWN=given"];
+    assert_eq!(claim(&given).await, says("given", "of the.line="));
+    let refused =
+        kit::action(folder.path(), &["run", ".", "--event", "silent", "--module-secret", "KEY=x"]).await;
+    assert!(refused.expect(2).stderr.contains("expected MODULE.NAME=VALUE"), "{refused:?}");
+    kit::action(folder.path(), &["test", "--update"]).await.expect(0);
+    kit::action(folder.path(), &["test"]).await.expect(0);
+    let case = std::fs::read_to_string(folder.path().join("tests/of-a-case.toml")).unwrap();
+    assert!(case.contains("\"of a case\""), "{case}");
+
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let module = json!({ "name": "shared", "code": shared, "secrets": [{ "name": "KEY", "value": "a key" }], "publish": true });
+    let module = api.post("/actions/modules", &module).await.expect_json(201);
+    let mut new = new_action("uses", &code);
+    new["secrets"] = json!([{ "name": "OWN", "value": "mine" }]);
+    new["modules"] = json!([{ "module_id": module["id"] }]);
+    let path = created(&api, &new).await;
+    deployed(&api, &path).await;
+    bind(&api, &["uses"]).await;
+    assert_eq!(claims(&server).await["says"], says("mine", "a key"));
+
+    // What is wrong in a module has its place there, and one that is not there is asked for by its file.
+    kit::write(
+        folder.path(),
+        &[("modules/shared.js", "\n  exports.label = () => actions.secrets.NONE.length;\n")],
+    );
+    let failed = kit::action(folder.path(), &["run", ".", "--event", "ordinary-login"]).await;
+    let shown = &failed.expect(5).stdout;
+    assert!(
+        shown.contains("actions:shared:2:") && shown.contains("exports.label = () => actions"),
+        "{shown}"
+    );
+    std::fs::remove_dir_all(folder.path().join("modules")).unwrap();
+    let failed = kit::action(folder.path(), &["run", ".", "--event", "ordinary-login"]).await;
+    assert!(failed.expect(5).stdout.contains("modules/shared.js"), "{failed:?}");
 }

@@ -9,6 +9,7 @@ use model::Timestamp;
 use serde_json::Value;
 
 use super::name_and_value;
+use crate::kit::runner::ModuleSecret;
 use crate::kit::stand_ins::parse_moment;
 use crate::kit::{event, template};
 
@@ -30,6 +31,9 @@ Examples:
   postern action run first-action second.ts --event refresh --json
   postern action run ask-for-terms --event ordinary-login --continue session_token=eyJ...
   jq '.user.email = \"eve@example.com\"' event.json | postern action run limit.js --event -
+  postern action run limit.js --event silent --module-secret shared.API_KEY=s3cret
+
+What an Action requires as actions:NAME is the file modules/NAME.js in its folder, or beside its file.
 
 Events that the program has: {}.
 
@@ -59,6 +63,9 @@ Examples:
   postern action test my-action --watch      again at each change
   postern action test --update               write what came out into the cases as data
   postern action test --junit report.xml --coverage
+
+What the Action requires as actions:NAME is modules/NAME.js in its folder; [module_secrets.NAME] of action.toml and of cases has
+its secrets.
 
 No case sends a request: what the Action asks for has a stand-in, or the case fails. Clock and randomness are the case's, so
 it comes out the same on every machine, fuel included.
@@ -217,6 +224,9 @@ pub struct ActionRunArgs {
     /// A secret for `event.secrets`. May be given again.
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
+    /// A secret for `actions.secrets` of an `actions:` module. May be given again.
+    #[arg(long = "module-secret", value_name = "MODULE.NAME=VALUE", value_parser = module_secret)]
+    pub module_secrets: Vec<ModuleSecret>,
     /// A TOML file of stand-ins, as [stand_ins] of action.toml. With it, or with those of action.toml, no request is sent.
     #[arg(long, value_name = "FILE")]
     pub stand_ins: Option<PathBuf>,
@@ -234,6 +244,18 @@ pub struct ActionRunArgs {
     pub json: bool,
 }
 
+/// `MODULE.NAME=VALUE`
+fn module_secret(text: &str) -> Result<ModuleSecret, String> {
+    let expected = || "expected MODULE.NAME=VALUE".to_owned();
+    let (named, value) = name_and_value(text).map_err(|_| expected())?;
+    match named.split_once('.') {
+        Some((module, name)) if !module.is_empty() && !name.is_empty() => {
+            Ok(ModuleSecret { module: module.to_owned(), name: name.to_owned(), value })
+        }
+        _ => Err(expected()),
+    }
+}
+
 /// Arguments of `action check`.
 #[derive(Debug, Args)]
 pub struct ActionCheckArgs {
@@ -248,6 +270,9 @@ pub struct ActionCheckArgs {
     /// A secret for `event.secrets`. May be given again.
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
+    /// A secret for `actions.secrets` of an `actions:` module. May be given again.
+    #[arg(long = "module-secret", value_name = "MODULE.NAME=VALUE", value_parser = module_secret)]
+    pub module_secrets: Vec<ModuleSecret>,
     /// Print what was found as one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::diff::differences;
 use super::event::{self, EventError};
 use super::project::{Project, ProjectError, read_toml};
-use super::runner::{Action, Login, Outcome};
+use super::runner::{Action, Login, ModuleSecrets, Outcome};
 use super::show::level_name;
 use super::stand_ins::{StandIns, USUAL_NOW_MS, World};
 use crate::render::thousands;
@@ -30,6 +30,9 @@ pub struct Case {
     /// Secrets, besides those of `action.toml`.
     #[serde(default)]
     secrets: BTreeMap<String, String>,
+    /// The same of `actions:` modules, by their names.
+    #[serde(default)]
+    module_secrets: ModuleSecrets,
     /// They come before those of `action.toml`.
     #[serde(default)]
     stand_ins: StandIns,
@@ -85,6 +88,8 @@ pub struct Prepared {
     pub stand_ins: StandIns,
     /// The case's own secrets.
     pub secrets: BTreeMap<String, String>,
+    /// The same of modules.
+    pub module_secrets: ModuleSecrets,
 }
 
 impl Case {
@@ -121,7 +126,8 @@ impl Case {
             now: stand_ins.now.unwrap_or(Timestamp::from_ms(USUAL_NOW_MS)),
             seed: stand_ins.seed_bytes(),
         };
-        Ok(Prepared { login, stand_ins, secrets: self.secrets.clone() })
+        let (secrets, module_secrets) = (self.secrets.clone(), self.module_secrets.clone());
+        Ok(Prepared { login, stand_ins, secrets, module_secrets })
     }
 
     /// Whether it says what must come out.
@@ -263,8 +269,11 @@ pub fn to_json(outcome: &Outcome) -> Value {
 }
 
 /// The Action with a case's secrets.
-pub fn with_secrets(action: &Action, secrets: &BTreeMap<String, String>) -> Action {
+pub fn with_secrets(action: &Action, case: &Prepared) -> Action {
     let mut own = action.clone();
-    own.secrets.extend(secrets.clone());
+    own.secrets.extend(case.secrets.clone());
+    for (module, secrets) in case.module_secrets.clone() {
+        own.module_secrets.entry(module).or_default().extend(secrets);
+    }
     own
 }

@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use action_api::GuestException;
 
+use super::runner::MODULES;
 use crate::render::{Output, Style, escape};
 
 /// How much of a file is read, and of a line shown.
@@ -60,7 +61,8 @@ fn source_of(main: &Path, exception: &GuestException) -> Option<String> {
 fn file_of(main: &Path, named: Option<&str>) -> Option<PathBuf> {
     let main_name = main.file_name()?.to_str()?;
     let Some(named) = named.filter(|named| *named != main_name) else { return Some(main.to_path_buf()) };
-    let named = Path::new(named);
+    let shared = named.strip_prefix("actions:").map(|name| format!("{MODULES}/{name}.js"));
+    let named = Path::new(shared.as_deref().unwrap_or(named));
     let goes_down = named.components().all(|part| matches!(part, Component::Normal(_)));
     let is_source = named
         .extension()

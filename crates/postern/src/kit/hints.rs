@@ -143,6 +143,11 @@ fn of_exception(exception: &GuestException, line: &str, event: Option<&Value>) -
 }
 
 fn of_module(name: &str) -> String {
+    if let Some(shared) = name.strip_prefix("actions:") {
+        return format!(
+            "a module that Actions share is the file modules/{shared}.js beside the Action; on a server, it is among the Action's modules"
+        );
+    }
     if HTTP_PACKAGES.contains(&name) {
         return format!("fetch is there, and does what {name} is for");
     }

@@ -9,7 +9,7 @@ use action_runtime::Runtime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::runner::{self, Action};
+use super::runner::{self, Action, ModuleSecrets};
 use super::stand_ins::StandIns;
 
 /// The file of settings in a project's folder.
@@ -37,6 +37,9 @@ pub struct Settings {
     /// What `event.secrets` holds in runs and cases.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    /// What `actions.secrets` holds in the `actions:` modules, by their names.
+    #[serde(default)]
+    pub module_secrets: ModuleSecrets,
     /// What it may use, where that is less than the server's limits.
     #[serde(default)]
     pub limits: TighterLimits,
@@ -183,9 +186,11 @@ impl Project {
         let Trigger::PostLogin = self.settings.trigger;
         let limits = self.limits(server).map_err(NotBuilt::Project)?;
         let file = self.entry().map_err(NotBuilt::Project)?;
-        let action = runner::build(runtime, self.name(), file.clone(), build, limits)
+        let read = (file.clone(), Some(self.folder.as_path()));
+        let action = runner::build(runtime, self.name(), read, build, limits)
             .map_err(|error| NotBuilt::Source(file, error))?;
-        Ok(Action { secrets: self.settings.secrets.clone(), ..action })
+        let Settings { secrets, module_secrets, .. } = self.settings.clone();
+        Ok(Action { secrets, module_secrets, ..action })
     }
 }
 
@@ -250,6 +255,10 @@ mod tests {
             ("trigger = \n", &["line 1, column"]),
             ("trigger = 'post-login'\nentry = 'a.js'\n[limits]\nfule = 1\n", &["line 4, column 1", "`fuel`"]),
             ("trigger = 'post-login'\nentry = 'a.js'\n[secrets]\nA = 1\n", &["line 4, column 5", "string"]),
+            (
+                "trigger = 'post-login'\nentry = 'a.js'\n[module_secrets]\nA = 'k'\n",
+                &["line 4, column 5", "map"],
+            ),
             (
                 "trigger = 'post-login'\nentry = 'a.js'\n[[stand_ins.http]]\nurl = 'x'\nstate = 1\n",
                 &["line 5, column 1", "`status`"],

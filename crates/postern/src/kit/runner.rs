@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use action_api::{
@@ -11,7 +11,7 @@ use action_api::{
 };
 use action_build::{BuildError, Program, Source};
 use action_runtime::{Environment, Position, Record, RunInput, Runtime};
-use idp::{Decision, Suspension, with_changes};
+use idp::{Decision, MODULE_SECRETS, Suspension, with_changes};
 use model::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -31,8 +31,43 @@ pub struct Action {
     pub artifact: Arc<Artifact>,
     /// Beside those of the event.
     pub secrets: BTreeMap<String, String>,
+    /// Those of the `actions:` modules.
+    pub module_secrets: ModuleSecrets,
     /// What a run may use.
     pub limits: Limits,
+}
+
+/// `actions.secrets` by the name of the module.
+pub type ModuleSecrets = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A secret of an `actions:` module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleSecret {
+    /// The module's name, in which there is no dot.
+    pub module: String,
+    /// The property of `actions.secrets`.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The folder of `actions:` modules, beside an Action's file or in its folder.
+pub const MODULES: &str = "modules";
+
+impl Action {
+    /// Takes secrets of `actions:` modules from a command line.
+    pub fn take_module_secrets(&mut self, given: &[ModuleSecret]) {
+        for ModuleSecret { module, name, value } in given {
+            self.module_secrets.entry(module.clone()).or_default().insert(name.clone(), value.clone());
+        }
+    }
+
+    /// Puts them where the engine looks for them; no script sees them there. A component has no modules.
+    pub fn give_module_secrets(&self, event: &mut Value) {
+        if !self.module_secrets.is_empty() && matches!(self.source.program, Program::Script { .. }) {
+            event[MODULE_SECRETS] = json!(self.module_secrets);
+        }
+    }
 }
 
 /// What a login is run with.
@@ -79,24 +114,36 @@ pub struct Run {
     limits: Limits,
 }
 
-/// Builds an Action on a thread for it.
+/// Reads an Action with the `actions:` modules of the folder `modules` in this folder; without it, beside the Action.
+///
+/// # Errors
+/// [`BuildError`]: its author's.
+pub fn source(file: &Path, folder: Option<&Path>) -> Result<Source, BuildError> {
+    let mut source = Source::read(file)?;
+    let folder = folder.or(file.parent()).unwrap_or(Path::new(""));
+    source.add_shared_modules(&folder.join(MODULES))?;
+    Ok(source)
+}
+
+/// Builds an Action on a thread for it. Its source is read as by [`source`].
 ///
 /// # Errors
 /// [`BuildError`]: its author's.
 pub fn build(
     runtime: &Runtime,
     name: String,
-    file: PathBuf,
+    (file, folder): (PathBuf, Option<&Path>),
     build_limits: &Limits,
     limits: Limits,
 ) -> Result<Action, Box<BuildError>> {
-    let source = Source::read(&file)?;
+    let source = source(&file, folder)?;
     if matches!(&source.program, Program::Component(bytes) if bytes.len() > LARGE_COMPONENT) {
         let file = escape(&file.display().to_string(), false);
         progress(format!("{file} is compiled: a component of this size takes up to minutes, the first time"));
     }
     let artifact = Arc::new(action_build::build(runtime, &source, build_limits)?);
-    Ok(Action { name, file, source, artifact, secrets: BTreeMap::new(), limits })
+    let (secrets, module_secrets) = (BTreeMap::new(), ModuleSecrets::new());
+    Ok(Action { name, file, source, artifact, secrets, module_secrets, limits })
 }
 
 /// Bytes of a component beyond which its compilation is noticed.
@@ -135,6 +182,7 @@ pub async fn run(
         let mut own = with_changes(&event, &outcome.decision);
         let secrets = secrets(&event["secrets"], &action.secrets);
         own["secrets"] = json!(secrets);
+        action.give_module_secrets(&mut own);
         let goes_on = index == 0 && login.continues.is_some();
         let handler = if goes_on { Handler::Continue } else { Handler::Execute };
         let input = RunInput { handler, event: own.to_string(), secrets };
@@ -199,7 +247,9 @@ fn secrets(of_event: &Value, of_action: &BTreeMap<String, String>) -> BTreeMap<S
 impl Run {
     /// The event as the Action saw it.
     pub fn event(&self) -> Value {
-        serde_json::from_str(&self.input.event).unwrap_or_default()
+        let mut event: Value = serde_json::from_str(&self.input.event).unwrap_or_default();
+        event.as_object_mut().map(|event| event.remove(MODULE_SECRETS));
+        event
     }
 
     /// Where each command was asked for. The run is repeated for it.

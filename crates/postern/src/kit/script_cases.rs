@@ -137,6 +137,7 @@ impl ScriptCases {
             source,
             artifact: Arc::new(artifact),
             secrets: Default::default(),
+            module_secrets: Default::default(),
             limits: self.limits,
         })
     }
@@ -145,8 +146,8 @@ impl ScriptCases {
     async fn login(&self, input: Value) -> Result<(Value, u64), String> {
         let case: Case = serde_json::from_value(input).map_err(|error| format!("run: {error}"))?;
         let prepared = case.prepare(&self.project).map_err(|error| error.to_string())?;
+        let actions = [case::with_secrets(&self.action, &prepared)];
         let world = World::new(prepared.stand_ins, prepared.login.now);
-        let actions = [case::with_secrets(&self.action, &prepared.secrets)];
         let outcome = runner::run_in_time(&self.runtime, &actions, &prepared.login, &world).await;
         if let Some(coverage) = &self.coverage {
             coverage.count(&self.runtime, &outcome);

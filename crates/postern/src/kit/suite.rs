@@ -115,8 +115,8 @@ fn of_file(cases: &Arc<ScriptCases>, file: &CaseFile, wanted: &Wanted) -> Vec<Ve
 fn of_data(cases: &ScriptCases, path: &Path, name: &str, writes: bool) -> Result<Verdict, String> {
     let case = Case::read(path).map_err(|error| error.to_string())?;
     let prepared = case.prepare(&cases.project).map_err(|error| format!("{}: {error}", path.display()))?;
+    let actions = [case::with_secrets(&cases.action, &prepared)];
     let world = World::new(prepared.stand_ins, prepared.login.now);
-    let actions = [case::with_secrets(&cases.action, &prepared.secrets)];
     let outcome = runner::run_in(&cases.runtime, &actions, &prepared.login, &world)?;
     if let Some(coverage) = &cases.coverage {
         coverage.count(&cases.runtime, &outcome);

@@ -23,6 +23,8 @@ declare module 'postern:test' {
     /** The query with which the browser comes back, for `onContinuePostLogin`. */
     continue?: Record<string, string>;
     secrets?: Record<string, string>;
+    /** `actions.secrets` of the `actions:` modules, by their names. */
+    module_secrets?: Record<string, Record<string, string>>;
     /** They come before those of action.toml. */
     stand_ins?: {
       now?: string | number;

@@ -34,7 +34,7 @@ pub async fn run(config: &Config, args: &ActionCheckArgs) -> Result<(), Failure>
     let (builder, given, path) = (Arc::clone(&runtime), project.clone(), args.path.clone());
     let build = move || match given {
         Some(project) => project.build(&builder, &limits, &build_limits),
-        None => runner::build(&builder, String::new(), path.clone(), &build_limits, limits)
+        None => runner::build(&builder, String::new(), (path.clone(), None), &build_limits, limits)
             .map_err(|error| NotBuilt::Source(path, error)),
     };
     let built =
@@ -44,6 +44,7 @@ pub async fn run(config: &Config, args: &ActionCheckArgs) -> Result<(), Failure>
         NotBuilt::Source(file, error) => build_failure(&output, &file, &error, args.json),
     })?;
     action.secrets.extend(args.secrets.iter().cloned());
+    action.take_module_secrets(&args.module_secrets);
     let settings = project.as_ref().map(|project| project.settings.clone());
     let (stand_ins, never_deny) =
         settings.map(|settings| (settings.stand_ins, settings.never_deny)).unwrap_or_default();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use action_api::{ArtifactKind, Command, Handler, Limits, NoOperations, RunReport};
-use action_build::Source;
 use action_runtime::{Environment, RunInput};
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use crate::cli::action::ActionInspectArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::kit::event;
+use crate::kit::runner;
 use crate::kit::show::build_failure;
 use crate::kit::stand_ins::USUAL_NOW_MS;
 use crate::render::{Output, Style, duration_us, escape, thousands};
@@ -26,7 +26,7 @@ pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failur
     let output = Output::stdout();
     let runtime = start_runtime(config).await?;
     let failed = |error| build_failure(&output, &args.file, &error, args.json);
-    let source = Source::read(&args.file).map_err(failed)?;
+    let source = runner::source(&args.file, None).map_err(failed)?;
     let artifact = Arc::new(build(&runtime, source, config).await?.map_err(|error| failed(*error))?);
     let permissions = Permissions::of(&artifact);
     let limits = config.actions.limits();

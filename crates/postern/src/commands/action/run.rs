@@ -36,12 +36,13 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
     let runtime = start_runtime(config).await?;
     let builder = Arc::clone(&runtime);
     let (limits, build_limits) = (config.actions.limits(), config.actions.build_limits());
-    let secrets = args.secrets.clone();
+    let (secrets, module_secrets) = (args.secrets.clone(), args.module_secrets.clone());
     let built = tokio::task::spawn_blocking(move || {
         let each = projects.iter().map(|given| given.build(&builder, &limits, &build_limits));
         each.map(|action| {
             action.map(|mut action| {
                 action.secrets.extend(secrets.iter().cloned());
+                action.take_module_secrets(&module_secrets);
                 action
             })
         })
@@ -110,7 +111,7 @@ impl Given {
             Self::Project(project) => project.build(runtime, server, build),
             Self::File(file) => {
                 let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-                runner::build(runtime, name, file.clone(), build, *server)
+                runner::build(runtime, name, (file.clone(), None), build, *server)
                     .map_err(|error| NotBuilt::Source(file.clone(), error))
             }
         }

@@ -225,8 +225,10 @@ impl Check {
             turns: Vec::new(),
             held: Box::new(()),
         };
+        let mut event = case.event.clone();
+        self.action.give_module_secrets(&mut event);
         let input =
-            RunInput { handler: Handler::Execute, event: case.event.to_string(), secrets: secrets.clone() };
+            RunInput { handler: Handler::Execute, event: event.to_string(), secrets: secrets.clone() };
         let report = tokio.block_on(self.runtime.run(artifact, input, environment, limits)).report;
         match &report.error {
             Some(error) if error.blame() == Blame::Host => Err(CheckError::Host(error.to_string())),
