@@ -33,6 +33,7 @@ mod managed_clients;
 mod mfa_tokens;
 mod organizations;
 mod pending;
+mod permissions;
 mod pipeline;
 mod postgres;
 mod pushed_requests;

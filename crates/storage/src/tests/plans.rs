@@ -95,6 +95,9 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
         tx.count_permissions_of(holder).await.unwrap();
         tx.remove_permission(holder, &permission).await.unwrap();
     }
+    for organization in [None, Some(&globex)] {
+        tx.permissions_at(&user, "api", &connection_id(), organization).await.unwrap();
+    }
     tx.keep_permissions(&super::fixtures::resource_server().identifier, &[]).await.unwrap();
     tx.users_with_role(&role, "", 10, 0).await.unwrap();
     tx.count_users_with_role(&role).await.unwrap();
