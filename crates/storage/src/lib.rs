@@ -32,6 +32,7 @@ mod managed_apis;
 mod managed_clients;
 mod mfa_tokens;
 mod organizations;
+mod password_history;
 mod pending;
 mod permissions;
 mod pipeline;

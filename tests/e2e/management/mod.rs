@@ -15,6 +15,7 @@ mod keys;
 mod log_streams;
 mod logs;
 mod organizations;
+mod passwords;
 mod refresh_tokens;
 mod resource_servers;
 mod roles;

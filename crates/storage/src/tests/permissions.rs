@@ -146,6 +146,40 @@ pub async fn permissions_at_an_api_are_those_that_count_in_the_login(storage: &S
     assert!(of_other.is_empty(), "another tenant's");
 }
 
+pub async fn the_last_passwords_are_remembered_and_go_with_the_user(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    let user = user_id();
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty());
+    for (hash, size, kept) in [
+        ("one", 2, &["one"][..]),
+        ("two", 2, &["two", "one"]),
+        ("three", 2, &["three", "two"]),
+        ("four", 1, &["four"]),
+        ("five", 24, &["five", "four"]),
+        ("six", 0, &[]),
+        ("seven", 24, &["seven"]),
+        ("eight", 24, &["eight", "seven"]),
+    ] {
+        tx.remember_password(&user, hash, size).await.unwrap();
+        assert_eq!(tx.passwords_before(&user, 24).await.unwrap(), kept);
+    }
+    assert_eq!(tx.passwords_before(&user, 1).await.unwrap(), ["eight"]);
+    tx.forget_passwords(&user).await.unwrap();
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty());
+    tx.remember_password(&user, "nine", 24).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = storage.begin(&super::fixtures::other()).await.unwrap();
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty(), "another tenant's");
+    drop(tx);
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.delete_user(&user).await.unwrap());
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty());
+    tx.commit().await.unwrap();
+}
+
 pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
