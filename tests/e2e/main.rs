@@ -42,6 +42,7 @@ mod password_grant;
 mod post_login;
 mod private_key_jwt;
 mod process;
+mod rbac;
 mod refresh;
 mod response_mode;
 mod revocation;

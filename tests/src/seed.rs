@@ -3,8 +3,8 @@
 use idp::{Idp, device, hash_credential, manage};
 use model::{
     AppType, Client, ClientGrant, ClientId, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
-    ResourceServer, SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect,
-    TokenEndpointAuthMethod, TransferMethod,
+    ResourceServer, SessionSettings, SessionTransfer, SubjectTypeAuthorization, Tenant, TenantFlags,
+    TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
 };
 
 pub const ACME: &str = "acme";
@@ -141,6 +141,8 @@ pub fn api() -> ResourceServer {
         token_lifetime_secs: 3600,
         token_dialect: TokenDialect::default(),
         proof_of_possession: None,
+        enforce_policies: false,
+        subject_type_authorization: SubjectTypeAuthorization::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::error::{IdpError, PageError, ServerError};
 use crate::post_login::log_entry;
 use crate::transfer::{Transfer, redeem};
-use crate::{CookieChange, CookieChanges, Idp, RequestContext, dpop, organizations, par, tokens};
+use crate::{CookieChange, CookieChanges, Idp, RequestContext, api_access, dpop, organizations, par, tokens};
 
 /// How long a login may take from `/authorize` to the password.
 const PENDING_LIFETIME_SECS: i64 = 30 * 60;
@@ -494,6 +494,9 @@ pub(crate) async fn audience_and_scope(
         None => None,
         Some(identifier) => Some(tokens::api(idp, ctx, identifier).await?),
     };
+    if let Some(api) = &api {
+        api_access::check(client, &api.server)?;
+    }
     let may_refresh = client.grant_types.iter().any(|grant| grant == "refresh_token");
     let granted = |scope: &&String| match scope.as_str() {
         OFFLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.server.allow_offline_access),

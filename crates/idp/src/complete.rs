@@ -22,7 +22,7 @@ use crate::event::{ContinueRequest, EventSource, Flow};
 use crate::post_login::{self, Outcome, Start, log_entry, no_connection};
 use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
-use crate::{CookieChange, Idp, RequestContext, measure, organizations, risk};
+use crate::{CookieChange, Idp, RequestContext, api_access, measure, organizations, risk};
 
 pub(crate) use suspended::{FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept};
 
@@ -388,9 +388,11 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
     login.session.device.last_user_agent.clone_from(&login.ctx.origin.user_agent);
 
     let code = random_token(&*idp.random, CREDENTIAL_LENGTH);
+    let organization = login.request.organization_id.as_ref();
+    let audience = login.request.audience.as_deref();
+    let permissions = api_access::permissions(idp, login.ctx, audience, &login.user, organization).await?;
     let mut tx = idp.storage.begin(&login.ctx.tenant.id).await?;
     tx.lock_user(&login.user.user_id).await?;
-    let organization = login.request.organization_id.as_ref();
     if !organizations::is_member(&mut tx, organization, &login.user.user_id).await?
         || !commit_session(&mut tx, &login, &outcome.decision, now).await?
     {
@@ -404,7 +406,8 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
             None => return Ok(Completed::Device { end: DeviceEnd::Gone, session: CookieChange::Keep }),
         },
     };
-    tx.insert_code(&hash, &authorization_code(&login, &outcome, expires_at, now)).await?;
+    let granted = authorization_code(&login, &outcome, permissions.as_deref(), expires_at, now);
+    tx.insert_code(&hash, &granted).await?;
     tx.record_login(&login.user.user_id, now, &login.ctx.origin.ip).await?;
     if login.authenticated {
         let mut history = tx.login_history(&login.user.user_id).await?.unwrap_or_default();
@@ -473,11 +476,13 @@ async fn commit_session(
 fn authorization_code(
     login: &Login<'_>,
     outcome: &Outcome,
+    permissions: Option<&[String]>,
     expires_at: Timestamp,
     now: Timestamp,
 ) -> AuthorizationCode {
-    // The parameters as sent were for the Actions; the code needs what was granted.
+    // The parameters as sent were for the Actions; the code needs what was granted. Actions have the last word.
     let mut request = AuthorizationRequest { query: Map::new(), ..login.request.clone() };
+    api_access::limit(&mut request.scope, permissions);
     outcome.decision.change_scope(&mut request.scope);
     AuthorizationCode {
         client_id: login.client.client_id.clone(),

@@ -82,6 +82,7 @@ async fn access_token_of(
         ctx,
         [
             ("scope", Some(json!(verified.scope))),
+            ("permissions", verified.permissions.map(|permissions| json!(permissions))),
             ("client_id", Some(json!(verified.client_id))),
             ("token_type", Some(json!(tokens::token_type(verified.dpop_jkt.as_deref())))),
             ("exp", Some(json!(verified.expires_at))),

@@ -3,6 +3,7 @@
 //! Each takes parsed input, opens and commits its own transactions, and yields an outcome. No HTTP, no SQL, no Wasm. No
 //! transaction is open while an Action, a password hash or a request to elsewhere runs.
 
+mod api_access;
 pub mod authorize;
 pub mod backchannel_logout;
 mod certificate;

@@ -16,6 +16,7 @@ mod management_client;
 mod modules;
 mod object;
 mod organizations;
+mod password_policy;
 mod resource_servers;
 mod revoke;
 mod roles;
@@ -88,12 +89,52 @@ pub enum ManageError {
         /// For people.
         message: String,
     },
+    /// The connection does not take this password.
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
     /// Something else has to be done first.
     #[error("{0}")]
     PreconditionFailed(String),
     /// Ours.
     #[error(transparent)]
     Server(#[from] ServerError),
+}
+
+/// Why a connection does not take a password, in the dialect's words. What tools compare has no details; `source` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordFault {
+    /// It is too easy to guess.
+    #[error("PasswordStrengthError: Password is too weak")]
+    Weak(#[source] WeakPassword),
+    /// It is on the connection's list.
+    #[error("PasswordDictionaryError: Password is too common")]
+    Common,
+    /// One of the user's names is in it.
+    #[error("PasswordNoUserInfoError: Password contains user information")]
+    Personal,
+    /// It is the user's, or was.
+    #[error("PasswordHistoryError: Password has previously been used")]
+    Used,
+}
+
+/// What a password is short of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    /// Characters.
+    #[error("the connection asks for at least {0} characters")]
+    Short(usize),
+    /// For `fair`.
+    #[error("the connection asks for lower case letters (a-z), upper case letters (A-Z) and numbers")]
+    LettersAndNumbers,
+    /// For `good` and `excellent`.
+    #[error(
+        "the connection asks for at least 3 of: lower case letters (a-z), upper case letters (A-Z), numbers, special \
+         characters"
+    )]
+    Kinds,
+    /// For `excellent`.
+    #[error("the connection takes no character three times in a row")]
+    Repeats,
 }
 
 impl ManageError {

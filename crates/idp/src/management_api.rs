@@ -131,6 +131,8 @@ pub fn resource_server(ctx: &RequestContext) -> model::ResourceServer {
         token_lifetime_secs: TOKEN_LIFETIME_SECS,
         token_dialect: model::TokenDialect::AccessToken,
         proof_of_possession: None,
+        enforce_policies: false,
+        subject_type_authorization: model::SubjectTypeAuthorization::default(),
     }
 }
 

@@ -56,13 +56,36 @@ pub(crate) async fn verify(
     let known = hash.is_some();
     let hash = hash.unwrap_or(DUMMY).to_owned();
     let password = password.as_bytes().to_vec();
-    let right = blocking(idp, place, move || {
-        let hash = PasswordHash::new(&hash)
-            .map_err(|error| ServerError::Inconsistent(format!("a stored password hash: {error}")))?;
-        Ok(hasher()?.verify_password(&password, &hash).is_ok())
-    })
-    .await?;
+    let right = blocking(idp, place, move || fits(&hash, &password)).await?;
     Ok(right && known)
+}
+
+fn fits(hash: &str, password: &[u8]) -> Result<bool, ServerError> {
+    let hash = PasswordHash::new(hash)
+        .map_err(|error| ServerError::Inconsistent(format!("a stored password hash: {error}")))?;
+    Ok(hasher()?.verify_password(password, &hash).is_ok())
+}
+
+/// Whether the password belongs to one of these hashes. It is one job of the queue, however many they are. No transaction
+/// may be open.
+///
+/// # Errors
+/// [`ServerError::Busy`] when the queue is full.
+pub(crate) async fn is_one_of(idp: &Idp, hashes: Vec<String>, password: &str) -> Result<bool, ServerError> {
+    if hashes.is_empty() {
+        return Ok(false);
+    }
+    let place = idp.passwords.place()?;
+    let password = password.as_bytes().to_vec();
+    blocking(idp, place, move || {
+        for hash in &hashes {
+            if fits(hash, &password)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+    .await
 }
 
 /// The hash of a new password, in PHC form. No transaction may be open.

@@ -12,8 +12,8 @@ use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{
-    Client, ClientId, Organization, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken, Tenant,
-    Timestamp, TokenDialect, User, random_token,
+    Client, ClientId, Organization, RefreshTokenId, ResourceServer, SessionId, StoredAccessToken,
+    SubjectTypeAuthorization, Tenant, Timestamp, TokenDialect, User, random_token,
 };
 use oauth::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub(crate) use verify::{is_jwt, origin_lives, verify_access_token, verify_id_tok
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::settings::Api;
-use crate::{Idp, IdpError, RequestContext, ServerError, dpop, keys, management_api};
+use crate::{Idp, IdpError, RequestContext, ServerError, api_access, dpop, keys, management_api};
 
 /// Lifetime of an access token for `/userinfo` only.
 const OPAQUE_LIFETIME_SECS: i64 = 86_400;
@@ -72,6 +72,8 @@ pub(crate) struct Grant<'a> {
     pub mfa: bool,
     /// The authentication context that was asked for and reached.
     pub acr: Option<&'a str>,
+    /// What the user may do at the API, where its tokens show that.
+    pub permissions: Option<&'a [String]>,
 }
 
 impl Grant<'_> {
@@ -93,8 +95,8 @@ pub(crate) struct Issued {
 /// Makes access token and ID token. Signs, so no transaction may be open.
 ///
 /// # Errors
-/// `access_denied` when the API is gone; `invalid_request` when client and API
-/// do not agree on proof of possession.
+/// `access_denied` when the API is gone, or is not for users; `invalid_request` when client and API do not agree on proof
+/// of possession.
 pub(crate) async fn issue(
     idp: &Idp,
     ctx: &RequestContext,
@@ -109,6 +111,7 @@ pub(crate) async fn issue(
         Some(audience) => {
             let is_ours = audience == mfa_audience(ctx);
             let api = if is_ours { Arc::new(mfa_api(ctx)) } else { api(idp, ctx, audience).await? };
+            api_access::check(grant.client, &api.server)?;
             let jkt = dpop::binding(grant.client, Some(&api.server), grant.jkt)?;
             let holder = Holder {
                 client: grant.client,
@@ -117,6 +120,7 @@ pub(crate) async fn issue(
                 auth_time: Some(grant.auth_time),
                 gty: grant.gty,
                 scope: grant.scope,
+                permissions: grant.permissions.filter(|_| api.server.shows_permissions()),
                 jkt,
                 is_stored: api.is_introspected,
             };
@@ -182,7 +186,8 @@ pub(crate) async fn id_token(
     Ok(Some(sign(idp, &ctx.tenant, TokenType::Jwt, &claims).await?))
 }
 
-/// The access token of a client for itself (RFC 6749 §4.4), with its type: its `sub` can be no user's.
+/// The access token of a client for itself (RFC 6749 §4.4), with its type: its `sub` can be no user's. What it may have at
+/// the API are its permissions there.
 ///
 /// # Errors
 /// As [`issue`].
@@ -191,7 +196,7 @@ pub(crate) async fn machine_token(
     ctx: &RequestContext,
     client: &Client,
     api: &ResourceServer,
-    scope: &[String],
+    (scope, permissions): (&[String], &[String]),
     jkt: Option<&str>,
     now: Timestamp,
 ) -> Result<(String, &'static str), IdpError> {
@@ -203,6 +208,7 @@ pub(crate) async fn machine_token(
         auth_time: None,
         gty: Some("client-credentials"),
         scope,
+        permissions: api.shows_permissions().then_some(permissions),
         jkt,
         is_stored: false,
     };
@@ -258,6 +264,8 @@ fn mfa_api(ctx: &RequestContext) -> Api {
         token_lifetime_secs: MFA_LIFETIME_SECS,
         token_dialect: TokenDialect::AccessToken,
         proof_of_possession: None,
+        enforce_policies: false,
+        subject_type_authorization: SubjectTypeAuthorization::default(),
     };
     Api { server, is_introspected: false }
 }
@@ -322,6 +330,8 @@ struct Holder<'a> {
     /// The `gty` of the dialect.
     gty: Option<&'static str>,
     scope: &'a [String],
+    /// Where the token shows them.
+    permissions: Option<&'a [String]>,
     jkt: Option<&'a str>,
     is_stored: bool,
 }
@@ -349,28 +359,29 @@ async fn jwt_access_token(
     set("iat", json!(now.as_secs()));
     set("exp", json!(now.plus_secs(api.token_lifetime_secs).as_secs()));
     set("scope", json!(holder.scope.join(" ")));
+    if let Some(permissions) = holder.permissions {
+        set("permissions", json!(permissions));
+    }
     organization_claims(ctx, holder.organization, &mut set);
     if let Some(jkt) = holder.jkt {
         set("cnf", json!({ "jkt": jkt }));
     }
-    if holder.is_stored || api.token_dialect == TokenDialect::Rfc9068Profile {
+    let is_rfc9068 = api.token_dialect.is_rfc9068();
+    if holder.is_stored || is_rfc9068 {
         set("jti", json!(random_token(&*idp.random, JTI_LENGTH)));
     }
-    let typ = match api.token_dialect {
-        TokenDialect::AccessToken => {
-            set("azp", json!(holder.client.client_id));
-            if let Some(gty) = holder.gty {
-                set("gty", json!(gty));
-            }
-            TokenType::Jwt
+    let typ = if is_rfc9068 {
+        set("client_id", json!(holder.client.client_id));
+        if let Some(auth_time) = holder.auth_time {
+            set("auth_time", json!(auth_time.as_secs()));
         }
-        TokenDialect::Rfc9068Profile => {
-            set("client_id", json!(holder.client.client_id));
-            if let Some(auth_time) = holder.auth_time {
-                set("auth_time", json!(auth_time.as_secs()));
-            }
-            TokenType::AccessToken
+        TokenType::AccessToken
+    } else {
+        set("azp", json!(holder.client.client_id));
+        if let Some(gty) = holder.gty {
+            set("gty", json!(gty));
         }
+        TokenType::Jwt
     };
     sign(idp, &ctx.tenant, typ, &claims).await
 }

@@ -27,34 +27,10 @@ optional_fields! {
         signing_secret: String,
         token_lifetime_for_web: i64,
         skip_consent_for_verifiable_first_party_clients: bool,
-        enforce_policies: bool,
         token_encryption: Map<String, Value>,
         consent_policy: String,
         authorization_details: Vec<Map<String, Value>>,
-        subject_type_authorization: SubjectTypeAuthorization,
         authorization_policy: Map<String, Value>,
-    }
-}
-
-optional_fields! {
-    /// `subject_type_authorization`.
-    pub struct SubjectTypeAuthorization {
-        user: UserAuthorization,
-        client: ClientAuthorization,
-    }
-}
-
-optional_fields! {
-    /// `subject_type_authorization.user`.
-    pub struct UserAuthorization {
-        policy: UserAuthorizationPolicy,
-    }
-}
-
-optional_fields! {
-    /// `subject_type_authorization.client`.
-    pub struct ClientAuthorization {
-        policy: ClientAuthorizationPolicy,
     }
 }
 
@@ -65,23 +41,6 @@ values! {
         Rs256,
         Rs512,
         Ps256,
-    }
-}
-
-values! {
-    /// `subject_type_authorization.user.policy`.
-    pub enum UserAuthorizationPolicy("snake_case") {
-        AllowAll,
-        DenyAll,
-        RequireClientGrant,
-    }
-}
-
-values! {
-    /// `subject_type_authorization.client.policy`.
-    pub enum ClientAuthorizationPolicy("snake_case") {
-        DenyAll,
-        RequireClientGrant,
     }
 }
 

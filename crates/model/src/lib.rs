@@ -18,6 +18,7 @@ mod login_history;
 mod organization;
 mod profile;
 mod random;
+mod resource_server;
 pub mod search;
 mod session;
 mod tenant;
@@ -32,10 +33,8 @@ pub use action::{
 };
 pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
 pub use api_profile::{
-    Active, ClientAuthorization, ClientAuthorizationPolicy, ClientGrantProfile, ConnectionProfile,
-    GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer,
-    ResourceServerProfile, SigningAlgorithm, SubjectType, SubjectTypeAuthorization, UserAuthorization,
-    UserAuthorizationPolicy,
+    Active, ClientGrantProfile, ConnectionProfile, GrantOrganizationUsage, ManagedClientGrant,
+    ManagedConnection, ManagedResourceServer, ResourceServerProfile, SigningAlgorithm, SubjectType,
 };
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
@@ -46,9 +45,8 @@ pub use backchannel_logout::BackchannelLogout;
 pub use client::{
     AppType, AssertionAlgorithm, BackchannelLogoutInitiators, Client, ClientAuthenticationMethods,
     ClientGrant, DeviceBinding, ExpirationType, InitiatorMode, JwtConfiguration, LogoutInitiator, OidcLogout,
-    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, RefreshTokenPolicy,
-    RefreshTokenSettings, RequiredFor, ResourceServer, RotationType, SessionTransfer, TokenDialect,
-    TokenEndpointAuthMethod, TransferMethod,
+    PrivateKeyJwt, PublicKeyCredential, RefreshTokenPolicy, RefreshTokenSettings, RotationType,
+    SessionTransfer, TokenEndpointAuthMethod, TransferMethod,
 };
 pub use client_profile::{
     ApprovalChannel, ClientProfile, ComplianceLevel, DefaultOrganization, Delegation, DelegationBinding,
@@ -74,6 +72,10 @@ pub use organization::{
     OrganizationConnection, OrganizationUsage,
 };
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token, random_uuid, uuid};
+pub use resource_server::{
+    ClientAuthorization, ClientAuthorizationPolicy, PossessionMechanism, ProofOfPossession, RequiredFor,
+    ResourceServer, SubjectTypeAuthorization, TokenDialect, UserAuthorization, UserAuthorizationPolicy,
+};
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use tenant_profile::{

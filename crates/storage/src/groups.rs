@@ -157,7 +157,7 @@ impl TenantTx {
     }
 }
 
-fn scope_id(scope: &GroupScope) -> &str {
+pub(crate) fn scope_id(scope: &GroupScope) -> &str {
     match scope {
         GroupScope::Tenant => "",
         GroupScope::Organization { organization_id } => organization_id.as_str(),

@@ -16,6 +16,7 @@ mod keys;
 mod log_streams;
 mod logs;
 mod organizations;
+mod passwords;
 mod refresh_tokens;
 mod resource_servers;
 mod roles;

@@ -62,7 +62,20 @@ async fn an_api_is_made_found_changed_and_listed_after_the_management_api() {
         (&changed["name"], &changed["scopes"]),
         (&json!("Notes"), &json!([{ "value": "write:notes" }]))
     );
-    assert!(changed["enforce_policies"].is_null(), "{changed}");
+    assert_eq!(changed["enforce_policies"], false, "{changed}");
+    // One of the two policies does not put the other one back.
+    let policies =
+        |user: &str, client: &str| json!({ "user": { "policy": user }, "client": { "policy": client } });
+    for (sent, became) in [
+        (json!({ "user": { "policy": "deny_all" } }), policies("deny_all", "require_client_grant")),
+        (json!({ "client": { "policy": "deny_all" } }), policies("deny_all", "deny_all")),
+        (Value::Null, policies("allow_all", "require_client_grant")),
+    ] {
+        let change = json!({ "subject_type_authorization": sent });
+        let changed = api.patch(&format!("/resource-servers/{id}"), &change).await.expect_json(200);
+        assert_eq!(changed["subject_type_authorization"], became);
+    }
+    let changed = api.get(&format!("/resource-servers/{id}")).await.expect_json(200);
     let claims = machine_claims(&app, "https://notes.example/").await;
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 60);
     assert_eq!(claims["scope"], "", "a scope that the API does not have any more");
@@ -115,10 +128,10 @@ async fn bad_apis_are_refused() {
         (json!({ "name": "a<b" }), "< or >"),
         (json!({ "name": "x".repeat(201) }), "200 characters"),
         (json!({ "token_lifetime": 2_592_001 }), "30 days"),
-        (json!({ "token_dialect": "access_token_authz" }), "on property token_dialect."),
+        (json!({ "token_dialect": "access_token_with_more" }), "on property token_dialect."),
         (json!({ "signing_alg": "HS256" }), "signs access tokens with RS256"),
         (json!({ "signing_alg": "none" }), "on property signing_alg."),
-        (json!({ "enforce_policies": true }), "by the user's permissions"),
+        (json!({ "enforce_policies": "true" }), "on property enforce_policies."),
         (json!({ "token_encryption": { "format": "compact-nested-jwe" } }), "does not encrypt tokens"),
         (json!({ "consent_policy": "transactional-authorization-with-mfa" }), "asks nobody for consent"),
         (json!({ "skip_consent_for_verifiable_first_party_clients": false }), "asks nobody for consent"),
@@ -127,10 +140,13 @@ async fn bad_apis_are_refused() {
             json!({ "proof_of_possession": { "mechanism": "mtls" } }),
             "on property proof_of_possession.mechanism.",
         ),
-        (json!({ "subject_type_authorization": { "user": { "policy": "deny_all" } } }), "allow_all"),
         (
-            json!({ "subject_type_authorization": { "client": { "policy": "deny_all" } } }),
-            "need a client grant",
+            json!({ "subject_type_authorization": { "user": { "policy": "require_client_grant" } } }),
+            "allow_all or deny_all",
+        ),
+        (
+            json!({ "subject_type_authorization": { "client": { "policy": "allow_all" } } }),
+            "on property subject_type_authorization.client.policy.",
         ),
         (json!({ "is_system": true }), "not allowed: is_system"),
     ] {

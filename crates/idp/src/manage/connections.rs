@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::clients::no_client;
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
+use super::password_policy::PasswordPolicy;
 use super::validate::rule;
 use super::{DEFAULT_CONNECTION, Listed, ManageError};
 use crate::{Idp, ServerError};
@@ -369,21 +370,12 @@ fn options(options: &Object) -> Result<(), ManageError> {
     )?;
     kept(is_on("import_mode"), "import_mode: this server runs no scripts of databases")?;
     kept(is_full("customScripts"), "customScripts: this server runs no scripts of databases")?;
-    kept(is_on("password_history.enable"), "password_history: this server does not remember passwords")?;
-    kept(is_on("password_dictionary.enable"), "password_dictionary: this server has no list of passwords")?;
     kept(
-        is_on("password_no_personal_info.enable"),
-        "password_no_personal_info: this server does not compare passwords with names",
+        is_full("password_options"),
+        "password_options: set passwordPolicy, password_complexity_options, password_dictionary, password_history and \
+         password_no_personal_info",
     )?;
-    kept(
-        at("passwordPolicy").is_some_and(|policy| !policy.is_null() && policy != "none" && policy != "low"),
-        "passwordPolicy: this server asks for 8 characters, whichever (none or low)",
-    )?;
-    kept(
-        at("password_complexity_options.min_length").and_then(Value::as_i64).is_some_and(|length| length > 8),
-        "password_complexity_options.min_length: this server asks for 8 characters",
-    )?;
-    kept(is_full("password_options"), "password_options: this server asks for 8 characters, whichever")?;
+    PasswordPolicy::of(options)?.check_options()?;
     kept(
         is_on("authentication_methods.passkey.enabled"),
         "authentication_methods.passkey: this server has no passkeys",

@@ -43,6 +43,11 @@ pub struct ResourceServerSettings {
     token_dialect: model::TokenDialect,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proof_of_possession: Option<model::ProofOfPossession>,
+    /// Whether a user's access token has only the scopes that the user has the permission for.
+    #[serde(default)]
+    enforce_policies: bool,
+    #[serde(default)]
+    subject_type_authorization: model::SubjectTypeAuthorization,
 }
 
 /// A scope of an API.
@@ -204,6 +209,11 @@ async fn put(tx: &mut TenantTx, api: &ManagedResourceServer) -> Result<(), Manag
     let server = &api.server;
     validate::resource_server(server)?;
     rules(&api.profile)?;
+    rule(
+        server.subject_type_authorization.user.policy != UserAuthorizationPolicy::RequireClientGrant,
+        "subject_type_authorization.user.policy: this server has client grants for clients themselves alone: it is \
+         allow_all or deny_all",
+    )?;
     // An access token for the API would look like an ID token for the client.
     if tx.client(&model::ClientId::new(server.identifier.as_str())).await?.is_some() {
         return Err(ManageError::invalid("the identifier is a client_id"));
@@ -225,7 +235,8 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
     if sent.get("is_system") == Some(&json!(false)) {
         pass_over(&mut sent, &["is_system"]);
     }
-    patch(&mut object, &sent, &[]);
+    // A part that is not sent stays: a policy that denies is not lost by setting the other one.
+    patch(&mut object, &sent, &["subject_type_authorization"]);
     let settings: ResourceServerSettings = from_object(&object)?;
     // Without a name of its own, its identifier is the name, which may be longer.
     rule(
@@ -258,6 +269,8 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
             token_lifetime_secs: settings.token_lifetime,
             token_dialect: settings.token_dialect,
             proof_of_possession: settings.proof_of_possession,
+            enforce_policies: settings.enforce_policies,
+            subject_type_authorization: settings.subject_type_authorization,
         },
         profile,
     };
@@ -276,10 +289,6 @@ fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
         profile.skip_consent_for_verifiable_first_party_clients != Some(false),
         "skip_consent_for_verifiable_first_party_clients: this server asks nobody for consent",
     )?;
-    rule(
-        profile.enforce_policies != Some(true),
-        "enforce_policies: this server does not limit scopes by the user's permissions",
-    )?;
     rule(profile.token_encryption.is_none(), "token_encryption: this server does not encrypt tokens")?;
     rule(profile.consent_policy.is_none(), "consent_policy: this server asks nobody for consent")?;
     rule(
@@ -287,17 +296,6 @@ fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
         "authorization_details: this server has no rich authorization requests",
     )?;
     rule(profile.authorization_policy.is_none(), "authorization_policy: this server has none")?;
-    let subjects = profile.subject_type_authorization.as_ref();
-    let user = subjects.and_then(|of| of.user.as_ref()).and_then(|user| user.policy);
-    rule(
-        user.is_none_or(|policy| policy == UserAuthorizationPolicy::AllowAll),
-        "subject_type_authorization.user.policy: this server lets users of all clients have tokens (allow_all)",
-    )?;
-    let client = subjects.and_then(|of| of.client.as_ref()).and_then(|client| client.policy);
-    rule(
-        client.is_none_or(|policy| policy == model::ClientAuthorizationPolicy::RequireClientGrant),
-        "subject_type_authorization.client.policy: clients need a client grant (require_client_grant); without one they have nothing",
-    )?;
     rule(
         profile.token_lifetime_for_web.is_none_or(|secs| (0..=2_592_000).contains(&secs)),
         "token_lifetime_for_web must be 0 to 2592000 seconds",
@@ -320,6 +318,8 @@ fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
         token_lifetime: server.token_lifetime_secs,
         token_dialect: server.token_dialect,
         proof_of_possession: server.proof_of_possession.clone(),
+        enforce_policies: server.enforce_policies,
+        subject_type_authorization: server.subject_type_authorization,
     };
     let mut object = as_object(&settings)?;
     merge(&mut object, as_object(&api.profile)?);

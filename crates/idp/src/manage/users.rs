@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use model::search::Query;
-use model::{Connection, Identity, LogType, TenantId, Timestamp, User, UserId};
+use model::{Connection, ConnectionId, Identity, LogType, TenantId, Timestamp, User, UserId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use storage::{TenantTx, UserListing};
 use utoipa::ToSchema;
 
+use super::password_policy::{NewPassword, new_password, password_policy};
 use super::revoke::{details, entry};
-use super::{DEFAULT_CONNECTION, ManageError, hex, validate};
+use super::{DEFAULT_CONNECTION, ManageError, hex};
 use crate::revocation::{self, Ended, Event};
 use crate::{Idp, ServerError, password};
 
@@ -31,7 +32,7 @@ pub struct NewUser {
     #[serde(default)]
     pub email_verified: bool,
     pub username: Option<String>,
-    /// 8 to 256 characters, any of Unicode, taken as typed.
+    /// Any characters of Unicode, taken as typed: as many as the connection asks for (8 if it does not say), at most 256.
     pub password: String,
     pub phone_number: Option<String>,
     pub phone_verified: Option<bool>,
@@ -239,11 +240,11 @@ pub async fn get_user(idp: &Idp, tenant: &TenantId, id: &UserId) -> Result<UserV
 /// Makes a user.
 ///
 /// # Errors
-/// [`ManageError::Invalid`] for a bad value, [`ManageError::NotFound`] for an unknown connection,
-/// [`ManageError::Conflict`] for an address, user name or id that another user has.
+/// [`ManageError::Invalid`] for a bad value, [`ManageError::Password`] for a password that the connection does not take,
+/// [`ManageError::NotFound`] for an unknown connection, [`ManageError::Conflict`] for an address, user name or id that
+/// another user has.
 pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<User, ManageError> {
     let email = new.email.trim().to_owned();
-    validate::password(&new.password)?;
     let id = match &new.user_id {
         Some(id) => id.clone(),
         None => {
@@ -255,7 +256,7 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
     let now = idp.now();
     let mut user = User {
         user_id: UserId::new(format!("auth0|{id}")),
-        connection_id: model::ConnectionId::new(""),
+        connection_id: ConnectionId::new(""),
         email_verified: new.email_verified,
         username: new.username,
         name: Some(new.name.unwrap_or_else(|| email.clone())),
@@ -278,10 +279,17 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
         updated_at: now,
     };
     check(&user)?;
+    let name = new.connection.as_deref().unwrap_or(DEFAULT_CONNECTION);
+    // Before the costly hash.
+    let policy = {
+        let mut tx = idp.storage.begin_read(tenant).await?;
+        let connection = tx.connection_by_name(name).await?.ok_or_else(no_connection)?;
+        password_policy(&mut tx, &connection.id).await?
+    };
+    policy.check(&user, &new.password)?;
     user.password_hash = Some(password::hash(idp, &new.password).await?);
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
-    let name = new.connection.as_deref().unwrap_or(DEFAULT_CONNECTION);
     let connection = tx.connection_by_name(name).await?;
     user.connection_id = connection.ok_or_else(no_connection)?.id;
     if tx.user(&user.user_id).await?.is_some() {
@@ -296,8 +304,8 @@ pub async fn create_user(idp: &Idp, tenant: &TenantId, new: NewUser) -> Result<U
 /// Changes a user; the user after it.
 ///
 /// # Errors
-/// [`ManageError::NotFound`] for an unknown user, [`ManageError::Invalid`] for a bad value, [`ManageError::Conflict`]
-/// for an address or user name that another user has.
+/// [`ManageError::NotFound`] for an unknown user, [`ManageError::Invalid`] for a bad value, [`ManageError::Password`] for a
+/// password that the connection does not take, [`ManageError::Conflict`] for an address or user name that another user has.
 pub async fn update_user(
     idp: &Idp,
     tenant: &TenantId,
@@ -306,12 +314,11 @@ pub async fn update_user(
 ) -> Result<UserView, ManageError> {
     // Before the costly hash.
     let known = idp.storage.begin_read(tenant).await?.user(id).await?.ok_or_else(no_user)?;
-    check(&changed(known, &changes)?)?;
-    let hash = match &changes.password {
-        Some(new) => {
-            validate::password(new)?;
-            Some(password::hash(idp, new).await?)
-        }
+    let before = known.password_hash.clone();
+    let wanted = changed(known, &changes)?;
+    check(&wanted)?;
+    let password = match &changes.password {
+        Some(new) => Some(new_password(idp, tenant, &wanted, before.clone(), new).await?),
         None => None,
     };
     let now = idp.now();
@@ -326,18 +333,26 @@ pub async fn update_user(
     {
         return Err(ManageError::invalid("connection is not the user's"));
     }
-    let before = (known.email.clone(), known.username.clone());
+    let names = (known.email.clone(), known.username.clone());
     let mut user = changed(known, &changes)?;
     check(&user)?;
-    if before.0 != user.email {
+    if names.0 != user.email {
         names_are_free(&mut tx, &user, "The specified new email already exists").await?;
     }
-    if before.1 != user.username {
+    if names.1 != user.username {
         names_are_free(&mut tx, &user, "The specified new username already exists").await?;
     }
     user.updated_at = now;
     let mut event = None;
-    if let Some(hash) = hash {
+    if let Some(NewPassword { hash, history }) = password {
+        if history.is_some() && user.password_hash != before {
+            return Err(ManageError::Conflict("The user's password was changed meanwhile".to_owned()));
+        }
+        match (history, &before) {
+            (Some(size), Some(before)) => tx.remember_password(id, before, size).await?,
+            (Some(_), None) => {}
+            (None, _) => tx.forget_passwords(id).await?,
+        }
         user.password_hash = Some(hash);
         user.last_password_reset = Some(now);
         event = Some((Event::PasswordChanged(id), LogType::SuccessChangePassword));

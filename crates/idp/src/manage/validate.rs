@@ -313,10 +313,6 @@ pub(super) fn resource_server(api: &ResourceServer) -> Result<(), ManageError> {
     )
 }
 
-pub(super) fn password(password: &str) -> Result<(), ManageError> {
-    rule((8..=256).contains(&password.chars().count()), "a password has 8 to 256 characters")
-}
-
 pub(super) fn organization(organization: &Organization) -> Result<(), ManageError> {
     let (name, display_name) = (&organization.name, &organization.display_name);
     rule(

@@ -15,7 +15,7 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext, dpop, organizations};
+use crate::{Idp, IdpError, RequestContext, api_access, dpop, organizations};
 
 /// How the secret of an online refresh token begins.
 const ONLINE_PREFIX: &str = "ORT";
@@ -122,6 +122,9 @@ async fn exchange_found(
     });
     let mfa = session.methods.iter().any(|method| method.factor.is_some());
     let acr = code.request.acr_values.iter().map(String::as_str).find(|acr| *acr == tokens::MULTI_FACTOR);
+    let audience = code.request.audience.as_deref();
+    let organization_id = code.request.organization_id.as_ref();
+    let permissions = api_access::shown_permissions(idp, ctx, audience, &user, organization_id).await?;
     let grant = Grant {
         client,
         user: &user,
@@ -131,7 +134,7 @@ async fn exchange_found(
         refresh_token_id: refresh.as_ref().map(|(token, _)| &token.id),
         auth_time: code.auth_time,
         scope: &scope,
-        audience: code.request.audience.as_deref(),
+        audience,
         nonce: code.request.nonce.as_deref(),
         id_token_claims: &code.id_token_claims,
         access_token_claims: &code.access_token_claims,
@@ -139,6 +142,7 @@ async fn exchange_found(
         jkt,
         mfa,
         acr: acr.filter(|_| mfa),
+        permissions: permissions.as_deref(),
     };
     let issued = tokens::issue(idp, ctx, &grant, now).await?;
 
@@ -153,7 +157,6 @@ async fn exchange_found(
         return replay(idp, ctx, client, hash).await;
     }
     // The session or the membership may have ended while the tokens were signed.
-    let organization_id = code.request.organization_id.as_ref();
     if !spent.session_lives || !organizations::is_member(&mut tx, organization_id, &user.user_id).await? {
         return Err(invalid_code().into());
     }

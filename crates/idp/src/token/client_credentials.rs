@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Client, LogType, TokenEndpointAuthMethod};
+use model::{Client, ClientAuthorizationPolicy, LogType, TokenEndpointAuthMethod};
 use oauth::ErrorCode;
 use serde_json::json;
 
@@ -33,6 +33,12 @@ pub(super) async fn exchange(
         false => tokens::api(idp, ctx, audience).await?,
     };
     let api = &api.server;
+    if api.subject_type_authorization.client.policy == ClientAuthorizationPolicy::DenyAll {
+        return Err(IdpError::oauth(
+            ErrorCode::UnauthorizedClient,
+            format!("No client may have access tokens of its own for \"{audience}\"."),
+        ));
+    }
     let grant = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, stored).await?;
     let Some(grant) = grant else {
         return Err(IdpError::oauth(
@@ -40,13 +46,12 @@ pub(super) async fn exchange(
             format!("Client is not authorized to access \"{audience}\". It needs a client grant for it."),
         ));
     };
-    let scope: Vec<String> = grant
-        .scope
-        .into_iter()
-        .filter(|scope| api.scopes.contains(scope) && (requested.is_empty() || requested.contains(scope)))
-        .collect();
+    let granted: Vec<String> = grant.scope.into_iter().filter(|scope| api.scopes.contains(scope)).collect();
+    let asked_for = |scope: &&String| requested.is_empty() || requested.contains(scope);
+    let scope: Vec<String> = granted.iter().filter(asked_for).cloned().collect();
     let now = idp.now();
-    let (access_token, token_type) = tokens::machine_token(idp, ctx, client, api, &scope, jkt, now).await?;
+    let (access_token, token_type) =
+        tokens::machine_token(idp, ctx, client, api, (&scope, &granted), jkt, now).await?;
     let mut entry =
         log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now)
             .with_grant(Some(audience), &scope);

@@ -16,7 +16,7 @@ use crate::decision::{Decision, idle_limit};
 use crate::post_login::{self, Outcome, log_entry};
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant, Issued};
-use crate::{Idp, IdpError, RequestContext, authorize, dpop, measure, organizations};
+use crate::{Idp, IdpError, RequestContext, api_access, authorize, dpop, measure, organizations};
 
 /// What the client learns of an Action that needs the user's browser.
 pub(super) const NO_INTERACTION: &str =
@@ -358,7 +358,10 @@ async fn make(
         Target::Tokens { audience, scope } => (audience.as_deref(), scope.clone()),
         Target::Transfer(_) => (None, token.scope.clone()),
     };
+    let organization_id = token.organization_id.as_ref();
+    let permissions = api_access::permissions(idp, ctx, audience, &valid.user, organization_id).await?;
     if matches!(target, Target::Tokens { .. }) {
+        api_access::limit(&mut scope, permissions.as_deref());
         outcome.decision.change_scope(&mut scope);
     }
     let grant = Grant {
@@ -378,6 +381,7 @@ async fn make(
         jkt: valid.jkt,
         mfa: false,
         acr: None,
+        permissions: permissions.as_deref(),
     };
     Ok(match target {
         Target::Tokens { audience, .. } => Made::Tokens {

@@ -11,8 +11,8 @@ use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
     ExpirationType, JwtConfiguration, OrganizationUsage, RefreshTokenChanges, RefreshTokenId,
     RefreshTokenSettings, RequestOrigin, ResourceServer, RotationType, Session, SessionId, SessionSettings,
-    SessionTransfer, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
-    TokenEndpointAuthMethod, User, random_token,
+    SessionTransfer, SubjectTypeAuthorization, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp,
+    TokenDialect, TokenEndpointAuthMethod, User, random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -138,6 +138,8 @@ impl World {
             token_lifetime_secs: 600,
             token_dialect: TokenDialect::default(),
             proof_of_possession: None,
+            enforce_policies: false,
+            subject_type_authorization: SubjectTypeAuthorization::default(),
         };
         manage::put_resource_server(&world.idp, &world.ctx.tenant.id, &api).await.unwrap();
         world.put(&client("native", None)).await;

@@ -17,7 +17,7 @@ use crate::mfa::{Standing, usable_types};
 use crate::password_login::WRONG_CREDENTIALS;
 use crate::post_login::{self, Outcome, Resume, Start, log_entry, no_connection};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext, measure};
+use crate::{Idp, IdpError, RequestContext, api_access, measure};
 
 /// Who logs in, and for what.
 pub(super) struct Login<'a> {
@@ -255,6 +255,8 @@ async fn issue(
     mut outcome: Outcome,
 ) -> Result<TokenResponse, IdpError> {
     let now = idp.now();
+    let permissions = api_access::permissions(idp, ctx, login.audience.as_deref(), &login.user, None).await?;
+    api_access::limit(&mut login.scope, permissions.as_deref());
     if let Err(reason) = take_changes(login, &mut outcome.decision, now) {
         return fail(idp, ctx, login, outcome, &reason).await;
     }
@@ -296,6 +298,7 @@ async fn issue(
         jkt,
         mfa: !outcome.decision.shown_factors().is_empty(),
         acr: None,
+        permissions: permissions.as_deref(),
     };
     let issued = tokens::issue(idp, ctx, &grant, now).await?;
 

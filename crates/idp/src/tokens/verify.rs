@@ -27,6 +27,8 @@ pub(crate) struct VerifiedAccessToken {
     pub expires_at: i64,
     pub jti: Option<String>,
     pub dpop_jkt: Option<String>,
+    /// Where the API's tokens have them.
+    pub permissions: Option<Vec<String>>,
 }
 
 /// Reads an access token in JWT form, of either profile, that was issued here and has not expired. For whom, is the
@@ -49,6 +51,7 @@ pub(crate) async fn verify_access_token(
         client_id: Option<ClientId>,
         jti: Option<String>,
         cnf: Option<Confirmation>,
+        permissions: Option<Vec<String>>,
     }
     /// RFC 9449 §6.1.
     #[derive(Deserialize)]
@@ -75,6 +78,7 @@ pub(crate) async fn verify_access_token(
         expires_at: claims.exp,
         jti: claims.jti,
         dpop_jkt: claims.cnf.map(|cnf| cnf.jkt),
+        permissions: claims.permissions,
     }))
 }
 

@@ -11,8 +11,8 @@ use idp::management_api::STORED_AUDIENCE;
 use idp::{Idp, hash_credential};
 use model::{
     AppType, Client, ClientId, DeviceBinding, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
-    ResourceServer, SessionSettings, SessionTransfer, Tenant, TenantFlags, TenantId, TokenDialect,
-    TokenEndpointAuthMethod, TransferMethod, random_token,
+    ResourceServer, SessionSettings, SessionTransfer, SubjectTypeAuthorization, Tenant, TenantFlags,
+    TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod, random_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,8 @@ pub async fn seed(
         token_lifetime_secs: 3_600,
         token_dialect: TokenDialect::default(),
         proof_of_possession: None,
+        enforce_policies: false,
+        subject_type_authorization: SubjectTypeAuthorization::default(),
     };
     manage::put_resource_server(idp, &id, &api).await.or_exit(failed, "the demo API")?;
     for client in [native_client(&demo), web_client(&demo)] {

@@ -13,8 +13,9 @@ use model::{
     PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, PushedAuthorizationRequest,
     RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings, RequestOrigin, RequiredFor,
     ResourceServer, Role, RoleId, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
-    SigningKey, SigningKeyState, StoredAccessToken, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
-    TokenEndpointAuthMethod, User, UserId,
+    SigningKey, SigningKeyState, StoredAccessToken, SubjectTypeAuthorization, Tenant, TenantFlags, TenantId,
+    Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserAuthorization, UserAuthorizationPolicy,
+    UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -153,6 +154,11 @@ pub fn resource_server() -> ResourceServer {
             required: true,
             required_for: RequiredFor::PublicClients,
         }),
+        enforce_policies: true,
+        subject_type_authorization: SubjectTypeAuthorization {
+            user: UserAuthorization { policy: UserAuthorizationPolicy::DenyAll },
+            ..SubjectTypeAuthorization::default()
+        },
     }
 }
 

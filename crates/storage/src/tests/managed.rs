@@ -22,7 +22,7 @@ fn client_profile() -> ClientProfile {
 
 pub async fn fill(tx: &mut TenantTx) {
     tx.put_client_profile(&client_id(), &client_profile(), at(5)).await.unwrap();
-    let api = ResourceServerProfile { enforce_policies: Some(false), ..Default::default() };
+    let api = ResourceServerProfile { token_lifetime_for_web: Some(60), ..Default::default() };
     tx.put_resource_server_profile(API, "0123", &api).await.unwrap();
     tx.put_resource_server_profile(API, "its id stays", &api).await.unwrap();
     let grant = ClientGrantProfile { allow_any_organization: Some(false), ..Default::default() };
@@ -44,7 +44,7 @@ pub async fn check(tx: &mut TenantTx) {
     let api = ManagedResourceServer {
         id: "0123".to_owned(),
         server: resource_server(),
-        profile: ResourceServerProfile { enforce_policies: Some(false), ..Default::default() },
+        profile: ResourceServerProfile { token_lifetime_for_web: Some(60), ..Default::default() },
     };
     for id in ["0123", API] {
         assert_eq!(tx.managed_resource_server(id).await.unwrap(), Some(api.clone()), "{id}");

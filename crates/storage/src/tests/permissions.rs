@@ -1,6 +1,9 @@
-//! Roles, permissions and grants: parts of the contract's tests.
+//! Roles, permissions, grants and the passwords before: parts of the contract's tests.
 
-use model::{ClientId, LogoutInitiator::RpLogout, Permission, RefreshTokenId, RoleId, SessionId, UserId};
+use model::{
+    ClientId, ConnectionId, LogoutInitiator::RpLogout, OrganizationId, Permission, RefreshTokenId, RoleId,
+    SessionId, UserId,
+};
 
 use super::contract::fill;
 use super::fixtures::*;
@@ -97,6 +100,84 @@ pub async fn permissions_are_held_by_roles_and_users_and_end_with_their_scope(st
     assert!(tx.delete_user(&user).await.unwrap());
     assert_eq!(tx.count_permissions_of(of_role).await.unwrap(), 0);
     assert_eq!(tx.count_permissions_of(of_user).await.unwrap(), 0);
+}
+
+pub async fn permissions_at_an_api_are_those_that_count_in_the_login(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    let (user, api, globex) = (user_id(), resource_server().identifier, organization().id);
+    let ids = ["direct", "of_user", "of_tenant", "of_connection", "of_organization", "of_member"];
+    for id in ids {
+        tx.put_role(&role(id, id)).await.unwrap();
+        let role = RoleId::new(id);
+        for name in [id, "of_all"] {
+            tx.add_permission(PermissionHolder::Role(&role), &permission(name)).await.unwrap();
+        }
+        let mut elsewhere = permission("of_another_api");
+        elsewhere.resource_server_identifier = "https://other.test/".to_owned();
+        tx.add_permission(PermissionHolder::Role(&role), &elsewhere).await.unwrap();
+    }
+    let id = RoleId::new;
+    tx.add_permission(PermissionHolder::User(&user), &permission("direct")).await.unwrap();
+    tx.assign_role(&user, &id("of_user")).await.unwrap();
+    tx.add_organization_role(&globex, &user, &id("of_member")).await.unwrap();
+    let [tenant, of_globex, connection] = groups();
+    for (group, role) in
+        [(&tenant, "of_tenant"), (&of_globex, "of_organization"), (&connection, "of_connection")]
+    {
+        tx.add_group_role(&group.id, &id(role)).await.unwrap();
+    }
+    let other = ConnectionId::new("con_other");
+    for (connection, organization, found) in [
+        (&connection_id(), None, &["direct", "of_all", "of_connection", "of_tenant", "of_user"][..]),
+        (&other, None, &["direct", "of_all", "of_tenant", "of_user"]),
+        (&connection_id(), Some(&globex), &["of_all", "of_member", "of_organization"]),
+        (&connection_id(), Some(&OrganizationId::new("org_other")), &[]),
+    ] {
+        assert_eq!(tx.permissions_at(&user, &api, connection, organization).await.unwrap(), found);
+    }
+    let nobody = UserId::new("nobody");
+    assert!(tx.permissions_at(&nobody, &api, &connection_id(), None).await.unwrap().is_empty());
+    assert!(tx.permissions_at(&user, "none", &connection_id(), None).await.unwrap().is_empty());
+    tx.commit().await.unwrap();
+    let mut tx = storage.begin(&super::fixtures::other()).await.unwrap();
+    let of_other = tx.permissions_at(&user, &api, &connection_id(), None).await.unwrap();
+    assert!(of_other.is_empty(), "another tenant's");
+}
+
+pub async fn the_last_passwords_are_remembered_and_go_with_the_user(storage: &Storage) {
+    with_tenants(storage).await;
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    fill(&mut tx).await;
+    let user = user_id();
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty());
+    for (hash, size, kept) in [
+        ("one", 2, &["one"][..]),
+        ("two", 2, &["two", "one"]),
+        ("three", 2, &["three", "two"]),
+        ("four", 1, &["four"]),
+        ("five", 24, &["five", "four"]),
+        ("six", 0, &[]),
+        ("seven", 24, &["seven"]),
+        ("eight", 24, &["eight", "seven"]),
+    ] {
+        tx.remember_password(&user, hash, size).await.unwrap();
+        assert_eq!(tx.passwords_before(&user, 24).await.unwrap(), kept);
+    }
+    assert_eq!(tx.passwords_before(&user, 1).await.unwrap(), ["eight"]);
+    tx.forget_passwords(&user).await.unwrap();
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty());
+    tx.remember_password(&user, "nine", 24).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = storage.begin(&super::fixtures::other()).await.unwrap();
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty(), "another tenant's");
+    drop(tx);
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    assert!(tx.delete_user(&user).await.unwrap());
+    assert!(tx.passwords_before(&user, 24).await.unwrap().is_empty());
+    tx.commit().await.unwrap();
 }
 
 pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) {

@@ -28,6 +28,9 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
     tx.record_login(&user_id(), now(), "ip").await.unwrap();
     tx.set_user_metadata(&user_id(), &Map::new(), &Map::new(), now()).await.unwrap();
     tx.set_password_hash(&user_id(), "hash").await.unwrap();
+    tx.remember_password(&user_id(), "hash", 1).await.unwrap();
+    tx.passwords_before(&user_id(), 1).await.unwrap();
+    tx.forget_passwords(&user_id()).await.unwrap();
     tx.update_session(&session("session", None), None, now()).await.unwrap();
     let (user, client) = (user_id(), client_id());
     for which in [Sessions::One(&sid), Sessions::OfUser(&user)] {
@@ -94,6 +97,9 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
         tx.permissions_of(holder, 10, 0).await.unwrap();
         tx.count_permissions_of(holder).await.unwrap();
         tx.remove_permission(holder, &permission).await.unwrap();
+    }
+    for organization in [None, Some(&globex)] {
+        tx.permissions_at(&user, "api", &connection_id(), organization).await.unwrap();
     }
     tx.keep_permissions(&super::fixtures::resource_server().identifier, &[]).await.unwrap();
     tx.users_with_role(&role, "", 10, 0).await.unwrap();

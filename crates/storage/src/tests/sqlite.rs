@@ -74,6 +74,8 @@ contract! {
     users_are_listed_in_an_order_and_by_pages,
     roles_are_listed_by_name_and_their_users_by_id,
     permissions_are_held_by_roles_and_users_and_end_with_their_scope,
+    permissions_at_an_api_are_those_that_count_in_the_login,
+    the_last_passwords_are_remembered_and_go_with_the_user,
     a_grant_is_what_lives_of_a_users_refresh_tokens,
     concurrent_hits_are_all_counted,
     a_deployment_makes_the_next_version_and_keeps_its_place,

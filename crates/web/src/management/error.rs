@@ -72,6 +72,7 @@ impl From<ManageError> for ApiError {
             ManageError::Forbidden { error_code, message } => {
                 Self::new(StatusCode::FORBIDDEN, error_code, message)
             }
+            ManageError::Password(fault) => Self::new(StatusCode::BAD_REQUEST, None, fault.to_string()),
             ManageError::PreconditionFailed(message) => {
                 Self::new(StatusCode::PRECONDITION_FAILED, None, message)
             }

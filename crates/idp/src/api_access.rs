@@ -1,0 +1,88 @@
+//! Which clients may have a user's access token for an API, and what the user may do there: the API's
+//! `subject_type_authorization` and `enforce_policies`. An API without them costs nothing: nothing is read.
+
+use std::sync::Arc;
+
+use model::{Client, OrganizationId, ResourceServer, User, UserAuthorizationPolicy};
+use oauth::ErrorCode;
+
+use crate::authorize::is_about_the_user;
+use crate::settings::Api;
+use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
+
+/// That the client may have users' access tokens for the API.
+///
+/// # Errors
+/// `access_denied`.
+pub(crate) fn check(client: &Client, api: &ResourceServer) -> Result<(), IdpError> {
+    match api.subject_type_authorization.user.policy {
+        UserAuthorizationPolicy::AllowAll => Ok(()),
+        // No API is stored that requires grants for users: there are none.
+        UserAuthorizationPolicy::DenyAll | UserAuthorizationPolicy::RequireClientGrant => {
+            Err(IdpError::oauth(
+                ErrorCode::AccessDenied,
+                format!(
+                    "Client {} is not authorized to access resource server {}.",
+                    client.client_id, api.identifier
+                ),
+            ))
+        }
+    }
+}
+
+/// What the user may do at this API, at this moment; `None`: the API does not ask.
+pub(crate) async fn permissions(
+    idp: &Idp,
+    ctx: &RequestContext,
+    audience: Option<&str>,
+    user: &User,
+    organization: Option<&OrganizationId>,
+) -> Result<Option<Vec<String>>, ServerError> {
+    match enforcing(idp, ctx, audience).await? {
+        Some(api) => read(idp, ctx, &api.server, user, organization).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The same where the API's tokens show it.
+pub(crate) async fn shown_permissions(
+    idp: &Idp,
+    ctx: &RequestContext,
+    audience: Option<&str>,
+    user: &User,
+    organization: Option<&OrganizationId>,
+) -> Result<Option<Vec<String>>, ServerError> {
+    match enforcing(idp, ctx, audience).await?.filter(|api| api.server.shows_permissions()) {
+        Some(api) => read(idp, ctx, &api.server, user, organization).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn enforcing(
+    idp: &Idp,
+    ctx: &RequestContext,
+    audience: Option<&str>,
+) -> Result<Option<Arc<Api>>, ServerError> {
+    let Some(audience) = audience.filter(|audience| *audience != tokens::mfa_audience(ctx)) else {
+        return Ok(None);
+    };
+    let api = idp.settings.api(&ctx.tenant, audience).await?;
+    Ok(api.filter(|api| api.server.enforce_policies))
+}
+
+async fn read(
+    idp: &Idp,
+    ctx: &RequestContext,
+    api: &ResourceServer,
+    user: &User,
+    organization: Option<&OrganizationId>,
+) -> Result<Vec<String>, ServerError> {
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    Ok(tx.permissions_at(&user.user_id, &api.identifier, &user.connection_id, organization).await?)
+}
+
+/// Leaves of the scopes those that the user has the permission for, where the API asks, and those that are no API's.
+pub(crate) fn limit(scope: &mut Vec<String>, permissions: Option<&[String]>) {
+    let Some(permissions) = permissions else { return };
+    scope.retain(|name| is_about_the_user(name) || permissions.contains(name));
+}
