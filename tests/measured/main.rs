@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure is a panic")]
 
 use end_to_end::database::Database;
+use end_to_end::flow::{exchange_native, refresh, text};
 use end_to_end::statements::Recorder;
-use end_to_end::{TestServer, lookups, revocation};
+use end_to_end::{Login, TestServer, lookups, revocation, seed};
 use tokio::sync::Mutex;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -51,4 +52,40 @@ async fn revoke(database: Database) {
     assert_eq!((one.descendants, one.survivors, one.that_revoke()), (1, 0, 1), "{one:?}");
     assert_eq!((many.descendants, many.survivors, many.that_revoke()), (25, 0, 1), "{many:?}");
     assert_eq!(one.statements.len(), many.statements.len(), "{one:?} {many:?}");
+}
+
+#[tokio::test]
+async fn permissions_cost_nothing_where_an_api_does_not_ask_on_sqlite() {
+    let _guard = ONE_AT_A_TIME.lock().await;
+    count_for_permissions(Database::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn permissions_cost_nothing_where_an_api_does_not_ask_on_postgres() {
+    let _guard = ONE_AT_A_TIME.lock().await;
+    count_for_permissions(Database::postgres().await).await;
+}
+
+/// The statements of a refresh, once the settings are known.
+async fn count_for_permissions(database: Database) {
+    // It listens before the server does.
+    let recorder = Recorder::of_this_process();
+    let server = TestServer::start_on(database).await;
+    let app = server.client();
+    let login =
+        Login::native().with("audience", seed::API).with("scope", "openid offline_access read:things");
+    let mut counted = Vec::new();
+    for enforces in [false, true] {
+        server.change_api(|api| api.enforce_policies = enforces).await;
+        let code = login.code(&server.client(), seed::ADA).await;
+        let tokens = exchange_native(&app, &code).await.expect(200).json();
+        let tokens = refresh(&app, seed::NATIVE, &text(&tokens, "refresh_token")).await.expect(200).json();
+        recorder.take();
+        refresh(&app, seed::NATIVE, &text(&tokens, "refresh_token")).await.expect(200);
+        let ran = recorder.take();
+        let of_permissions = ran.iter().filter(|ran| ran.sql.contains("role_permissions")).count();
+        counted.push((ran.len(), of_permissions));
+    }
+    let (plain, _) = counted[0];
+    assert_eq!(counted, [(plain, 0), (plain + 1, 1)]);
 }
