@@ -190,6 +190,8 @@ async fn what_is_too_much_or_wrong_is_refused_with_its_name() {
     for name in ["node12", "node16", "node18", "node18-actions", "node22"] {
         assert_eq!(api.patch(&path, &json!({ "runtime": name })).await.expect_json(200)["runtime"], name);
     }
+    // `auth0 actions create` sends this for an option that was not given.
+    assert_eq!(api.patch(&path, &json!({ "runtime": "" })).await.expect_json(200)["runtime"], "node22");
     api.post("/actions/actions", &json!({ "name": "y" })).await.expect_api_error(
         400,
         "invalid_body",
