@@ -32,7 +32,7 @@ func apps() {
 
 	change(management.SessionTransfer{
 		AllowedAuthenticationMethods: &[]string{"cookie", "query"},
-		EnforceDeviceBinding:         auth0.String("asn"),
+		EnforceDeviceBinding:         auth0.String("none"),
 		AllowRefreshToken:            auth0.Bool(true),
 	})
 	// --can-create-token alone leaves the others.
@@ -40,11 +40,11 @@ func apps() {
 	shown = show()
 	check(shown.GetCanCreateSessionTransferToken(), "can_create_session_transfer_token of", shown)
 	check(slices.Equal(shown.GetAllowedAuthenticationMethods(), []string{"cookie", "query"}), "methods of", shown)
-	check(shown.GetEnforceDeviceBinding() == "asn" && shown.GetAllowRefreshToken(), "the others of", shown)
+	check(shown.GetEnforceDeviceBinding() == "none" && shown.GetAllowRefreshToken(), "the others of", shown)
 	change(management.SessionTransfer{AllowedAuthenticationMethods: &[]string{"cookie"}})
 	shown = show()
 	check(slices.Equal(shown.GetAllowedAuthenticationMethods(), []string{"cookie"}), "methods of", shown)
-	check(shown.GetCanCreateSessionTransferToken() && shown.GetEnforceDeviceBinding() == "asn", "the others of", shown)
+	check(shown.GetCanCreateSessionTransferToken() && shown.GetEnforceDeviceBinding() == "none", "the others of", shown)
 	err := api.Client.Update(ctx, made.GetClientID(), &management.Client{
 		SessionTransfer: &management.SessionTransfer{EnforceDeviceBinding: auth0.String("soul")},
 	})

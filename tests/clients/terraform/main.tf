@@ -105,7 +105,7 @@ resource "auth0_client" "web" {
   web_origins                  = ["https://web.example"]
   grant_types                  = ["authorization_code", "refresh_token", "client_credentials"]
   oidc_conformant              = true
-  organization_usage           = var.changed ? "allow" : "deny"
+  organization_usage           = var.changed ? "allow" : null
   oidc_backchannel_logout_urls = ["https://web.example/logout"]
   client_metadata              = var.changed ? { team = "blue" } : { team = "red", floor = "1" }
   initiate_login_uri           = "https://web.example/login"
@@ -239,6 +239,10 @@ resource "auth0_role" "writer" {
   name = "Writer"
 }
 
+resource "auth0_role" "editor" {
+  name = "Editor"
+}
+
 resource "auth0_role_permissions" "reader" {
   role_id = auth0_role.reader.id
 
@@ -268,9 +272,10 @@ resource "auth0_user" "ada" {
 
 resource "auth0_user_roles" "ada" {
   user_id = auth0_user.ada.id
-  roles   = var.changed ? [auth0_role.reader.id, auth0_role.writer.id] : [auth0_role.reader.id]
+  roles   = var.changed ? [auth0_role.editor.id, auth0_role.writer.id] : [auth0_role.writer.id]
 }
 
+# The list has what comes by roles, too: hers have no permissions.
 resource "auth0_user_permissions" "ada" {
   user_id = auth0_user.ada.id
 

@@ -36,6 +36,9 @@ async fn bindings_have_an_order_and_only_deployed_actions() {
     let second_page = api.get(&format!("{path}?page=1&per_page=1")).await.expect_json(200);
     assert_eq!(second_page["bindings"], json!([turned["bindings"][1]]));
     assert_eq!((&second_page["page"], &second_page["total"]), (&json!(1), &json!(2)));
+    // Terraform's provider reads on until a page has no total.
+    let behind = api.get(&format!("{path}?page=2&per_page=1")).await.expect_json(200);
+    assert_eq!(behind, json!({ "bindings": [], "page": 2, "per_page": 1 }));
 
     for (bindings, message) in [
         (json!([by("action_name", "nobody", Value::Null)]), "there is no action with the name 'nobody'"),

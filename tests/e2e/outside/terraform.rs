@@ -51,9 +51,9 @@ impl<'a> Terraform<'a> {
         std::fs::copy(source, folder.path().join("main.tf")).unwrap();
         // No registry is asked.
         let provider = PathBuf::from(provider);
-        let settings = json!({ "auth0/auth0": provider.parent().unwrap() });
         let settings = format!(
-            "provider_installation {{\n  dev_overrides = {settings}\n  direct {{}}\n}}\ndisable_checkpoint = true\n"
+            "provider_installation {{\n  dev_overrides {{\n    \"auth0/auth0\" = {:?}\n  }}\n  direct {{}}\n}}\ndisable_checkpoint = true\n",
+            provider.parent().unwrap()
         );
         std::fs::write(folder.path().join("cli.tfrc"), settings).unwrap();
         Self { outside, program, folder, variables }
