@@ -107,7 +107,8 @@ async fn a_client_that_a_tool_makes_logs_in_is_changed_and_is_gone() {
 
 #[tokio::test]
 async fn what_nobody_has_set_is_not_shown_and_an_old_name_is_understood() {
-    let api = Api::of(&TestServer::start().await).await;
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
     let made = create(&api, json!({ "name": "Old", "app_type": "regular_web" })).await;
     let path = format!("/clients/{}", text(&made, "client_id"));
     let names = ["organization_usage", "session_transfer", "oidc_logout", "oidc_backchannel_logout"];

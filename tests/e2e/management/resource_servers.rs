@@ -48,11 +48,8 @@ async fn an_api_is_made_found_changed_and_listed_after_the_management_api() {
     for name in [id.as_str(), named[0], named[1]] {
         assert_eq!(api.get(&format!("/resource-servers/{name}")).await.expect_json(200), made);
     }
-    api.get("/resource-servers/https:%252F%252Fnotes.example").await.expect_api_error(
-        404,
-        "",
-        "does not exist",
-    );
+    let other = api.get("/resource-servers/https:%252F%252Fnotes.example").await;
+    other.expect_api_error(404, "inexistent_resource_server", "does not exist");
     let grant =
         json!({ "client_id": seed::MACHINE, "audience": "https://notes.example/", "scope": ["read:notes"] });
     api.post("/client-grants", &grant).await.expect_json(201);

@@ -6,6 +6,8 @@ use end_to_end::flow::{CHALLENGE, VERIFIER, code_of_url, text};
 use end_to_end::jwt;
 use end_to_end::key::Key;
 use end_to_end::outside::Outside;
+use idp::manage;
+use model::ActionId;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -159,12 +161,19 @@ impl<'a> Beside<'a> {
         lists
     }
 
+    /// Unbinds the Action that `postern dev` has: what Terraform manages is managed by nobody else.
+    async fn unbind(&self) {
+        let idp = self.outside.idp().await;
+        manage::set_trigger_bindings(&idp, &Outside::tenant(), "post-login", &[]).await.unwrap();
+    }
+
     /// The claims of the ID token of a login of the user that the configuration has made.
     async fn claims(&self, client: &str) -> Value {
         let issuer = self.outside.issuer();
+        // A client has the tenant's first database as well.
         let start = format!(
             "{issuer}authorize?response_type=code&client_id={client}&redirect_uri={CALLBACK}&scope=openid+email\
-             &code_challenge={CHALLENGE}&code_challenge_method=S256"
+             &connection=terraform-users&code_challenge={CHALLENGE}&code_challenge_method=S256"
         );
         let browser = self.outside.server.app().of_user(EMAIL, PASSWORD);
         let arrival = browser.walk(&start, CALLBACK).await.unwrap();
@@ -185,6 +194,7 @@ impl<'a> Beside<'a> {
 async fn terraform_sets_a_tenant_up_changes_it_and_takes_it_down() {
     let outside = Outside::start().await;
     let beside = Beside::new(&outside);
+    beside.unbind().await;
     let before = beside.lists().await;
     let variables = vec![
         ("client_secret", SECRET.to_owned()),
@@ -235,8 +245,8 @@ async fn terraform_sets_a_tenant_up_changes_it_and_takes_it_down() {
     let action = terraform.output("action").await.as_str().unwrap().to_owned();
     let idp = outside.idp().await;
     let tenant = Outside::tenant();
-    let change = idp::manage::ActionChange { code: Some("// nothing".to_owned()), ..Default::default() };
-    idp::manage::update_action(&idp, &tenant, &model::ActionId::new(action), change).await.unwrap();
+    let change = manage::ActionChange { code: Some("// nothing".to_owned()), ..Default::default() };
+    manage::update_action(&idp, &tenant, &ActionId::new(action), change).await.unwrap();
     terraform.apply(true).await;
     assert_eq!(beside.claims(&native).await["https://app.example/number"], "two secret two");
 
@@ -248,6 +258,7 @@ async fn terraform_sets_a_tenant_up_changes_it_and_takes_it_down() {
 async fn terraform_adds_and_removes_one_by_one() {
     let outside = Outside::start().await;
     let beside = Beside::new(&outside);
+    beside.unbind().await;
     let before = beside.lists().await;
     let terraform = Terraform::start(&outside, "one-by-one", Vec::new());
     terraform.apply(false).await;

@@ -94,7 +94,8 @@ resource "auth0_user_permission" "grace" {
 }
 
 resource "auth0_organization" "acme" {
-  name = "one-by-one"
+  name         = "one-by-one"
+  display_name = "One by one"
 }
 
 resource "auth0_organization_connection" "acme" {
