@@ -13,6 +13,8 @@ use crate::process::{note, root, run, target_folder};
 
 /// The oldest Node.js that the packages run on.
 const NODE: u32 = 20;
+/// Terraform's provider, whose version is in `tests/clients/terraform/go.mod`.
+const PROVIDER: &str = "github.com/auth0/terraform-provider-auth0";
 
 /// Fetches what is missing, and notes what the tests need to know of it.
 pub(crate) fn fetch(found: &mut Guests) -> Result<()> {
@@ -28,6 +30,14 @@ pub(crate) fn fetch(found: &mut Guests) -> Result<()> {
     }
     if let Err(error) = packages::apache() {
         found.missing.push(("outside::apache", format!("{error:#}")));
+    }
+    match go(&folder.join("go"), ".", &target_folder()?.join("clients/go/auth0-calls")) {
+        Ok(program) => found.variables.push(("TEST_CLIENTS_GO", program.display().to_string())),
+        Err(error) => found.missing.push(("outside::go", format!("{error:#}"))),
+    }
+    match terraform(&folder.join("terraform"), &target_folder()?.join("clients/terraform")) {
+        Ok(variables) => found.variables.extend(variables),
+        Err(error) => found.missing.push(("outside::terraform", format!("{error:#}"))),
     }
     Ok(())
 }
@@ -63,4 +73,24 @@ fn python(requirements: &Path, environment: &Path) -> Result<PathBuf> {
     run(Command::new(&program).args(options).arg(requirements))?;
     fs::write(installed, wanted)?;
     Ok(program)
+}
+
+/// A program of Go, built from the modules that its `go.sum` pins. What is built and unchanged is looked at, no more.
+fn go(folder: &Path, package: &str, program: &Path) -> Result<PathBuf> {
+    output("go", &["version"]).context("no Go")?;
+    if !program.is_file() {
+        note(&format!("{} is missing (tests run it against the server).", program.display()));
+    }
+    let mut build = Command::new("go");
+    build.args(["build", "-mod=readonly", "-trimpath", "-o"]).arg(program).arg(package).current_dir(folder);
+    run(&mut build)?;
+    Ok(program.to_path_buf())
+}
+
+/// Terraform or OpenTofu, and the provider.
+fn terraform(folder: &Path, target: &Path) -> Result<[(&'static str, String); 2]> {
+    let program = ["terraform", "tofu"].into_iter().find(|program| output(program, &["version"]).is_some());
+    let program = program.context("neither Terraform nor OpenTofu is on the PATH")?;
+    let provider = go(folder, PROVIDER, &target.join("terraform-provider-auth0"))?;
+    Ok([("TEST_TERRAFORM", program.to_owned()), ("TEST_TERRAFORM_PROVIDER", provider.display().to_string())])
 }

@@ -182,6 +182,30 @@ async fn a_client_says_how_long_its_pushed_requests_are_good() {
 }
 
 #[tokio::test]
+async fn what_nobody_has_set_is_not_shown_and_an_old_name_is_understood() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let made = create(&api, json!({ "name": "Old", "app_type": "regular_web" })).await;
+    let path = format!("/clients/{}", text(&made, "client_id"));
+    let names = ["organization_usage", "session_transfer", "oidc_logout", "oidc_backchannel_logout"];
+    let has = |client: &Value| names.map(|name| client.get(name).is_some());
+    assert_eq!(has(&made), [false; 4], "{made}");
+    // As Terraform's provider of 2023 names it.
+    let urls = json!({ "backchannel_logout_urls": ["https://old.example/logout"] });
+    let change = json!({ "oidc_backchannel_logout": urls, "organization_usage": "allow" });
+    let changed = api.patch(&path, &change).await.expect_json(200);
+    assert_eq!((&changed["oidc_logout"], &changed["oidc_backchannel_logout"]), (&urls, &urls));
+    assert_eq!(changed["organization_usage"], "allow");
+    // A tool that sends both back means the new one.
+    let other = json!({ "backchannel_logout_urls": ["https://new.example/logout"] });
+    let both = json!({ "oidc_backchannel_logout": urls, "oidc_logout": other, "organization_usage": "deny" });
+    let changed = api.patch(&path, &both).await.expect_json(200);
+    assert_eq!((&changed["oidc_logout"], &changed["oidc_backchannel_logout"]), (&other, &other));
+    let gone = api.patch(&path, &json!({ "oidc_backchannel_logout": null })).await.expect_json(200);
+    assert_eq!(has(&gone), [false, false, false, false], "{gone}");
+}
+
+#[tokio::test]
 async fn what_a_deleted_client_handed_over_ends_with_it() {
     let server = TestServer::start().await;
     let api = Api::of(&server).await;

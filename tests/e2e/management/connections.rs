@@ -48,6 +48,10 @@ async fn a_database_is_made_and_users_log_in_only_where_it_is_enabled() {
     assert_eq!(made["realms"], json!(["Staff"]));
     let path = format!("/connections/{}", made["id"].as_str().unwrap());
     assert_eq!(api.get(&path).await.expect_json(200), made);
+    // The id is there in any case: Terraform's provider goes on with it.
+    let part =
+        api.get(&format!("{path}?fields=enabled_clients,name&include_fields=true")).await.expect_json(200);
+    assert_eq!(part, json!({ "id": made["id"], "name": "Staff", "enabled_clients": [seed::WEB] }));
     let all = api.get("/connections?strategy=auth0").await.expect_json(200);
     assert_eq!(names(&all), ["Staff", DEFAULT]);
     assert_eq!(names(&api.get("/connections?name=Staff").await.expect_json(200)), ["Staff"]);

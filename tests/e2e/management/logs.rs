@@ -119,10 +119,13 @@ async fn a_search_that_is_not_understood_is_refused() {
         ("from=x", "log_id"),
         ("take=101", "take"),
         ("page=x", "invalid"),
+        ("q=type:s&search_engine=v2", "search_engine"),
     ] {
         api.get(&format!("/logs?{query}")).await.expect_api_error(400, "invalid_query_string", text);
     }
     api.get("/logs?page=9&per_page=100").await.expect_json(200);
+    // As the SDK of Go sends a search of the command line's.
+    api.get("/logs?page=0&per_page=100&q=type%3As&search_engine=v3&sort=date%3A-1").await.expect_json(200);
 }
 
 /// A connection to `/logs/stream`.

@@ -43,11 +43,13 @@ async fn an_api_is_made_found_changed_and_listed_after_the_management_api() {
         assert_eq!(made[name], *value, "{name}");
     }
     let id = made["id"].as_str().unwrap().to_owned();
-    for path in
-        [format!("/resource-servers/{id}"), "/resource-servers/https%3A%2F%2Fnotes.example%2F".to_owned()]
-    {
-        assert_eq!(api.get(&path).await.expect_json(200), made);
+    // Terraform's data source encodes twice.
+    let named = ["https%3A%2F%2Fnotes.example%2F", "https:%252F%252Fnotes.example%252F"];
+    for name in [id.as_str(), named[0], named[1]] {
+        assert_eq!(api.get(&format!("/resource-servers/{name}")).await.expect_json(200), made);
     }
+    let other = api.get("/resource-servers/https:%252F%252Fnotes.example").await;
+    other.expect_api_error(404, "inexistent_resource_server", "does not exist");
     let grant =
         json!({ "client_id": seed::MACHINE, "audience": "https://notes.example/", "scope": ["read:notes"] });
     api.post("/client-grants", &grant).await.expect_json(201);

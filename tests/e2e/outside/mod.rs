@@ -2,6 +2,8 @@
 
 mod apache;
 mod conformance;
+mod go;
 mod node;
 mod python;
 mod rust;
+mod terraform;

@@ -1,7 +1,7 @@
 //! Clients: making, changing, showing and removing them by objects of the Management API.
 
 use model::{
-    AppType, Client, ClientId, ClientProfile, Connection, ExpirationType, ManagedClient,
+    AppType, Client, ClientId, ClientProfile, Connection, ExpirationType, ManagedClient, OrganizationUsage,
     RefreshTokenSettings, RotationType, TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
 };
 use serde_json::{Map, Value, json};
@@ -19,6 +19,8 @@ const PARTIAL: [&str; 5] =
     ["session_transfer", "refresh_token", "jwt_configuration", "oidc_logout", "client_metadata"];
 /// What is in our structs and in nobody's hands.
 const OURS: [&str; 3] = ["client_id", "client_secret_hashes", "credentials"];
+/// What the dialect called `oidc_logout` before. Older tools know no other name.
+const OLD_OIDC_LOGOUT: &str = "oidc_backchannel_logout";
 /// As long as the dialect's.
 const CLIENT_ID_LENGTH: usize = 32;
 pub(super) const SECRET_LENGTH: usize = 64;
@@ -282,6 +284,14 @@ pub fn client_as_json(tenant: &TenantId, managed: &ManagedClient) -> Result<Map<
     if client.metadata.is_empty() {
         object.remove("client_metadata");
     }
+    // As in the dialect, where nobody has set it: to Terraform's provider all else is a change to undo.
+    if client.organization_usage == OrganizationUsage::default() {
+        object.remove("organization_usage");
+    }
+    let urls = client.oidc_logout.as_ref().map(|settings| &settings.backchannel_logout_urls);
+    if let Some(urls) = urls.filter(|urls| !urls.is_empty()) {
+        object.insert(OLD_OIDC_LOGOUT.to_owned(), json!({ "backchannel_logout_urls": urls }));
+    }
     if client.refresh_token.policies.is_empty()
         && let Some(Value::Object(settings)) = object.get_mut("refresh_token")
     {
@@ -397,6 +407,9 @@ fn patched(
     let mut sent = sent.clone();
     // Tools send back what they have read.
     pass_over(&mut sent, &["created_at", "updated_at", "signing_keys"]);
+    if let Some(old) = sent.remove(OLD_OIDC_LOGOUT) {
+        sent.entry("oidc_logout").or_insert(old);
+    }
     let authentication = Authentication::take(&mut sent)?;
     let mut ours = OURS.iter().copied().chain((!is_new).then_some("resource_server_identifier"));
     if let Some(name) = ours.find(|name| sent.contains_key(*name)) {

@@ -341,6 +341,10 @@ fn as_shown(api: &ManagedResourceServer) -> Result<Map<String, Value>, ServerErr
         object.insert(name.to_owned(), value);
     }
     merge(&mut object, whole(api)?);
+    // As in the dialect, where nobody has set it: to Terraform's provider all else is a change to undo.
+    if api.server.token_dialect == model::TokenDialect::default() {
+        object.remove("token_dialect");
+    }
     Ok(object)
 }
 

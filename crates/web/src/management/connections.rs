@@ -266,11 +266,15 @@ async fn of_client(
     Ok(Json(checkpoint.answer(&state, &caller, rows, listed.last_key.as_deref())?))
 }
 
-/// What the caller sees: options have a scope of their own.
+/// What the caller sees: options have a scope of their own. The id is there whatever the fields are, as in the dialect.
 fn selected(caller: &ApiCaller, fields: &Fields, row: Value) -> Value {
     let Value::Object(mut row) = row else { return row };
     if !caller.has_scope("read:connections_options") {
         row.remove("options");
     }
-    Value::Object(fields.select(row))
+    // Terraform's provider asks for other fields, and goes on with the id of the answer.
+    let id = row.get("id").cloned().unwrap_or_default();
+    let mut shown = fields.select(row);
+    shown.insert("id".to_owned(), id);
+    Value::Object(shown)
 }

@@ -54,6 +54,8 @@ struct ListQuery {
     q: Option<String>,
     /// Another name of `q`.
     search: Option<String>,
+    /// `v3` is the only one. Clients of Go send it with `q`, for whatever list.
+    search_engine: Option<String>,
     /// Names of the fields that are shown, with commas between them.
     fields: Option<String>,
     /// `false`: those are the ones that are left out.
@@ -90,6 +92,9 @@ async fn list(
         return Ok(Json(json!(rows(manage::logs_from(&state.idp, tenant, from, take).await?))));
     }
     let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
+    if query.search_engine.as_ref().is_some_and(|engine| engine != "v3") {
+        return Err(ApiError::invalid_query("Query validation error: search_engine must be v3"));
+    }
     let ascending = match query.sort.as_deref() {
         None | Some("date:-1") => false,
         Some("date:1") => true,

@@ -60,7 +60,9 @@ impl Page {
     }
 
     /// The object of the Actions family: `{<name>, total, page, per_page}`; `page` and `total` are not there when they are 0.
+    /// A page behind the last one has no `total`: clients of Go ask for pages until there is none.
     pub(crate) fn actions_answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
+        let total = if rows.is_empty() { 0 } else { total };
         let mut answer = json!({ name: rows, "per_page": self.per_page });
         for (name, value) in [("page", self.page), ("total", total)] {
             if value != 0 {

@@ -122,8 +122,21 @@ async fn get(
     ApiQuery(query): ApiQuery<FieldsQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let server = manage::resource_server(&state.idp, caller.context(), &id).await?;
+    let (idp, context) = (&state.idp, caller.context());
+    let server = match manage::resource_server(idp, context, &id).await {
+        // Terraform's data source encodes an identifier twice.
+        Err(ManageError::NotFound { .. }) if id.contains('%') => {
+            manage::resource_server(idp, context, &decoded(&id)).await?
+        }
+        found => found?,
+    };
     Ok(Json(Value::Object(fields.select(server))))
+}
+
+/// The text without its percent-encoding, and with all else that a form would have encoded.
+fn decoded(text: &str) -> String {
+    let name = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    form_urlencoded::parse(name.as_bytes()).map(|(name, _)| name.into_owned()).collect()
 }
 
 /// Update an API

@@ -233,7 +233,7 @@ fn a_client_of_which_nothing_is_said_has_the_defaults_that_tools_compare_with() 
             "token_lifetime": 2_592_000, "idle_token_lifetime": 1_296_000,
             "infinite_token_lifetime": true, "infinite_idle_token_lifetime": true,
         },
-        "global": false, "callbacks": [], "allowed_logout_urls": [], "organization_usage": "deny",
+        "global": false, "callbacks": [], "allowed_logout_urls": [],
         "require_pushed_authorization_requests": false, "require_proof_of_possession": false,
         "token_endpoint_auth_method": "client_secret_post",
     });

@@ -65,7 +65,7 @@ struct NewAction {
     code: Option<String>,
     /// The npm packages that its author names, at most 10.
     dependencies: Option<Vec<DependencyBody>>,
-    /// A script's is as `node22`; a component's is `wasm-component-v1`.
+    /// A script's is as `node22`; a component's is `wasm-component-v1`. Empty: as if it were absent.
     runtime: Option<String>,
     /// At most 30, with names of 128 and values of 4,096 characters.
     secrets: Option<Vec<SecretBody>>,
@@ -96,7 +96,7 @@ struct ActionUpdate {
     code: Option<String>,
     /// The npm packages that its author names, at most 10.
     dependencies: Option<Vec<DependencyBody>>,
-    /// A script's is as `node22`; a component's is `wasm-component-v1`.
+    /// A script's is as `node22`; a component's is `wasm-component-v1`. Empty: as if it were absent.
     runtime: Option<String>,
     /// All secrets that there are to be. One without a value keeps the one that is stored.
     secrets: Option<Vec<SecretBody>>,
@@ -159,7 +159,7 @@ impl From<ActionUpdate> for ActionChange {
             code: body.code,
             file_name: body.file_name,
             files: body.files,
-            runtime: body.runtime,
+            runtime: body.runtime.filter(|runtime| !runtime.is_empty()),
             dependencies: all(body.dependencies),
             secrets: all(body.secrets),
             modules: body.modules.map(|list| list.into_iter().map(module).collect()),
