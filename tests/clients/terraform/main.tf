@@ -186,6 +186,8 @@ resource "auth0_resource_server" "things" {
   token_lifetime_for_web                          = 300
   allow_offline_access                            = true
   skip_consent_for_verifiable_first_party_clients = true
+  enforce_policies                                = var.changed
+  token_dialect                                   = var.changed ? "access_token_authz" : null
 }
 
 resource "auth0_resource_server_scopes" "things" {
@@ -218,7 +220,7 @@ resource "auth0_connection" "users" {
   metadata     = { key = local.number }
 
   options {
-    password_policy        = "low"
+    password_policy        = var.changed ? "fair" : "low"
     brute_force_protection = true
     disable_signup         = var.changed
     requires_username      = false
