@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what cargo says of this workspace is there, or the test has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 
-use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, PackageId};
+use serde_json::Value;
 
 /// Which of our crates each crate may name. A crate that is not here is not planned.
 const MAY_USE: [(&str, &[&str]); 13] = [
@@ -44,51 +46,66 @@ const MUST_NOT_NAME: [(&str, &[&str]); 4] = [
     ("action-runtime", &["reqwest", "hyper"]),
 ];
 
-fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
-        .features(CargoOpt::SomeFeatures(Vec::new()))
-        .exec()
-        .unwrap()
+/// The output of `cargo metadata`, version 1. The crate of that name would give serde_json and semver features that the
+/// program is built without, and all that depends on them would be compiled twice.
+fn metadata() -> Value {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
+    serde_json::from_slice(&cargo.output().unwrap().stdout).unwrap()
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object[field].as_str().unwrap()
+}
+
+fn list<'a>(object: &'a Value, field: &str) -> &'a [Value] {
+    object[field].as_array().unwrap()
+}
+
+fn packages_of_ours(metadata: &Value) -> impl Iterator<Item = &Value> {
+    let members = list(metadata, "workspace_members");
+    list(metadata, "packages").iter().filter(|package| members.contains(&package["id"]))
+}
+
+fn ours<'a>(metadata: &'a Value, name: &str) -> &'a Value {
+    packages_of_ours(metadata).find(|package| text(package, "name") == name).unwrap()
 }
 
 /// The names that a package lists, dev-dependencies left out: tests may reach further.
-fn named(metadata: &Metadata, package: &str) -> BTreeSet<String> {
-    let package = metadata.workspace_packages().into_iter().find(|found| found.name == package).unwrap();
-    let kinds = [DependencyKind::Normal, DependencyKind::Build];
-    package
-        .dependencies
-        .iter()
-        .filter(|dependency| kinds.contains(&dependency.kind))
-        .map(|dependency| dependency.name.clone())
-        .collect()
+fn named(metadata: &Value, package: &str) -> BTreeSet<String> {
+    let dependencies = list(ours(metadata, package), "dependencies");
+    let ours = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
+    ours.map(|dependency| text(dependency, "name").to_owned()).collect()
 }
 
 /// Everything that a package's program holds, by name.
-fn reached(metadata: &Metadata, package: &str) -> BTreeSet<String> {
-    let names: BTreeMap<&PackageId, String> =
-        metadata.packages.iter().map(|package| (&package.id, package.name.to_string())).collect();
-    let resolve = metadata.resolve.as_ref().unwrap();
-    let start = &metadata.workspace_packages().into_iter().find(|found| found.name == package).unwrap().id;
-    let mut open = vec![start];
+fn reached(metadata: &Value, package: &str) -> BTreeSet<String> {
+    let names: BTreeMap<&str, &str> = list(metadata, "packages")
+        .iter()
+        .map(|package| (text(package, "id"), text(package, "name")))
+        .collect();
+    let nodes = list(&metadata["resolve"], "nodes");
+    let mut open = vec![text(ours(metadata, package), "id")];
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
-        let node = resolve.nodes.iter().find(|node| node.id == *id).unwrap();
-        for dependency in &node.deps {
-            let normal = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
-            if normal && seen.insert(&dependency.pkg) {
-                open.push(&dependency.pkg);
+        let node = nodes.iter().find(|node| text(node, "id") == id).unwrap();
+        for dependency in list(node, "deps") {
+            let is_normal = list(dependency, "dep_kinds").iter().any(|kind| kind["kind"].is_null());
+            let id = text(dependency, "pkg");
+            if is_normal && seen.insert(id) {
+                open.push(id);
             }
         }
     }
-    seen.into_iter().map(|id| names[id].clone()).collect()
+    seen.into_iter().map(|id| names[id].to_owned()).collect()
 }
 
 #[test]
 fn each_crate_names_only_those_below_it() {
     let metadata = metadata();
     let ours: BTreeSet<String> =
-        metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
+        packages_of_ours(&metadata).map(|package| text(package, "name").to_owned()).collect();
     let planned: BTreeSet<String> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(ours, planned, "a crate was added or went away: say here what it may use");
     for (package, allowed) in MAY_USE {
@@ -120,11 +137,12 @@ fn no_crate_reaches_what_it_must_not_see() {
 
 #[test]
 fn a_folder_is_called_like_its_package() {
-    for package in metadata().workspace_packages() {
-        let folder = package.manifest_path.parent().unwrap().file_name().unwrap();
+    for package in packages_of_ours(&metadata()) {
+        let (manifest, name) = (text(package, "manifest_path"), text(package, "name"));
+        let folder = Path::new(manifest).parent().unwrap().file_name().unwrap();
         // The end-to-end tests stand at the top, where design.md puts them.
-        if package.name != "end-to-end" {
-            assert_eq!(folder, package.name.as_str());
+        if name != "end-to-end" {
+            assert_eq!(folder, name);
         }
     }
 }
