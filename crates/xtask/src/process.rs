@@ -50,10 +50,11 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Builds these packages' programs and yields the folder that they are in.
-pub(crate) fn build(packages: &[&str]) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--bins"];
-    packages.iter().for_each(|package| arguments.extend(["-p", package]));
+/// Builds these programs and yields the folder that they are in. The whole workspace is named, as the tests do: to name
+/// packages selects other features, with which wasmtime would be compiled again.
+pub(crate) fn build(programs: &[&str]) -> Result<PathBuf> {
+    let mut arguments = vec!["build", "--workspace"];
+    programs.iter().for_each(|program| arguments.extend(["--bin", program]));
     run(&mut cargo(&arguments))?;
     Ok(target_folder()?.join("debug"))
 }

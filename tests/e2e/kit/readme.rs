@@ -11,7 +11,7 @@ async fn the_readmes_commands_for_authors_work_as_they_stand() {
     let readme = std::fs::read_to_string(readme).unwrap();
     let commands: Vec<Vec<&str>> = readme
         .lines()
-        .filter_map(|line| line.strip_prefix("cargo run -p postern -- action "))
+        .filter_map(|line| line.strip_prefix("cargo run --bin postern -- action "))
         .map(|line| line.split('#').next().unwrap_or_default().split_whitespace().collect())
         .filter(|words: &Vec<&str>| words.first() != Some(&"deploy"))
         .collect();

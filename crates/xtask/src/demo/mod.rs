@@ -13,7 +13,7 @@ pub(crate) use stage::Stage;
 /// Plays the flow. An error names the step that went another way.
 pub(crate) async fn run(exit: bool) -> Result<()> {
     packages::wasm_toolchain()?;
-    crate::process::note("$ cargo build -p postern -p web-app");
+    crate::process::note("$ cargo build --workspace --bin postern --bin web-app");
     let programs = build(&["postern", "web-app"])?;
     let stage = Stage::set(&programs).await?;
     let outcome = steps::play(&stage).await;
