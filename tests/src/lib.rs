@@ -13,6 +13,7 @@
 )]
 
 pub mod actions;
+pub mod answer_schema;
 pub mod assertion;
 pub mod authenticator;
 pub mod bench;

@@ -5,7 +5,7 @@ use model::{ClientGrant, ClientId, TenantId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{RawClient, Response, TestServer, seed};
+use crate::{RawClient, Response, TestServer, answer_schema, seed};
 
 /// Calls of one client with its access token.
 pub struct Api {
@@ -54,16 +54,17 @@ impl Api {
         Self { tenant: tenant.to_owned(), ..self }
     }
 
-    /// One call below `/api/v2`.
+    /// One call below `/api/v2`. The answer is as the OpenAPI document says.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let url = self.client.url_of(&self.tenant, &format!("/api/v2{path}"));
-        let request = self.client.request(method, &url).bearer_auth(&self.token);
-        self.client
-            .send(match body {
-                Some(body) => request.json(body),
-                None => request,
-            })
-            .await
+        let request = self.client.request(method.clone(), &url).bearer_auth(&self.token);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let response = self.client.send(request).await;
+        answer_schema::check(&method, path, &response);
+        response
     }
 
     pub async fn get(&self, path: &str) -> Response {

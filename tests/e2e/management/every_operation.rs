@@ -260,6 +260,91 @@ async fn the_document_is_openapi_3_1_and_each_route_is_in_it() {
     assert_eq!(unique.len(), ids.len(), "two operations have one id");
 }
 
+/// Members of answers that may be anything, as `SCHEMA.MEMBER`.
+const FREE: &[&str] = &[];
+
+/// Tags whose answers have no schema yet.
+const NOT_YET_ROWS: &[&str] = &[
+    "device-credentials",
+    "grants",
+    "keys",
+    "log-streams",
+    "logs",
+    "organizations",
+    "refresh-tokens",
+    "roles",
+    "sessions",
+    "users",
+];
+const NOT_YET: &[&str] =
+    &["actions", "client-grants", "clients", "connections", "resource-servers", "tenants"];
+
+#[test]
+fn every_answer_has_a_schema() {
+    let document = serde_json::to_value(web::openapi()).unwrap();
+    let mut seen = BTreeSet::new();
+    let mut free = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let tag = operation["tags"][0].as_str().unwrap();
+            if NOT_YET.contains(&tag) || NOT_YET_ROWS.contains(&tag) {
+                continue;
+            }
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
+            for (status, response) in responses {
+                let schema = response["content"]["application/json"].get("schema");
+                let may_be_empty = ["202", "204"].contains(&status.as_str());
+                assert!(schema.is_some() || may_be_empty, "{method} {path} {status} has no schema");
+                let place = operation["operationId"].as_str().unwrap();
+                for schema in schema {
+                    look_through(&document, place, schema, &mut seen, &mut free);
+                }
+            }
+        }
+    }
+    assert_eq!(free, FREE.iter().map(|place| (*place).to_owned()).collect());
+    for name in seen {
+        let schema = &document["components"]["schemas"][&name];
+        assert!(jsonschema::draft202012::meta::is_valid(schema), "{name}: {schema:#}");
+    }
+}
+
+/// Collects the names of all schemas that this one needs, and the places where anything may be.
+fn look_through(
+    document: &Value,
+    place: &str,
+    schema: &Value,
+    seen: &mut BTreeSet<String>,
+    free: &mut BTreeSet<String>,
+) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.strip_prefix("#/components/schemas/").unwrap();
+        let named = &document["components"]["schemas"][name];
+        assert!(named.is_object(), "{place}: {name} is not described");
+        if seen.insert(name.to_owned()) {
+            look_through(document, name, named, seen, free);
+        }
+        return;
+    }
+    let parts = ["oneOf", "anyOf", "allOf"].iter().filter_map(|name| schema[name].as_array()).flatten();
+    let inner: Vec<&Value> =
+        parts.chain(schema.get("items")).chain(schema.get("additionalProperties")).collect();
+    for part in &inner {
+        look_through(document, place, part, seen, free);
+    }
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        look_through(document, &format!("{place}.{name}"), member, seen, free);
+    }
+    let is_object = schema["type"] == "object"
+        || schema["type"].as_array().is_some_and(|types| types.contains(&json!("object")));
+    let says_something = schema.get("type").is_some() || schema.get("enum").is_some();
+    let is_free = if is_object { schema.get("properties").is_none() } else { !says_something };
+    if is_free && inner.is_empty() {
+        free.insert(place.to_owned());
+    }
+}
+
 #[tokio::test]
 async fn calls_are_counted_and_what_was_written_is_logged() {
     let server = TestServer::start().await;

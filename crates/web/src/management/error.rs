@@ -6,10 +6,26 @@ use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use idp::ServerError;
 use idp::manage::ManageError;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{log_once, retry_after};
 use crate::middleware::current_request_id;
+
+/// What a refusal says.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Refusal {
+    /// The HTTP status.
+    status_code: u16,
+    /// What the status is called.
+    error: &'static str,
+    /// For people.
+    message: String,
+    /// For programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+}
 
 /// A refusal.
 #[derive(Debug)]
@@ -101,14 +117,12 @@ pub(crate) fn unexpected() -> ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "statusCode": self.status.as_u16(),
-            "error": self.status.canonical_reason().unwrap_or("Error"),
-            "message": self.message,
-        });
-        if let Some(code) = self.error_code {
-            body["errorCode"] = json!(code);
-        }
+        let body = Refusal {
+            status_code: self.status.as_u16(),
+            error: self.status.canonical_reason().unwrap_or("Error"),
+            message: self.message,
+            error_code: self.error_code,
+        };
         let mut response = (self.status, Json(body)).into_response();
         retry_after(&mut response, self.retry_after_secs);
         if self.status == StatusCode::UNAUTHORIZED {

@@ -8,6 +8,7 @@ mod client_grants;
 mod clients;
 mod connections;
 mod device_credentials;
+mod document;
 mod error;
 mod extract;
 mod followers;
@@ -34,8 +35,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
-use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::AppState;
@@ -48,16 +47,6 @@ pub(crate) use rate_limit::RateLimits;
 
 /// Where it is.
 pub(crate) const BASE: &str = "/api/v2";
-
-/// What the document says before its operations are added.
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Postern Management API",
-    description = "What a tenant has set up, and what happened in it. Each operation needs an access token of the grant \
-                   `client_credentials` for the audience `https://{host}/api/v2/`, with the scopes that it names: entries of `security` \
-                   are alternatives, the scopes of one entry are all needed."
-))]
-struct Document;
 
 /// The operations of every resource.
 fn operations() -> OpenApiRouter<AppState> {
@@ -85,21 +74,13 @@ fn operations() -> OpenApiRouter<AppState> {
 /// The OpenAPI 3.1 document of what this server serves.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    document(OpenApiRouter::with_openapi(Document::openapi()).nest(BASE, operations()).into_openapi())
-}
-
-fn document(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    let token =
-        SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
-    document.components.get_or_insert_default().add_security_scheme("token", token);
-    document
+    document::finished(document::begun().nest(BASE, operations()).into_openapi())
 }
 
 /// The routes below [`BASE`], with what guards them.
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
-    let (routes, api) =
-        OpenApiRouter::with_openapi(Document::openapi()).nest(BASE, operations()).split_for_parts();
-    let api = document(api);
+    let (routes, api) = document::begun().nest(BASE, operations()).split_for_parts();
+    let api = document::finished(api);
     let guard = auth::Guard { state: state.clone(), operations: Arc::new(auth::Operations::of(&api)) };
     let text: Arc<str> = serde_json::to_string(&api).unwrap_or_default().into();
     routes

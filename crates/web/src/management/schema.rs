@@ -1,14 +1,27 @@
-//! Schemas of objects that may be sent whole or in part, put together from the types that hold what becomes of them.
+//! Schemas of objects that may be sent or answered whole or in part, put together from the types that hold what becomes of them, and
+//! those of lists.
 
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type,
+};
+use utoipa::openapi::{Ref, RefOr};
+
+/// Whether an object has no names but those that are described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// What is sent: others are refused.
+    Closed,
+    /// What is answered: a later version may say more.
+    Open,
+}
 
 /// An object with the properties of all parts, none of them required but for those that are named. Names that only the
-/// server writes are left out.
+/// server writes are left out of the parts.
 pub(super) fn object(
     description: &str,
     parts: impl IntoIterator<Item = RefOr<Schema>>,
     required: &[&str],
+    names: Names,
 ) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new()
         .description(Some(description))
@@ -28,14 +41,95 @@ pub(super) fn object(
         }
     }
     object.required = required.iter().map(|name| (*name).to_owned()).collect();
-    object.additional_properties =
-        Some(Box::new(utoipa::openapi::schema::AdditionalProperties::FreeForm(false)));
+    if names == Names::Closed {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    }
     RefOr::T(Schema::Object(object))
 }
 
-/// A type that stands for such an object in the document.
-macro_rules! body {
-    ($(#[$doc:meta])* $name:ident, $description:literal, [$($part:ty),+], $required:expr) => {
+/// What the answer of a list may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// The rows alone: [`Page::answer`](super::Page::answer) without totals.
+    Rows,
+    /// `{start, limit, total, NAME}`: [`Page::answer`](super::Page::answer) with totals.
+    Totals,
+    /// `{NAME, per_page, page?, total?}`: [`Page::actions_answer`](super::Page::actions_answer).
+    ActionsPage,
+    /// `{NAME, next?}`: [`Checkpoint::answer`](super::Checkpoint::answer).
+    Next,
+    /// `{NAME}`.
+    Named,
+}
+
+/// The answer of a list.
+pub(super) fn list_of(description: &str, row: &str, name: &str, forms: &[Form]) -> RefOr<Schema> {
+    let mut any: Vec<_> = forms.iter().map(|form| form.schema(row, name)).collect();
+    let list = match any.as_mut_slice() {
+        [Schema::Array(rows)] => {
+            rows.description = Some(description.to_owned());
+            any.remove(0)
+        }
+        [Schema::Object(object)] => {
+            object.description = Some(description.to_owned());
+            any.remove(0)
+        }
+        _ => any
+            .into_iter()
+            .fold(AnyOfBuilder::new(), AnyOfBuilder::item)
+            .description(Some(description))
+            .build()
+            .into(),
+    };
+    RefOr::T(list)
+}
+
+impl Form {
+    fn schema(self, row: &str, name: &str) -> Schema {
+        let rows = ArrayBuilder::new().items(Ref::from_schema_name(row));
+        let object = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object));
+        let text =
+            |kind, text| ObjectBuilder::new().schema_type(SchemaType::Type(kind)).description(Some(text));
+        let number = |about| text(Type::Integer, about);
+        match self {
+            Self::Rows => rows.build().into(),
+            Self::Totals => object
+                .property("start", number("The number of the first row."))
+                .required("start")
+                .property("limit", number("As `per_page` of the query."))
+                .required("limit")
+                .property("total", number("How many rows there are in all."))
+                .required("total")
+                .property(name, rows)
+                .required(name)
+                .build()
+                .into(),
+            Self::ActionsPage => object
+                .property(name, rows)
+                .required(name)
+                .property("per_page", number("As `per_page` of the query."))
+                .required("per_page")
+                .property("page", number("The number of the page; absent: 0."))
+                .property("total", number("How many rows there are in all; absent: none on this page."))
+                .build()
+                .into(),
+            Self::Next => object
+                .property(name, rows)
+                .required(name)
+                .property(
+                    "next",
+                    text(Type::String, "For `from` of the query; absent: there are no more rows."),
+                )
+                .build()
+                .into(),
+            Self::Named => object.property(name, rows).required(name).build().into(),
+        }
+    }
+}
+
+/// A type that stands for an object of several types in the document.
+macro_rules! composed {
+    ($(#[$doc:meta])* $name:ident, $description:literal, [$($part:ty),+], $required:expr, $names:ident) => {
         $(#[$doc])*
         pub(super) struct $name;
 
@@ -45,6 +139,7 @@ macro_rules! body {
                     $description,
                     [$(<$part as utoipa::PartialSchema>::schema()),+],
                     &$required,
+                    $crate::management::schema::Names::$names,
                 )
             }
         }
@@ -58,4 +153,52 @@ macro_rules! body {
         }
     };
 }
+pub(super) use composed;
+
+/// A type that stands for such an object in the document where it is sent.
+macro_rules! body {
+    ($(#[$doc:meta])* $name:ident, $description:literal, [$($part:ty),+], $required:expr) => {
+        $crate::management::schema::composed!($(#[$doc])* $name, $description, [$($part),+], $required, Closed);
+    };
+}
 pub(super) use body;
+
+/// A type that stands for such an object in the document where it is answered.
+macro_rules! answer {
+    ($(#[$doc:meta])* $name:ident, $description:literal, [$($part:ty),+], $required:expr) => {
+        $crate::management::schema::composed!($(#[$doc])* $name, $description, [$($part),+], $required, Open);
+    };
+}
+pub(super) use answer;
+
+/// A type that stands for the answer of a list in the document: `list!(Name, "description", Row, "name", [forms])`.
+macro_rules! list {
+    ($(#[$doc:meta])* $name:ident, $description:literal, $row:ty, $list:literal, [$($form:ident),+]) => {
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::management::schema::list_of(
+                    $description,
+                    &<$row as utoipa::ToSchema>::name(),
+                    $list,
+                    &[$($crate::management::schema::Form::$form),+],
+                )
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn schemas(
+                schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>,
+            ) {
+                schemas.push((
+                    <$row as utoipa::ToSchema>::name().into_owned(),
+                    <$row as utoipa::PartialSchema>::schema(),
+                ));
+                <$row as utoipa::ToSchema>::schemas(schemas);
+            }
+        }
+    };
+}
+pub(super) use list;
