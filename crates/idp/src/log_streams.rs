@@ -8,13 +8,13 @@ use std::time::Duration;
 use model::{
     LogEntry, LogFormat, LogStream, LogStreamStatus, LogType, PiiField, PiiMethod, TenantId, Timestamp,
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use storage::{ClaimedLogStream, LogCursor, StoredLog};
 use tokio::task::JoinSet;
 use xxhash_rust::xxh64::xxh64;
 
 use crate::backchannel_logout::{OutgoingError, OutgoingHttp};
-use crate::manage::{log_stream_secrets, sent_log};
+use crate::manage::{LogView, log_stream_secrets, sent_log};
 use crate::{Idp, ServerError, measure};
 
 /// The categories by which entries are chosen, as the dialect calls them.
@@ -119,7 +119,7 @@ async fn deliver(
 ) -> Result<(), ServerError> {
     let stream = &claimed.stream;
     let entries = idp.storage.begin_read(tenant).await?.logs_after(claimed.cursor, BATCH_ENTRIES).await?;
-    let (body, cursor) = batch(tenant, stream, &entries, claimed.cursor);
+    let (body, cursor) = batch(tenant, stream, entries, claimed.cursor)?;
     if let Some(body) = body {
         let secrets = log_stream_secrets(idp, tenant, stream)?;
         let mut headers = vec![("content-type".to_owned(), stream.settings.content_type.clone())];
@@ -182,18 +182,18 @@ fn delay_secs(failures: i64) -> i64 {
 fn batch(
     tenant: &TenantId,
     stream: &LogStream,
-    entries: &[StoredLog],
+    entries: Vec<StoredLog>,
     cursor: LogCursor,
-) -> (Option<Vec<u8>>, LogCursor) {
+) -> Result<(Option<Vec<u8>>, LogCursor), ServerError> {
     let (mut items, mut bytes, mut cursor) = (Vec::new(), 0, cursor);
     for log in entries {
         cursor = log.cursor;
         if !is_wanted(stream, &log.code) {
             continue;
         }
-        let mut item = sent_log(tenant, log);
-        protect(stream, &mut item);
-        let text = json!({ "log_id": log.log_id.to_string(), "data": item }).to_string();
+        let mut entry = LogView::from(log);
+        protect(stream, &mut entry);
+        let text = json!({ "log_id": entry.log_id, "data": sent_log(tenant, &entry)? }).to_string();
         bytes += text.len();
         items.push(text);
         if bytes >= BATCH_BYTES {
@@ -201,14 +201,14 @@ fn batch(
         }
     }
     if items.is_empty() {
-        return (None, cursor);
+        return Ok((None, cursor));
     }
     let body = match stream.settings.content_format {
         LogFormat::JsonLines => items.join("\n") + "\n",
         LogFormat::JsonArray => format!("[{}]", items.join(",")),
         LogFormat::JsonObject => format!("{{\"logs\":[{}]}}", items.join(",")),
     };
-    (Some(body.into_bytes()), cursor)
+    Ok((Some(body.into_bytes()), cursor))
 }
 
 fn is_wanted(stream: &LogStream, code: &str) -> bool {
@@ -258,9 +258,8 @@ pub fn category(code: &str) -> &'static str {
 
 /// Takes personal data out. Of what may be named, an entry has the user's name alone, which is an address, a user name or a
 /// telephone number.
-fn protect(stream: &LogStream, item: &mut Map<String, Value>) {
-    let Some(pii) = &stream.settings.pii else { return };
-    let Some(Value::String(name)) = item.get_mut("user_name") else { return };
+fn protect(stream: &LogStream, entry: &mut LogView) {
+    let (Some(pii), Some(name)) = (&stream.settings.pii, &mut entry.user_name) else { return };
     let field = match name.as_str() {
         name if name.contains('@') => PiiField::Email,
         name if name.starts_with('+') => PiiField::Phone,

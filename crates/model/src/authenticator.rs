@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::{AuthenticatorId, ClientId, Timestamp, UserId};
 
 /// The kinds of second factor that this server has, by the dialect's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FactorType {
     /// Time-based one-time passwords of an authenticator app (RFC 6238).

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ConnectionId, GroupId, OrganizationId, Timestamp};
 
 /// A customer of a tenant, in whose name its users log in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Organization {
     /// As `org_...`.
     pub id: OrganizationId,
@@ -15,14 +16,16 @@ pub struct Organization {
     pub display_name: String,
     /// What pages in its name may look like. This server's look the same for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub branding: Option<OrganizationBranding>,
     /// Free data for Actions.
     #[serde(default)]
+    #[schema(required = true)]
     pub metadata: BTreeMap<String, String>,
 }
 
 /// `branding` of an organization.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationBranding {
     /// An https address.
@@ -34,7 +37,7 @@ pub struct OrganizationBranding {
 }
 
 /// `branding.colors` of an organization, as `#rrggbb`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are those of the Management API")]
 pub struct OrganizationColors {
@@ -43,18 +46,21 @@ pub struct OrganizationColors {
 }
 
 /// A connection of an organization. Its users log in by it whether it is named here or not: it is kept for tools.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrganizationConnection {
     /// Which.
     pub connection_id: ConnectionId,
     /// Whoever logs in by it is a member from then on.
     #[serde(default)]
+    #[schema(required = true)]
     pub assign_membership_on_login: bool,
     /// Pages offer it.
     #[serde(default = "shown")]
+    #[schema(required = true)]
     pub show_as_button: bool,
     /// Users may sign up at it.
     #[serde(default)]
+    #[schema(required = true)]
     pub is_signup_enabled: bool,
 }
 
@@ -63,7 +69,7 @@ fn shown() -> bool {
 }
 
 /// Whether a client's users log in in the name of an organization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OrganizationUsage {
     /// Never.

@@ -48,12 +48,15 @@ impl User {
 }
 
 /// One identity of a user at a connection, as `event.user.identities` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the event")]
 pub struct Identity {
+    /// The connection's name.
     pub connection: String,
+    /// `auth0` for a database of users.
     pub provider: String,
+    /// What follows `auth0|` in the user's id.
     #[serde(rename = "user_id")]
     pub user_id: String,
     pub is_social: bool,
@@ -90,18 +93,19 @@ pub struct Connection {
 }
 
 /// A named role. Actions see the names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Role {
     /// As `rol_...`.
     pub id: RoleId,
     /// What Actions see.
     pub name: String,
     /// For people.
+    #[schema(required = true)]
     pub description: Option<String>,
 }
 
 /// What somebody may do: a scope of an API.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Permission {
     /// Which API.
     pub resource_server_identifier: String,

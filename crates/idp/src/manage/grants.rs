@@ -3,9 +3,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{ClientId, RefreshToken, TenantId, UserId};
-use serde_json::{Value, json};
+use model::{ClientId, RefreshToken, RefreshTokenId, TenantId, UserId};
+use serde::Serialize;
+use serde_json::json;
 use storage::{TokenFilter, UserGrant};
+use utoipa::ToSchema;
 
 use super::ManageError;
 use super::revoke::of_user;
@@ -81,32 +83,79 @@ pub async fn list_device_credentials(
     Ok((tokens, total))
 }
 
-/// A grant as the Management API shows it: with the odd name `clientID`. What is for no API is for the issuer's `/userinfo`.
-#[must_use]
-pub fn grant_as_json(grant: &UserGrant, ctx: &RequestContext) -> Value {
-    let parts = (&grant.user_id, &grant.client_id, &grant.audience);
-    // A text of JSON cannot fail to be written.
-    let id = URL_SAFE_NO_PAD.encode(json!(parts).to_string());
-    json!({
-        "id": id,
-        "clientID": grant.client_id,
-        "user_id": grant.user_id,
-        "audience": grant.audience.clone().unwrap_or_else(|| userinfo_audience(ctx)),
-        "scope": grant.scope,
-    })
+/// A grant as the Management API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Grant)]
+pub struct GrantView {
+    /// The same as long as the grant lives.
+    pub id: String,
+    /// To whom; the odd name is the dialect's.
+    #[serde(rename = "clientID")]
+    pub client_id: ClientId,
+    /// Whose.
+    pub user_id: UserId,
+    /// For which API. What is for none is for the issuer's `/userinfo`.
+    pub audience: String,
+    /// What any of its refresh tokens has.
+    pub scope: Vec<String>,
 }
 
-/// A refresh token as the Management API shows it among the device credentials. Its device is named by what was first used
-/// there.
-#[must_use]
-pub fn device_credential_as_json(token: &RefreshToken) -> Value {
-    json!({
-        "id": token.id,
-        "type": if token.rotating { "rotating_refresh_token" } else { "refresh_token" },
-        "user_id": token.user_id,
-        "client_id": token.client_id,
-        "device_name": token.device.initial_user_agent.clone().unwrap_or_default(),
-    })
+impl GrantView {
+    /// The grant as the issuer of this request shows it.
+    #[must_use]
+    pub fn new(grant: UserGrant, ctx: &RequestContext) -> Self {
+        let parts = (&grant.user_id, &grant.client_id, &grant.audience);
+        Self {
+            // A text of JSON cannot fail to be written.
+            id: URL_SAFE_NO_PAD.encode(json!(parts).to_string()),
+            client_id: grant.client_id,
+            user_id: grant.user_id,
+            audience: grant.audience.unwrap_or_else(|| userinfo_audience(ctx)),
+            scope: grant.scope,
+        }
+    }
+}
+
+/// A refresh token as the Management API shows it among the device credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DeviceCredential)]
+pub struct DeviceCredentialView {
+    /// Of the refresh token.
+    pub id: RefreshTokenId,
+    /// Whether each exchange replaces its secret.
+    #[serde(rename = "type")]
+    pub kind: DeviceCredentialType,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The client that it was issued to.
+    pub client_id: ClientId,
+    /// What was first used there: the `User-Agent`.
+    pub device_name: String,
+}
+
+/// The kinds of refresh tokens among the device credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceCredentialType {
+    /// Its secret stays.
+    RefreshToken,
+    /// Each exchange replaces its secret.
+    RotatingRefreshToken,
+}
+
+impl From<RefreshToken> for DeviceCredentialView {
+    fn from(token: RefreshToken) -> Self {
+        Self {
+            id: token.id,
+            kind: match token.rotating {
+                true => DeviceCredentialType::RotatingRefreshToken,
+                false => DeviceCredentialType::RefreshToken,
+            },
+            user_id: token.user_id,
+            client_id: token.client_id,
+            device_name: token.device.initial_user_agent.unwrap_or_default(),
+        }
+    }
 }
 
 /// The API that an `audience` of a filter means; `None`: none but `/userinfo`.

@@ -1,11 +1,14 @@
 //! Reading the tenant's log.
 
-use model::TenantId;
 use model::search::Query;
+use model::{ClientId, ConnectionId, GeoIp, OrganizationId, TenantId, UserId};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use storage::{LogCursor, LogId, LogSearch, StorageError, StoredLog};
+use utoipa::ToSchema;
 
 use super::ManageError;
+use super::object::as_object;
 use crate::{Idp, ServerError};
 
 /// How deep pages reach, as in the dialect. Whoever wants all reads on from an id.
@@ -148,78 +151,202 @@ impl Follower {
     }
 }
 
-/// An entry as the Management API shows it. What is not known is not there.
-#[must_use]
-pub fn shown_log(log: &StoredLog) -> Map<String, Value> {
-    let mut object = common(log);
-    object.insert("_id".to_owned(), json!(log.log_id.to_string()));
-    object.insert("isMobile".to_owned(), json!(is_mobile(log)));
-    object
+/// An entry of the log as the Management API shows it. What is not known is not there.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = LogEntry)]
+pub struct LogView {
+    /// The same as `log_id`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The name of the entry.
+    pub log_id: String,
+    /// When it was written.
+    #[schema(format = DateTime)]
+    pub date: String,
+    /// What happened: a code, as `s` for a login.
+    pub r#type: String,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub description: Option<String>,
+    /// The name of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub connection: Option<String>,
+    /// The connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub connection_id: Option<ConnectionId>,
+    /// At which client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub client_id: Option<ClientId>,
+    /// Its name at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub client_name: Option<String>,
+    /// The caller's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub ip: Option<String>,
+    /// Which host the caller asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub hostname: Option<String>,
+    /// To whom it happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub user_id: Option<UserId>,
+    /// Their address or user name at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub user_name: Option<String>,
+    /// The caller's `User-Agent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub user_agent: Option<String>,
+    /// The API that tokens were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub audience: Option<String>,
+    /// What was granted, with spaces between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub scope: Option<String>,
+    /// Of the connection: `auth0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub strategy: Option<String>,
+    /// Of the connection: `database`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub strategy_type: Option<String>,
+    /// The organization in whose name it happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub organization_id: Option<OrganizationId>,
+    /// Its name at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub organization_name: Option<String>,
+    /// What else is known: depends on what happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub details: Option<Map<String, Value>>,
+    /// The place of the caller's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub location_info: Option<LogLocation>,
+    /// What it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub references: Option<LogReferences>,
+    /// Whether the caller has a phone or a tablet.
+    #[serde(rename = "isMobile")]
+    pub is_mobile: bool,
 }
 
-/// An entry as log streams send it.
-pub(crate) fn sent_log(tenant: &TenantId, log: &StoredLog) -> Map<String, Value> {
-    let mut object = common(log);
-    object.insert("tenant_name".to_owned(), json!(tenant));
-    object.insert("is_mobile".to_owned(), json!(is_mobile(log)));
-    object
+/// The place of a caller's address.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LogLocation {
+    /// ISO 3166-1 alpha-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub country_code: Option<String>,
+    /// ISO 3166-1 alpha-3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub country_code3: Option<String>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub country_name: Option<String>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub city_name: Option<String>,
+    /// Degrees north.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub longitude: Option<f64>,
+    /// Of the IANA database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub time_zone: Option<String>,
+    /// Two letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub continent_code: Option<String>,
 }
 
-fn common(log: &StoredLog) -> Map<String, Value> {
-    let more = &log.more;
-    let location = more.location.as_ref().map(|place| {
-        let values = [
-            ("country_code", json!(place.country_code)),
-            ("country_code3", json!(place.country_code3)),
-            ("country_name", json!(place.country_name)),
-            ("city_name", json!(place.city_name)),
-            ("latitude", json!(place.latitude)),
-            ("longitude", json!(place.longitude)),
-            ("time_zone", json!(place.time_zone)),
-            ("continent_code", json!(place.continent_code)),
-        ];
-        Value::Object(present(values))
-    });
-    let details = log.details.as_object().filter(|details| !details.is_empty());
-    present([
-        ("log_id", json!(log.log_id.to_string())),
-        ("date", json!(log.date.to_iso())),
-        ("type", json!(log.code)),
-        ("description", json!(Some(&log.description).filter(|text| !text.is_empty()))),
-        ("connection", json!(log.connection)),
-        ("connection_id", json!(log.connection_id)),
-        ("client_id", json!(log.client_id)),
-        ("client_name", json!(log.client_name)),
-        ("ip", json!(log.ip)),
-        ("hostname", json!(log.hostname)),
-        ("user_id", json!(log.user_id)),
-        ("user_name", json!(log.user_name)),
-        ("user_agent", json!(log.user_agent)),
-        ("audience", json!(more.audience)),
-        ("scope", json!(more.scope.as_ref().map(|scope| scope.join(" ")))),
-        ("strategy", json!(more.strategy)),
-        ("strategy_type", json!(more.strategy_type)),
-        ("organization_id", json!(log.organization_id)),
-        ("organization_name", json!(more.organization_name)),
-        ("details", json!(details)),
-        ("location_info", json!(location)),
-        (
-            "references",
-            more.correlation_id.as_ref().map_or(Value::Null, |id| json!({ "correlation_id": id })),
-        ),
-    ])
+/// What an entry of the log belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LogReferences {
+    /// What the caller of the Management API sent as `X-Correlation-ID`.
+    pub correlation_id: String,
 }
 
-fn present<const N: usize>(values: [(&str, Value); N]) -> Map<String, Value> {
-    values
-        .into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+impl From<StoredLog> for LogView {
+    fn from(log: StoredLog) -> Self {
+        let more = log.more;
+        let location = |place: GeoIp| LogLocation {
+            country_code: place.country_code,
+            country_code3: place.country_code3,
+            country_name: place.country_name,
+            city_name: place.city_name,
+            latitude: place.latitude,
+            longitude: place.longitude,
+            time_zone: place.time_zone,
+            continent_code: place.continent_code,
+        };
+        let details = match log.details {
+            Value::Object(details) => Some(details).filter(|details| !details.is_empty()),
+            _ => None,
+        };
+        Self {
+            id: log.log_id.to_string(),
+            log_id: log.log_id.to_string(),
+            date: log.date.to_iso(),
+            r#type: log.code,
+            description: Some(log.description).filter(|text| !text.is_empty()),
+            connection: log.connection,
+            connection_id: log.connection_id,
+            client_id: log.client_id,
+            client_name: log.client_name,
+            ip: log.ip,
+            hostname: log.hostname,
+            user_id: log.user_id,
+            user_name: log.user_name,
+            is_mobile: log.user_agent.as_deref().is_some_and(is_mobile),
+            user_agent: log.user_agent,
+            audience: more.audience,
+            scope: more.scope.map(|scope| scope.join(" ")),
+            strategy: more.strategy,
+            strategy_type: more.strategy_type,
+            organization_id: log.organization_id,
+            organization_name: more.organization_name,
+            details,
+            location_info: more.location.map(location),
+            references: more.correlation_id.map(|correlation_id| LogReferences { correlation_id }),
+        }
+    }
 }
 
 /// Phones and tablets say so.
-fn is_mobile(log: &StoredLog) -> bool {
-    let agent = log.user_agent.as_deref().unwrap_or_default();
-    ["Mobi", "Android", "iPhone", "iPad"].iter().any(|word| agent.contains(word))
+fn is_mobile(user_agent: &str) -> bool {
+    ["Mobi", "Android", "iPhone", "iPad"].iter().any(|word| user_agent.contains(word))
+}
+
+/// An entry as log streams send it: with the tenant's name, without `_id`, and with `is_mobile` for `isMobile`.
+pub(crate) fn sent_log(tenant: &TenantId, log: &LogView) -> Result<Map<String, Value>, ServerError> {
+    let mut object = as_object(log)?;
+    object.remove("_id");
+    let is_mobile = object.remove("isMobile");
+    object.insert("is_mobile".to_owned(), json!(is_mobile));
+    object.insert("tenant_name".to_owned(), json!(tenant));
+    Ok(object)
 }

@@ -25,7 +25,6 @@ pub struct NewOrganization {
     /// What people call it; absent: its name.
     pub display_name: Option<String>,
     /// What pages in its name may look like.
-    #[schema(value_type = Option<Object>)]
     pub branding: Option<OrganizationBranding>,
     /// At most 25 pairs of 255 characters.
     #[serde(default)]
@@ -72,7 +71,7 @@ pub struct OrganizationChanges {
     #[schema(value_type = Option<String>)]
     pub display_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<OrganizationBranding>)]
     pub branding: Option<Option<OrganizationBranding>>,
     /// Replaces all of it.
     #[serde(default, deserialize_with = "given")]
@@ -95,7 +94,8 @@ pub struct OrganizationConnectionChanges {
 }
 
 /// A connection of an organization with what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NamedOrganizationConnection)]
 pub struct OrganizationConnectionView {
     /// Which, and how.
     #[serde(flatten)]
@@ -105,7 +105,7 @@ pub struct OrganizationConnectionView {
 }
 
 /// What a connection is called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NamedConnection {
     /// Its name.
     pub name: String,

@@ -66,7 +66,8 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 }
 
 /// A permission with what it is called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NamedPermission)]
 pub struct PermissionView {
     /// Which.
     #[serde(flatten)]
@@ -81,14 +82,24 @@ pub struct PermissionView {
 }
 
 /// Where a user has a permission from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PermissionSource {
     /// The role; empty: the user has it by themselves.
     pub source_id: String,
     /// The role's name.
     pub source_name: String,
-    /// `ROLE` or `DIRECT`.
-    pub source_type: &'static str,
+    /// Whether it is a role.
+    pub source_type: PermissionSourceType,
+}
+
+/// By what a user has a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum PermissionSourceType {
+    /// By themselves.
+    Direct,
+    /// By a role.
+    Role,
 }
 
 /// Makes a role.
@@ -355,8 +366,11 @@ pub async fn permissions_of_user(
 ) -> Result<(Vec<PermissionView>, i64), ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
     existing_user(&mut tx, user).await?;
-    let direct =
-        PermissionSource { source_id: String::new(), source_name: String::new(), source_type: "DIRECT" };
+    let direct = PermissionSource {
+        source_id: String::new(),
+        source_name: String::new(),
+        source_type: PermissionSourceType::Direct,
+    };
     let mut all: Vec<(Permission, PermissionSource)> = Vec::new();
     for permission in tx.permissions_of(PermissionHolder::User(user), MAX_PERMISSIONS, 0).await? {
         all.push((permission, direct.clone()));
@@ -365,7 +379,7 @@ pub async fn permissions_of_user(
         let source = PermissionSource {
             source_id: role.id.as_str().to_owned(),
             source_name: role.name,
-            source_type: "ROLE",
+            source_type: PermissionSourceType::Role,
         };
         for permission in tx.permissions_of(PermissionHolder::Role(&role.id), MAX_PERMISSIONS, 0).await? {
             all.push((permission, source.clone()));

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ClientId, RefreshToken, RefreshTokenId, Session, SessionId, TenantId, Timestamp, UserId, check_metadata,
+    AuthenticationMethod, ClientId, CookieMode, Device, FactorType, RefreshToken, RefreshTokenId, Session,
+    SessionId, TenantId, Timestamp, UserId, check_metadata,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 use storage::TenantTx;
+use utoipa::ToSchema;
 
 use super::users::existing_user;
 use super::{ManageError, place, place_of};
@@ -163,54 +165,168 @@ pub(super) fn online_is_its_sessions() -> ManageError {
 }
 
 /// A session as the Management API shows it (`reference/native-to-web.md` section 3.1).
-#[must_use]
-pub fn session_as_json(session: &Session) -> Value {
-    let clients: Vec<_> = session.clients.iter().map(|client| json!({ "client_id": client })).collect();
-    let methods = session.methods.iter().map(|method| {
-        let mut shown = json!({ "name": method.name, "timestamp": method.timestamp.to_iso() });
-        if let Some(factor) = method.factor {
-            shown["type"] = json!(factor);
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Session)]
+pub struct SessionView {
+    /// The `sid` of ID tokens.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When it was last changed.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    /// When the user last authenticated.
+    #[schema(format = DateTime)]
+    pub authenticated_at: String,
+    /// Its end unless it is used again before.
+    #[schema(format = DateTime)]
+    pub idle_expires_at: String,
+    /// Its absolute end.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// When it was last used.
+    #[schema(format = DateTime)]
+    pub last_interacted_at: String,
+    /// Where it was used from.
+    pub device: Device,
+    /// The clients that logged in within it.
+    pub clients: Vec<SessionClient>,
+    /// How the user authenticated in it.
+    pub authentication: SessionAuthentication,
+    /// The browser's cookie.
+    pub cookie: SessionCookie,
+    /// Set by the Management API and Actions.
+    pub session_metadata: BTreeMap<String, String>,
+}
+
+/// A client that logged in within a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionClient {
+    /// Which.
+    pub client_id: ClientId,
+}
+
+/// How a user authenticated in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionAuthentication {
+    /// One for each time and method.
+    pub methods: Vec<SessionMethod>,
+}
+
+/// One authentication in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionMethod {
+    /// `pwd`, `mfa`, or what an Action recorded.
+    pub name: String,
+    /// When.
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    /// For `mfa`: which factor was shown.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub factor: Option<FactorType>,
+}
+
+/// The cookie of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionCookie {
+    /// Whether it outlives the browser.
+    pub mode: CookieMode,
+}
+
+impl From<&Session> for SessionView {
+    fn from(session: &Session) -> Self {
+        let client = |client_id: &ClientId| SessionClient { client_id: client_id.clone() };
+        let method = |method: &AuthenticationMethod| SessionMethod {
+            name: method.name.clone(),
+            timestamp: method.timestamp.to_iso(),
+            factor: method.factor,
+        };
+        Self {
+            id: session.id.clone(),
+            user_id: session.user_id.clone(),
+            created_at: session.created_at.to_iso(),
+            updated_at: session.updated_at.to_iso(),
+            authenticated_at: session.authenticated_at.to_iso(),
+            idle_expires_at: session.idle_expires_at.to_iso(),
+            expires_at: session.expires_at.to_iso(),
+            last_interacted_at: session.last_interacted_at.to_iso(),
+            device: session.device.clone(),
+            clients: session.clients.iter().map(client).collect(),
+            authentication: SessionAuthentication { methods: session.methods.iter().map(method).collect() },
+            cookie: SessionCookie { mode: session.cookie_mode },
+            session_metadata: session.metadata.clone(),
         }
-        shown
-    });
-    json!({
-        "id": session.id,
-        "user_id": session.user_id,
-        "created_at": session.created_at.to_iso(),
-        "updated_at": session.updated_at.to_iso(),
-        "authenticated_at": session.authenticated_at.to_iso(),
-        "idle_expires_at": session.idle_expires_at.to_iso(),
-        "expires_at": session.expires_at.to_iso(),
-        "last_interacted_at": session.last_interacted_at.to_iso(),
-        "device": session.device,
-        "clients": clients,
-        "authentication": { "methods": methods.collect::<Vec<_>>() },
-        "cookie": { "mode": session.cookie_mode },
-        "session_metadata": session.metadata,
-    })
+    }
 }
 
 /// A refresh token as the Management API shows it (`reference/native-to-web.md` section 3.2).
-#[must_use]
-pub fn refresh_token_as_json(token: &RefreshToken) -> Value {
-    let iso = |moment: Option<Timestamp>| moment.map(Timestamp::to_iso);
-    let resource_servers: Vec<_> = token
-        .audience
-        .iter()
-        .map(|audience| json!({ "audience": audience, "scopes": token.scope.join(" ") }))
-        .collect();
-    json!({
-        "id": token.id,
-        "user_id": token.user_id,
-        "client_id": token.client_id,
-        "session_id": token.session_id,
-        "created_at": token.created_at.to_iso(),
-        "expires_at": iso(token.expires_at),
-        "idle_expires_at": iso(token.idle_expires_at),
-        "last_exchanged_at": iso(token.last_exchanged_at),
-        "rotating": token.rotating,
-        "device": token.device,
-        "resource_servers": resource_servers,
-        "refresh_token_metadata": token.metadata,
-    })
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RefreshToken)]
+pub struct RefreshTokenView {
+    /// Not the secret: the same over rotations.
+    pub id: RefreshTokenId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The client that it was issued to.
+    pub client_id: ClientId,
+    /// The session in which it was issued.
+    #[schema(required = true)]
+    pub session_id: Option<SessionId>,
+    /// When it was issued.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// Its absolute end.
+    #[schema(required = true, format = DateTime)]
+    pub expires_at: Option<String>,
+    /// Its end unless it is exchanged before.
+    #[schema(required = true, format = DateTime)]
+    pub idle_expires_at: Option<String>,
+    /// When it was last exchanged.
+    #[schema(required = true, format = DateTime)]
+    pub last_exchanged_at: Option<String>,
+    /// Whether each exchange replaces its secret.
+    pub rotating: bool,
+    /// Where it was used from.
+    pub device: Device,
+    /// The API that it was granted for. None: for `/userinfo` alone.
+    pub resource_servers: Vec<RefreshTokenResourceServer>,
+    /// Set by the Management API and Actions.
+    pub refresh_token_metadata: BTreeMap<String, String>,
+}
+
+/// An API that a refresh token was granted for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefreshTokenResourceServer {
+    /// Its identifier.
+    pub audience: String,
+    /// What was granted, with spaces between.
+    pub scopes: String,
+}
+
+impl From<&RefreshToken> for RefreshTokenView {
+    fn from(token: &RefreshToken) -> Self {
+        let iso = |moment: Option<Timestamp>| moment.map(Timestamp::to_iso);
+        let resource_server = |audience: &String| RefreshTokenResourceServer {
+            audience: audience.clone(),
+            scopes: token.scope.join(" "),
+        };
+        Self {
+            id: token.id.clone(),
+            user_id: token.user_id.clone(),
+            client_id: token.client_id.clone(),
+            session_id: token.session_id.clone(),
+            created_at: token.created_at.to_iso(),
+            expires_at: iso(token.expires_at),
+            idle_expires_at: iso(token.idle_expires_at),
+            last_exchanged_at: iso(token.last_exchanged_at),
+            rotating: token.rotating,
+            device: token.device.clone(),
+            resource_servers: token.audience.iter().map(resource_server).collect(),
+            refresh_token_metadata: token.metadata.clone(),
+        }
+    }
 }

@@ -1,18 +1,66 @@
 //! The keys that sign the tenant's tokens, as the Management API shows them.
 
 use model::{SigningKey, SigningKeyState, Tenant, Timestamp};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::ManageError;
 use crate::certificate::{self, Certificate};
 use crate::keys::{self, Revoked};
 use crate::{Idp, ServerError};
 
+/// A signing key as the Management API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SigningKey)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields are those of the Management API")]
+pub struct SigningKeyView {
+    /// As tokens and the JWKS name it.
+    pub kid: String,
+    /// The thumbprint with a colon between two bytes.
+    pub fingerprint: String,
+    /// Its certificate, PEM.
+    pub cert: String,
+    /// Its certificate in PKCS #7, PEM.
+    pub pkcs7: String,
+    /// SHA-1 of its certificate, in hexadecimal.
+    pub thumbprint: String,
+    /// It signs.
+    pub current: bool,
+    /// It is published, and signs after the next rotation.
+    pub next: bool,
+    /// It signed, and what it signed is accepted.
+    pub previous: bool,
+    /// When it began to sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    pub current_since: Option<String>,
+    /// When it ceased to sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    pub current_until: Option<String>,
+    /// Nothing that it signed is accepted any more.
+    pub revoked: bool,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    pub revoked_at: Option<String>,
+}
+
+/// A signing key after a rotation or a revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CertifiedKey {
+    /// As tokens and the JWKS name it.
+    pub kid: String,
+    /// Its certificate, PEM.
+    pub cert: String,
+}
+
 /// All signing keys: the one that signs first, then the next one, then those before.
 ///
 /// # Errors
 /// [`ServerError`].
-pub async fn signing_keys(idp: &Idp, tenant: &Tenant) -> Result<Vec<Map<String, Value>>, ServerError> {
+pub async fn signing_keys(idp: &Idp, tenant: &Tenant) -> Result<Vec<SigningKeyView>, ServerError> {
     let mut keys = keys::all(idp, tenant).await?.to_vec();
     keys.sort_by_key(|key| match key.state {
         SigningKeyState::Current => (0, 0),
@@ -47,7 +95,7 @@ pub async fn client_signing_keys(idp: &Idp, tenant: &Tenant) -> Result<Value, Se
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
-pub async fn signing_key(idp: &Idp, tenant: &Tenant, kid: &str) -> Result<Map<String, Value>, ManageError> {
+pub async fn signing_key(idp: &Idp, tenant: &Tenant, kid: &str) -> Result<SigningKeyView, ManageError> {
     let keys = keys::all(idp, tenant).await?;
     let key = keys.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
     Ok(shown(idp, tenant, key)?)
@@ -57,7 +105,7 @@ pub async fn signing_key(idp: &Idp, tenant: &Tenant, kid: &str) -> Result<Map<St
 ///
 /// # Errors
 /// [`ServerError`].
-pub async fn rotate_signing_key(idp: &Idp, tenant: &Tenant) -> Result<Map<String, Value>, ManageError> {
+pub async fn rotate_signing_key(idp: &Idp, tenant: &Tenant) -> Result<CertifiedKey, ManageError> {
     let rotation = keys::rotate(idp, &tenant.id).await?;
     let keys = idp.storage.begin_read(&tenant.id).await?.signing_keys().await?;
     let key = keys.iter().find(|key| key.kid == rotation.signing_kid).ok_or_else(no_key)?;
@@ -68,11 +116,7 @@ pub async fn rotate_signing_key(idp: &Idp, tenant: &Tenant) -> Result<Map<String
 ///
 /// # Errors
 /// [`ManageError::NotFound`]; [`ManageError::Conflict`] for the key that signs.
-pub async fn revoke_signing_key(
-    idp: &Idp,
-    tenant: &Tenant,
-    kid: &str,
-) -> Result<Map<String, Value>, ManageError> {
+pub async fn revoke_signing_key(idp: &Idp, tenant: &Tenant, kid: &str) -> Result<CertifiedKey, ManageError> {
     match keys::revoke(idp, &tenant.id, kid).await? {
         Revoked::Done(key) => Ok(certified(idp, tenant, &key)?),
         Revoked::Unknown => Err(no_key()),
@@ -86,34 +130,28 @@ fn certificate_of(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<Certif
     certificate::of_key(&tenant.id, key, &keys::private_key(idp, &tenant.id, key)?)
 }
 
-fn certified(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<Map<String, Value>, ServerError> {
+fn certified(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<CertifiedKey, ServerError> {
     let certificate = certificate_of(idp, tenant, key)?;
-    Ok(Map::from_iter([("kid".to_owned(), json!(key.kid)), ("cert".to_owned(), json!(certificate.pem))]))
+    Ok(CertifiedKey { kid: key.kid.clone(), cert: certificate.pem })
 }
 
-fn shown(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<Map<String, Value>, ServerError> {
+fn shown(idp: &Idp, tenant: &Tenant, key: &SigningKey) -> Result<SigningKeyView, ServerError> {
     let certificate = certificate_of(idp, tenant, key)?;
     let is_previous = matches!(key.state, SigningKeyState::Previous { .. });
-    let mut object = Map::new();
-    for (name, value) in [
-        ("kid", json!(key.kid)),
-        ("fingerprint", json!(certificate.fingerprint())),
-        ("cert", json!(certificate.pem)),
-        ("pkcs7", json!(certificate.pkcs7)),
-        ("thumbprint", json!(certificate.thumbprint)),
-        ("current", json!(key.state == SigningKeyState::Current)),
-        ("next", json!(key.state == SigningKeyState::Next)),
-        ("previous", json!(is_previous && key.revoked_at.is_none())),
-        ("current_since", json!(key.current_since.map(Timestamp::to_iso))),
-        ("current_until", json!(key.current_until.map(Timestamp::to_iso))),
-        ("revoked", json!(key.revoked_at.is_some())),
-        ("revoked_at", json!(key.revoked_at.map(Timestamp::to_iso))),
-    ] {
-        if !value.is_null() {
-            object.insert(name.to_owned(), value);
-        }
-    }
-    Ok(object)
+    Ok(SigningKeyView {
+        kid: key.kid.clone(),
+        fingerprint: certificate.fingerprint(),
+        cert: certificate.pem,
+        pkcs7: certificate.pkcs7,
+        thumbprint: certificate.thumbprint,
+        current: key.state == SigningKeyState::Current,
+        next: key.state == SigningKeyState::Next,
+        previous: is_previous && key.revoked_at.is_none(),
+        current_since: key.current_since.map(Timestamp::to_iso),
+        current_until: key.current_until.map(Timestamp::to_iso),
+        revoked: key.revoked_at.is_some(),
+        revoked_at: key.revoked_at.map(Timestamp::to_iso),
+    })
 }
 
 fn no_key() -> ManageError {

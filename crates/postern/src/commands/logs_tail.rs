@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use idp::manage::shown_log;
+use idp::manage::LogView;
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use storage::{LogCursor, LogId, Storage};
 
 use crate::cli::LogsTailArgs;
@@ -68,7 +68,7 @@ async fn by_database(
         let found = tx.logs_after(after, BATCH).await.or_exit(database, cannot)?;
         drop(tx);
         cursor = Some(found.last().map_or(after, |last| last.cursor));
-        found.iter().for_each(|log| print(&Value::Object(shown_log(log))));
+        found.into_iter().for_each(|log| print(&json!(LogView::from(log))));
         if found.is_empty() {
             tokio::time::sleep(PAUSE).await;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp::manage::{
-    RefreshTokenSelector, delete_refresh_token, refresh_token_as_json, revoke_refresh_tokens,
+    RefreshTokenSelector, RefreshTokenView, delete_refresh_token, revoke_refresh_tokens,
     set_refresh_token_metadata,
 };
 use model::{Clock, RefreshToken, RefreshTokenId, SystemClock, Timestamp, UserId};
@@ -116,7 +116,7 @@ struct RefreshTokenPatch {
 
 /// As the Management API shows it, and whether it was revoked.
 fn print(token: &RefreshToken) {
-    let mut shown = refresh_token_as_json(token);
+    let mut shown = json!(RefreshTokenView::from(token));
     shown["revoked_at"] = json!(iso(token.revoked_at));
     Output::stdout().json(&shown);
 }

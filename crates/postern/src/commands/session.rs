@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use idp::manage::{delete_session, revoke_access, revoke_session, session_as_json, set_session_metadata};
+use idp::manage::{SessionView, delete_session, revoke_access, revoke_session, set_session_metadata};
 use model::{Clock, SessionId, SystemClock, UserId};
 use serde::Deserialize;
 use serde_json::json;
@@ -60,7 +60,7 @@ async fn update(config: &Config, id: &str, tenant: &str, patch: &str) -> Result<
     let changed = set_session_metadata(&idp, &tenant, &SessionId::new(id), &metadata).await;
     let session = changed.or_exit(ExitCode::Failed, "the session was not changed")?;
     idp.storage.close().await;
-    Output::stdout().json(&session_as_json(&session));
+    Output::stdout().json(&SessionView::from(&session));
     Ok(())
 }
 
@@ -110,7 +110,7 @@ async fn show(config: &Config, id: &str, tenant: &str, json: bool) -> Result<(),
     let parent = session.parent_refresh_token.as_ref().map(ToString::to_string);
     let output = Output::stdout();
     if json {
-        let mut shown = session_as_json(&session);
+        let mut shown = json!(SessionView::from(&session));
         shown["revoked_at"] = json!(iso(session.revoked_at));
         shown["lifetime_secs"] = json!(session.expires_at.ms_since(session.created_at) / 1000);
         shown["idle_lifetime_secs"] =

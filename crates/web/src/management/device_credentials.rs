@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage;
+use idp::manage::{self, DeviceCredentialView};
 use model::{ClientId, RefreshTokenId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::{answer, list};
 use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, Page};
 use crate::AppState;
 
@@ -51,12 +52,25 @@ enum Kind {
     PublicKey,
 }
 
+answer!(
+    /// As `fields` says.
+    SelectedDeviceCredential, "A device credential, with the fields that were asked for.", [DeviceCredentialView], []
+);
+
+list!(
+    /// Device credentials.
+    DeviceCredentialList, "Device credentials, by user and client.", SelectedDeviceCredential, "device_credentials",
+    [Rows, Totals]
+);
+
 /// List device credentials
 #[utoipa::path(
     get, path = "/device-credentials", tag = "device-credentials", params(ListQuery),
     operation_id = "list_device_credentials",
     security(("token" = ["read:device_credentials"])),
-    responses((status = 200, description = "The living refresh tokens, by user and client."))
+    responses((
+        status = 200, description = "The living refresh tokens, by user and client.", body = DeviceCredentialList
+    ))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -82,11 +96,8 @@ async fn list(
     let tenant = &caller.context().tenant.id;
     let (tokens, total) =
         manage::list_device_credentials(&state.idp, tenant, filter, part, page.has_total()).await?;
-    let rows = tokens.iter().map(|token| match manage::device_credential_as_json(token) {
-        Value::Object(object) => Value::Object(fields.select(object)),
-        other => other,
-    });
-    Ok(Json(page.answer(NAME, total.unwrap_or_default(), rows.collect())))
+    let rows = tokens.into_iter().map(|token| fields.shown(&DeviceCredentialView::from(token))).collect();
+    Ok(Json(page.answer(NAME, total.unwrap_or_default(), rows)))
 }
 
 /// Delete a device credential

@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage;
+use idp::manage::{self, GrantView};
 use model::{ClientId, UserId};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use storage::TokenFilter;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::list;
 use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Page};
 use crate::AppState;
 
@@ -45,13 +46,18 @@ struct OfUserQuery {
     user_id: String,
 }
 
+list!(
+    /// Grants.
+    GrantList, "Grants, by user and client.", GrantView, "grants", [Rows, Totals]
+);
+
 /// List grants
 ///
 /// A grant is what lives of the refresh tokens of one user, client and API: this server asks for no consent.
 #[utoipa::path(
     get, path = "/grants", tag = "grants", params(ListQuery), operation_id = "list_grants",
     security(("token" = ["read:grants"])),
-    responses((status = 200, description = "The grants, by user and client."))
+    responses((status = 200, description = "The grants, by user and client.", body = GrantList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -70,7 +76,7 @@ async fn list(
     let part = (page.offset(), page.limit());
     let (grants, total) =
         manage::list_grants(&state.idp, &context.tenant.id, filter, part, page.has_total()).await?;
-    let rows = grants.iter().map(|grant| manage::grant_as_json(grant, context)).collect();
+    let rows = grants.into_iter().map(|grant| json!(GrantView::new(grant, context))).collect();
     Ok(Json(page.answer("grants", total.unwrap_or_default(), rows)))
 }
 

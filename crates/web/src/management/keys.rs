@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage;
-use serde_json::{Map, Value};
+use idp::manage::{self, CertifiedKey, SigningKeyView};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,12 +22,15 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(
     get, path = "/keys/signing", operation_id = "list_signing_keys", tag = "keys",
     security(("token" = ["read:signing_keys"])),
-    responses((status = 200, description = "The keys: the current one, the next one, those before."))
+    responses((
+        status = 200, description = "The keys: the current one, the next one, those before.",
+        body = Vec<SigningKeyView>
+    ))
 )]
 async fn list(
     State(state): State<AppState>,
     caller: ApiCaller,
-) -> Result<Json<Vec<Map<String, Value>>>, ApiError> {
+) -> Result<Json<Vec<SigningKeyView>>, ApiError> {
     Ok(Json(manage::signing_keys(&state.idp, &caller.context().tenant).await?))
 }
 
@@ -36,28 +38,30 @@ async fn list(
 #[utoipa::path(
     get, path = "/keys/signing/{kid}", operation_id = "get_signing_key", tag = "keys",
     params(("kid" = String, Path, description = "Its id.")), security(("token" = ["read:signing_keys"])),
-    responses((status = 200, description = "The key."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The key.", body = SigningKeyView), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(kid): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(Value::Object(manage::signing_key(&state.idp, &caller.context().tenant, &kid).await?)))
+) -> Result<Json<SigningKeyView>, ApiError> {
+    Ok(Json(manage::signing_key(&state.idp, &caller.context().tenant, &kid).await?))
 }
 
 /// Rotate the signing key
 #[utoipa::path(
     post, path = "/keys/signing/rotate", operation_id = "rotate_signing_key", tag = "keys",
     security(("token" = ["create:signing_keys", "update:signing_keys"])),
-    responses((status = 201, description = "The key that signs from now on: it was published before."))
+    responses((
+        status = 201, description = "The key that signs from now on: it was published before.", body = CertifiedKey
+    ))
 )]
 async fn rotate(
     State(state): State<AppState>,
     caller: ApiCaller,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<CertifiedKey>), ApiError> {
     let key = manage::rotate_signing_key(&state.idp, &caller.context().tenant).await?;
-    Ok((StatusCode::CREATED, Json(Value::Object(key))))
+    Ok((StatusCode::CREATED, Json(key)))
 }
 
 /// Revoke a signing key
@@ -65,7 +69,7 @@ async fn rotate(
     put, path = "/keys/signing/{kid}/revoke", operation_id = "revoke_signing_key", tag = "keys",
     params(("kid" = String, Path, description = "Its id.")), security(("token" = ["update:signing_keys"])),
     responses(
-        (status = 200, description = "The key. No token that it signed is accepted any more."),
+        (status = 200, description = "The key. No token that it signed is accepted any more.", body = CertifiedKey),
         (status = 404, description = "There is none."), (status = 409, description = "It is the current one.")
     )
 )]
@@ -73,6 +77,6 @@ async fn revoke(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(kid): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(Value::Object(manage::revoke_signing_key(&state.idp, &caller.context().tenant, &kid).await?)))
+) -> Result<Json<CertifiedKey>, ApiError> {
+    Ok(Json(manage::revoke_signing_key(&state.idp, &caller.context().tenant, &kid).await?))
 }

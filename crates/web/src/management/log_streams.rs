@@ -7,8 +7,8 @@ use idp::manage::{self, LogStreamChanges};
 use model::{
     LogFormat, LogStream, LogStreamSecrets, LogStreamStatus, PiiConfig, PiiField, PiiMethod, Timestamp,
 };
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -48,7 +48,7 @@ struct NewLogStream {
 struct LogStreamPatch {
     name: Option<String>,
     /// `active` or `paused`.
-    status: Option<Status>,
+    status: Option<LogStreamStatus>,
     #[schema(value_type = Option<HttpSink>)]
     sink: Option<Value>,
     /// All of them; an empty list sends everything.
@@ -73,7 +73,6 @@ struct HttpSink {
     content_type: Option<String>,
     /// `JSONLINES` when it is not given.
     #[serde(rename = "httpContentFormat")]
-    #[schema(value_type = Option<String>)]
     content_format: Option<LogFormat>,
     /// The header `Authorization`. An empty text removes it.
     #[serde(rename = "httpAuthorization")]
@@ -84,7 +83,7 @@ struct HttpSink {
 }
 
 /// A header of the requests.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CustomHeader {
     header: String,
@@ -92,7 +91,7 @@ struct CustomHeader {
 }
 
 /// A category of entries that is sent.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Filter {
     /// `category`
@@ -101,37 +100,90 @@ struct Filter {
     name: String,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum FilterType {
     Category,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Active,
-    Paused,
-    Suspended,
 }
 
 /// What happens to personal data before it is sent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Pii {
-    #[schema(value_type = Vec<String>)]
     log_fields: Vec<PiiField>,
     /// `mask` when it is not given.
-    #[schema(value_type = Option<String>)]
     method: Option<PiiMethod>,
     /// Of the method `hash`.
     algorithm: Option<Algorithm>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Algorithm {
     Xxhash,
+}
+
+/// A log stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LogStream)]
+struct ShownLogStream {
+    /// As `lst_...`.
+    id: String,
+    /// Unique.
+    name: String,
+    r#type: LogStreamType,
+    /// Whether anything is sent.
+    status: LogStreamStatus,
+    /// Kept for other tools.
+    #[serde(rename = "isPriority")]
+    is_priority: bool,
+    /// What is sent; all when there is none.
+    filters: Vec<Filter>,
+    sink: ShownHttpSink,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pii_config: Option<ShownPii>,
+    /// Entries since then are sent as well.
+    #[serde(rename = "startFrom", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    start_from: Option<String>,
+}
+
+/// What kinds of log streams there are.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum LogStreamType {
+    Http,
+}
+
+/// The HTTP endpoint of a log stream.
+#[derive(Debug, Serialize, ToSchema)]
+struct ShownHttpSink {
+    /// It takes POST.
+    #[serde(rename = "httpEndpoint")]
+    endpoint: String,
+    /// What the entries are sent as.
+    #[serde(rename = "httpContentType")]
+    content_type: String,
+    /// How several entries make one request.
+    #[serde(rename = "httpContentFormat")]
+    content_format: LogFormat,
+    /// The header `Authorization`.
+    #[serde(rename = "httpAuthorization", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    authorization: Option<String>,
+    /// Further headers.
+    #[serde(rename = "httpCustomHeaders")]
+    custom_headers: Vec<CustomHeader>,
+}
+
+/// What happens to personal data of a log stream.
+#[derive(Debug, Serialize, ToSchema)]
+struct ShownPii {
+    log_fields: Vec<PiiField>,
+    method: PiiMethod,
+    /// Of the method `hash`.
+    algorithm: Algorithm,
 }
 
 /// Tells `null` from what is not there.
@@ -145,11 +197,14 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[utoipa::path(
     get, path = "/log-streams", operation_id = "list_log_streams", tag = "log-streams",
     security(("token" = ["read:log_streams"])),
-    responses((status = 200, description = "The streams, the oldest first."))
+    responses((status = 200, description = "The streams, the oldest first.", body = Vec<ShownLogStream>))
 )]
-async fn list(State(state): State<AppState>, caller: ApiCaller) -> Result<Json<Value>, ApiError> {
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+) -> Result<Json<Vec<ShownLogStream>>, ApiError> {
     let streams = manage::log_streams(&state.idp, &caller.context().tenant.id).await?;
-    Ok(Json(streams.iter().map(|(stream, secrets)| shown(stream, secrets)).collect()))
+    Ok(Json(streams.into_iter().map(|(stream, secrets)| shown(stream, secrets)).collect()))
 }
 
 /// Create a log stream
@@ -157,7 +212,7 @@ async fn list(State(state): State<AppState>, caller: ApiCaller) -> Result<Json<V
     post, path = "/log-streams", operation_id = "create_log_stream", tag = "log-streams", request_body = NewLogStream,
     security(("token" = ["create:log_streams"])),
     responses(
-        (status = 200, description = "The stream."),
+        (status = 200, description = "The stream.", body = ShownLogStream),
         (status = 409, description = "There is one of that name.")
     )
 )]
@@ -165,7 +220,7 @@ async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewLogStream>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownLogStream>, ApiError> {
     if new.r#type != "http" {
         let text = format!("Log streams of the type {} are not supported here: only http is", new.r#type);
         return Err(ApiError::invalid_body(text));
@@ -184,22 +239,22 @@ async fn create(
     };
     let (stream, secrets) =
         manage::create_log_stream(&state.idp, &caller.context().tenant.id, &changes).await?;
-    Ok(Json(shown(&stream, &secrets)))
+    Ok(Json(shown(stream, secrets)))
 }
 
 /// Get a log stream
 #[utoipa::path(
     get, path = "/log-streams/{id}", operation_id = "get_log_stream", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:log_streams"])),
-    responses((status = 200, description = "The stream."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The stream.", body = ShownLogStream), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownLogStream>, ApiError> {
     let (stream, secrets) = manage::log_stream(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok(Json(shown(&stream, &secrets)))
+    Ok(Json(shown(stream, secrets)))
 }
 
 /// Update a log stream
@@ -208,17 +263,17 @@ async fn get(
 #[utoipa::path(
     patch, path = "/log-streams/{id}", operation_id = "update_log_stream", tag = "log-streams", params(("id" = String, Path, description = "Its id.")),
     request_body = LogStreamPatch, security(("token" = ["update:log_streams"])),
-    responses((status = 200, description = "The stream."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The stream.", body = ShownLogStream), (status = 404, description = "There is none."))
 )]
 async fn update(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(patch): ApiJson<LogStreamPatch>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ShownLogStream>, ApiError> {
     let changes = LogStreamChanges {
         name: patch.name,
-        status: patch.status.map(Into::into),
+        status: patch.status,
         categories: patch.filters.map(categories),
         is_priority: patch.is_priority,
         pii: patch.pii_config.map(|pii| pii.map(Into::into)),
@@ -226,7 +281,7 @@ async fn update(
     };
     let (stream, secrets) =
         manage::update_log_stream(&state.idp, &caller.context().tenant.id, &id, &changes).await?;
-    Ok(Json(shown(&stream, &secrets)))
+    Ok(Json(shown(stream, secrets)))
 }
 
 /// Delete a log stream
@@ -264,16 +319,6 @@ fn with_sink(sink: Option<&Value>) -> Result<LogStreamChanges, ApiError> {
     })
 }
 
-impl From<Status> for LogStreamStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Active => Self::Active,
-            Status::Paused => Self::Paused,
-            Status::Suspended => Self::Suspended,
-        }
-    }
-}
-
 impl From<Pii> for PiiConfig {
     fn from(Pii { log_fields, method, algorithm }: Pii) -> Self {
         // There is one algorithm, and the method says whether it is used.
@@ -282,35 +327,29 @@ impl From<Pii> for PiiConfig {
     }
 }
 
-fn shown(stream: &LogStream, secrets: &LogStreamSecrets) -> Value {
-    let settings = &stream.settings;
-    let headers: Vec<_> =
-        secrets.headers.iter().map(|(header, value)| json!({ "header": header, "value": value })).collect();
-    let filters: Vec<_> =
-        settings.categories.iter().map(|name| json!({ "type": "category", "name": name })).collect();
-    let mut object = json!({
-        "id": stream.id,
-        "name": stream.name,
-        "type": "http",
-        "status": stream.status.as_str(),
-        "isPriority": settings.is_priority,
-        "filters": filters,
-        "sink": {
-            "httpEndpoint": settings.endpoint,
-            "httpContentType": settings.content_type,
-            "httpContentFormat": settings.content_format,
-            "httpCustomHeaders": headers,
+fn shown(stream: LogStream, secrets: LogStreamSecrets) -> ShownLogStream {
+    let settings = stream.settings;
+    let header = |(header, value)| CustomHeader { header, value };
+    let filter = |name| Filter { r#type: FilterType::Category, name };
+    ShownLogStream {
+        id: stream.id,
+        name: stream.name,
+        r#type: LogStreamType::Http,
+        status: stream.status,
+        is_priority: settings.is_priority,
+        filters: settings.categories.into_iter().map(filter).collect(),
+        sink: ShownHttpSink {
+            endpoint: settings.endpoint,
+            content_type: settings.content_type,
+            content_format: settings.content_format,
+            authorization: secrets.authorization,
+            custom_headers: secrets.headers.into_iter().map(header).collect(),
         },
-    });
-    if let Some(authorization) = &secrets.authorization {
-        object["sink"]["httpAuthorization"] = json!(authorization);
+        pii_config: settings.pii.map(|PiiConfig { log_fields, method }| ShownPii {
+            log_fields,
+            method,
+            algorithm: Algorithm::Xxhash,
+        }),
+        start_from: settings.start_from.map(Timestamp::to_iso),
     }
-    if let Some(pii) = &settings.pii {
-        object["pii_config"] =
-            json!({ "log_fields": pii.log_fields, "method": pii.method, "algorithm": "xxhash" });
-    }
-    if let Some(date) = settings.start_from {
-        object["startFrom"] = json!(date.to_iso());
-    }
-    object
 }

@@ -11,7 +11,7 @@ use axum::response::sse::{Event, KeepAlive};
 use axum::{Extension, Json};
 use futures_util::stream::{self, Stream, StreamExt};
 use idp::Idp;
-use idp::manage::{self, Follower, LogPage, LogSearchError, shown_log};
+use idp::manage::{self, Follower, LogPage, LogSearchError, LogView};
 use model::{TenantId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::{answer, list};
 use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, Page};
 use crate::AppState;
 use crate::error::log_once;
@@ -67,11 +68,24 @@ struct ListQuery {
     take: Option<i64>,
 }
 
+answer!(
+    /// As `fields` says.
+    SelectedLogEntry, "An entry of the log, with the fields that were asked for.", [LogView], []
+);
+
+list!(
+    /// Entries.
+    SelectedLogList, "Entries of the log.", SelectedLogEntry, "logs", [Rows, TotalsAndLength]
+);
+
 /// List entries of the tenant's log
 #[utoipa::path(
     get, path = "/logs", operation_id = "list_logs", tag = "logs", params(ListQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
-    responses((status = 200, description = "The entries; with `include_totals` an object that has them as `logs`."))
+    responses((
+        status = 200, description = "The entries; with `include_totals` an object that has them as `logs`.",
+        body = SelectedLogList
+    ))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -81,7 +95,7 @@ async fn list(
     let tenant = &caller.context().tenant.id;
     let fields = Fields::new(query.fields.as_deref(), query.include_fields);
     let rows = |logs: Vec<StoredLog>| {
-        logs.iter().map(|log| Value::Object(fields.select(shown_log(log)))).collect::<Vec<_>>()
+        logs.into_iter().map(|log| fields.shown(&LogView::from(log))).collect::<Vec<_>>()
     };
     if query.from.is_some() || query.take.is_some() {
         let take = query.take.unwrap_or(50);
@@ -102,20 +116,20 @@ async fn list(
             return Err(ApiError::invalid_query("Query validation error: sort must be date:1 or date:-1"));
         }
     };
-    let counted = query.include_totals == Some(true);
     let q = query.q.as_deref().or(query.search.as_deref()).filter(|q| !q.trim().is_empty());
-    let part = LogPage { query: q, ascending, offset: page.offset(), limit: page.limit(), counted };
+    let part = LogPage {
+        query: q,
+        ascending,
+        offset: page.offset(),
+        limit: page.limit(),
+        counted: page.has_total(),
+    };
     let (logs, total) =
         manage::search_logs(&state.idp, tenant, &part).await.map_err(|error| match error {
             LogSearchError::Query(text) => ApiError::invalid_query(text),
             LogSearchError::Server(error) => error.into(),
         })?;
-    let length = logs.len();
-    let mut answer = page.answer("logs", total.unwrap_or_default(), rows(logs));
-    if counted {
-        answer["length"] = json!(length);
-    }
-    Ok(Json(answer))
+    Ok(Json(page.answer_with_length("logs", total.unwrap_or_default(), rows(logs))))
 }
 
 /// Get an entry of the tenant's log
@@ -123,15 +137,15 @@ async fn list(
     get, path = "/logs/{id}", operation_id = "get_log", tag = "logs",
     params(("id" = String, Path, description = "Its log_id.")),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
-    responses((status = 200, description = "The entry."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The entry.", body = LogView), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<LogView>, ApiError> {
     let log = manage::log(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok(Json(Value::Object(shown_log(&log))))
+    Ok(Json(log.into()))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -206,7 +220,7 @@ impl Following {
                 }
             };
             if !found.is_empty() {
-                let events = found.iter().map(|log| Ok(event(log))).collect();
+                let events = found.into_iter().map(|log| Ok(event(log))).collect();
                 return Some((events, self));
             }
             tokio::select! {
@@ -217,9 +231,10 @@ impl Following {
     }
 }
 
-fn event(log: &StoredLog) -> Event {
-    let data = Value::Object(shown_log(log)).to_string();
-    Event::default().id(log.log_id.to_string()).event("log").data(data)
+fn event(log: StoredLog) -> Event {
+    let log = LogView::from(log);
+    let data = json!(log).to_string();
+    Event::default().id(log.log_id).event("log").data(data)
 }
 
 fn log_id(text: &str) -> Result<LogId, ApiError> {

@@ -5,18 +5,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{
     self, NewOrganization, NewOrganizationConnection, OrganizationChanges, OrganizationConnectionChanges,
-    Roles,
+    OrganizationConnectionView, Roles,
 };
-use model::{ConnectionId, OrganizationId, UserId};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use model::{ConnectionId, Organization, OrganizationId, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::roles::MembersQuery;
+use super::roles::{MembersQuery, RoleList};
+use super::schema::{answer, list};
 use super::user_access::{PageQuery, RolesBody, named, part_of};
-use super::users::in_short;
+use super::users::{Member, SelectedMember};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
 use crate::AppState;
 
@@ -46,11 +47,42 @@ impl MembersBody {
     }
 }
 
+/// An organization that was made, with its connections.
+#[derive(Debug, Serialize, ToSchema)]
+struct CreatedOrganization {
+    #[serde(flatten)]
+    organization: Organization,
+    /// Those that it has from the beginning.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    enabled_connections: Vec<OrganizationConnectionView>,
+}
+
+answer!(
+    /// As `fields` says.
+    SelectedOrganization, "An organization, with the fields that were asked for.", [Organization], []
+);
+
+list!(
+    /// Organizations.
+    SelectedOrganizationList, "Organizations, by name.", SelectedOrganization, "organizations", [Rows, Totals, Next]
+);
+
+list!(
+    /// Members.
+    MemberList, "Members, by id.", SelectedMember, "members", [Rows, Totals, Next]
+);
+
+list!(
+    /// Connections.
+    OrganizationConnectionList, "Connections, by id.", OrganizationConnectionView, "enabled_connections",
+    [Rows, Totals]
+);
+
 /// List organizations
 #[utoipa::path(
     get, path = "/organizations", tag = "organizations", params(MembersQuery), operation_id = "list_organizations",
     security(("token" = ["read:organizations"])),
-    responses((status = 200, description = "The organizations, by name."))
+    responses((status = 200, description = "The organizations, by name.", body = SelectedOrganizationList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -62,10 +94,7 @@ async fn list(
     let (organizations, total) =
         manage::list_organizations(&state.idp, tenant, part.after(), part.rows(), part.has_total()).await?;
     let fields = query.fields();
-    let rows = organizations.iter().map(|organization| match json!(organization) {
-        Value::Object(object) => Value::Object(fields.select(object)),
-        other => other,
-    });
+    let rows = organizations.iter().map(|organization| fields.shown(organization));
     let last = organizations.last().map(|organization| organization.name.as_str());
     Ok(Json(part.answer((&state, &caller), "organizations", total, rows.collect(), last)?))
 }
@@ -75,21 +104,17 @@ async fn list(
     post, path = "/organizations", tag = "organizations", request_body = NewOrganization,
     operation_id = "create_organization",
     security(("token" = ["create:organizations"])),
-    responses((status = 201, description = "The organization."), (status = 409, description = "There is one of that name."))
+    responses((status = 201, description = "The organization.", body = CreatedOrganization), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewOrganization>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<CreatedOrganization>), ApiError> {
     let tenant = &caller.context().tenant.id;
     let organization = manage::create_organization(&state.idp, tenant, new).await?;
-    let mut made = json!(organization);
-    let connections = manage::organization_connections(&state.idp, tenant, &organization.id).await?;
-    if !connections.is_empty() {
-        made["enabled_connections"] = json!(connections);
-    }
-    Ok((StatusCode::CREATED, Json(made)))
+    let enabled_connections = manage::organization_connections(&state.idp, tenant, &organization.id).await?;
+    Ok((StatusCode::CREATED, Json(CreatedOrganization { organization, enabled_connections })))
 }
 
 /// Get an organization by its name
@@ -97,15 +122,14 @@ async fn create(
     get, path = "/organizations/name/{name}", tag = "organizations", operation_id = "organization_by_name",
     params(("name" = String, Path, description = "Its name.")),
     security(("token" = ["read:organizations"])),
-    responses((status = 200, description = "The organization."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The organization.", body = Organization), (status = 404, description = "There is none."))
 )]
 async fn by_name(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(name): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
-    let found = manage::organization_by_name(&state.idp, &caller.context().tenant.id, &name).await?;
-    Ok(Json(json!(found)))
+) -> Result<Json<Organization>, ApiError> {
+    Ok(Json(manage::organization_by_name(&state.idp, &caller.context().tenant.id, &name).await?))
 }
 
 /// Get an organization
@@ -113,16 +137,15 @@ async fn by_name(
     get, path = "/organizations/{id}", tag = "organizations", operation_id = "get_organization",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:organizations"])),
-    responses((status = 200, description = "The organization."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The organization.", body = Organization), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Organization>, ApiError> {
     let id = OrganizationId::new(id);
-    let found = manage::get_organization(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok(Json(json!(found)))
+    Ok(Json(manage::get_organization(&state.idp, &caller.context().tenant.id, &id).await?))
 }
 
 /// Update an organization
@@ -132,7 +155,7 @@ async fn get(
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["update:organizations"])),
     responses(
-        (status = 200, description = "The organization."),
+        (status = 200, description = "The organization.", body = Organization),
         (status = 404, description = "There is none."),
         (status = 409, description = "There is another one of that name.")
     )
@@ -142,9 +165,9 @@ async fn update(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(changes): ApiJson<OrganizationChanges>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Organization>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    Ok(Json(json!(manage::update_organization(&state.idp, tenant, &id, changes).await?)))
+    Ok(Json(manage::update_organization(&state.idp, tenant, &id, changes).await?))
 }
 
 /// Delete an organization
@@ -170,7 +193,7 @@ async fn delete(
     get, path = "/organizations/{id}/members", tag = "organizations", operation_id = "members_of_organization",
     params(("id" = String, Path, description = "Its id."), MembersQuery),
     security(("token" = ["read:organization_members"])),
-    responses((status = 200, description = "The members, by id."), (status = 404, description = "There is no such organization."))
+    responses((status = 200, description = "The members, by id.", body = MemberList), (status = 404, description = "There is no such organization."))
 )]
 async fn members(
     State(state): State<AppState>,
@@ -184,7 +207,7 @@ async fn members(
         manage::organization_members(&state.idp, tenant, &id, part.after(), part.rows(), part.has_total())
             .await?;
     let fields = query.fields();
-    let rows = members.iter().map(|user| in_short(user, &fields)).collect();
+    let rows = members.iter().map(|user| fields.shown(&Member::from(user))).collect();
     let last = members.last().map(|user| user.user_id.as_str());
     Ok(Json(part.answer((&state, &caller), "members", total, rows, last)?))
 }
@@ -236,7 +259,7 @@ async fn remove_members(
         PageQuery
     ),
     security(("token" = ["read:organization_member_roles"])),
-    responses((status = 200, description = "The roles, by name."), (status = 404, description = "There is no such organization or member."))
+    responses((status = 200, description = "The roles, by name.", body = RoleList), (status = 404, description = "There is no such organization or member."))
 )]
 async fn member_roles(
     State(state): State<AppState>,
@@ -302,7 +325,7 @@ async fn remove_member_roles(
     operation_id = "connections_of_organization",
     params(("id" = String, Path, description = "Its id."), PageQuery),
     security(("token" = ["read:organization_connections"])),
-    responses((status = 200, description = "The connections, by id."), (status = 404, description = "There is no such organization."))
+    responses((status = 200, description = "The connections, by id.", body = OrganizationConnectionList), (status = 404, description = "There is no such organization."))
 )]
 async fn connections(
     State(state): State<AppState>,
@@ -322,7 +345,7 @@ async fn connections(
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["create:organization_connections"])),
     responses(
-        (status = 201, description = "The connection."),
+        (status = 201, description = "The connection.", body = OrganizationConnectionView),
         (status = 404, description = "There is no such organization or connection."),
         (status = 409, description = "The organization has it.")
     )
@@ -332,10 +355,10 @@ async fn add_connection(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(new): ApiJson<NewOrganizationConnection>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<OrganizationConnectionView>), ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
     let added = manage::add_organization_connection(&state.idp, tenant, &id, new).await?;
-    Ok((StatusCode::CREATED, Json(json!(added))))
+    Ok((StatusCode::CREATED, Json(added)))
 }
 
 /// Get a connection of an organization
@@ -347,17 +370,16 @@ async fn add_connection(
         ("connection_id" = String, Path, description = "The connection's id.")
     ),
     security(("token" = ["read:organization_connections"])),
-    responses((status = 200, description = "The connection."), (status = 404, description = "There is no such organization, or it has not got it."))
+    responses((status = 200, description = "The connection.", body = OrganizationConnectionView), (status = 404, description = "There is no such organization, or it has not got it."))
 )]
 async fn connection(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, connection)): ApiPath<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<OrganizationConnectionView>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
     let connection = ConnectionId::new(connection);
-    let found = manage::organization_connection(&state.idp, tenant, &id, &connection).await?;
-    Ok(Json(json!(found)))
+    Ok(Json(manage::organization_connection(&state.idp, tenant, &id, &connection).await?))
 }
 
 /// Update a connection of an organization
@@ -369,19 +391,19 @@ async fn connection(
         ("connection_id" = String, Path, description = "The connection's id.")
     ),
     security(("token" = ["update:organization_connections"])),
-    responses((status = 200, description = "The connection."), (status = 404, description = "There is no such organization, or it has not got it."))
+    responses((status = 200, description = "The connection.", body = OrganizationConnectionView), (status = 404, description = "There is no such organization, or it has not got it."))
 )]
 async fn update_connection(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, connection)): ApiPath<(String, String)>,
     ApiJson(changes): ApiJson<OrganizationConnectionChanges>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<OrganizationConnectionView>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
     let connection = ConnectionId::new(connection);
     let changed =
         manage::update_organization_connection(&state.idp, tenant, &id, &connection, changes).await?;
-    Ok(Json(json!(changed)))
+    Ok(Json(changed))
 }
 
 /// Remove a connection from an organization

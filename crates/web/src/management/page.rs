@@ -1,6 +1,7 @@
 //! Parts of lists: by number (`page`, `per_page`), by position (`from`, `take`), and the fields that are shown.
 
 use idp::management_api::{open_position, seal_position};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::ApiCaller;
@@ -57,6 +58,16 @@ impl Page {
             return Value::Array(rows);
         }
         json!({ "start": self.offset(), "limit": self.per_page, "total": total, name: rows })
+    }
+
+    /// The same, with totals `length` besides: how many rows these are.
+    pub(crate) fn answer_with_length(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
+        let length = rows.len();
+        let mut answer = self.answer(name, total, rows);
+        if self.include_totals {
+            answer["length"] = json!(length);
+        }
+        answer
     }
 
     /// The object of the Actions family: `{<name>, total, page, per_page}`; `page` and `total` are not there when they are 0.
@@ -153,6 +164,14 @@ impl Fields {
     /// Whether this field is shown.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|known| known == name) != self.are_left_out
+    }
+
+    /// What is shown of an answer.
+    pub(crate) fn shown(&self, answer: &impl Serialize) -> Value {
+        match json!(answer) {
+            Value::Object(object) => Value::Object(self.select(object)),
+            other => other,
+        }
     }
 
     /// The object with what is shown of it.

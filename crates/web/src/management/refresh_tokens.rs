@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, RefreshTokenSelector};
-use model::{ClientId, RefreshToken, RefreshTokenId, UserId};
+use idp::manage::{self, RefreshTokenSelector, RefreshTokenView};
+use model::{ClientId, RefreshTokenId, UserId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::{answer, list};
+use super::sessions::Ended;
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields};
 use crate::AppState;
 
@@ -62,11 +64,24 @@ struct RevokeBody {
     audience: Option<String>,
 }
 
+answer!(
+    /// As `fields` says.
+    SelectedRefreshToken, "A refresh token, with the fields that were asked for.", [RefreshTokenView], []
+);
+
+list!(
+    /// Refresh tokens.
+    SelectedRefreshTokenList, "Refresh tokens, newest first.", SelectedRefreshToken, "refresh_tokens", [Next]
+);
+
 /// List refresh tokens of a user
 #[utoipa::path(
     get, path = "/refresh-tokens", tag = "refresh-tokens", params(ListQuery), operation_id = "list_refresh_tokens",
     security(("token" = ["read:refresh_tokens"])),
-    responses((status = 200, description = "The living refresh tokens, newest first, online ones aside."))
+    responses((
+        status = 200, description = "The living refresh tokens, newest first, online ones aside.",
+        body = SelectedRefreshTokenList
+    ))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -87,15 +102,8 @@ async fn list(
     )
     .await?;
     let last = tokens.last().map(manage::refresh_token_key);
-    let rows = tokens.iter().map(|token| selected(token, &fields)).collect();
+    let rows = tokens.iter().map(|token| fields.shown(&RefreshTokenView::from(token))).collect();
     Ok(Json(checkpoint.answer(&state, &caller, rows, last.as_deref())?))
-}
-
-fn selected(token: &RefreshToken, fields: &Fields) -> Value {
-    match manage::refresh_token_as_json(token) {
-        Value::Object(object) => Value::Object(fields.select(object)),
-        other => other,
-    }
 }
 
 /// Get a refresh token
@@ -104,7 +112,7 @@ fn selected(token: &RefreshToken, fields: &Fields) -> Value {
     params(("id" = String, Path, description = "Its id; not the secret.")),
     security(("token" = ["read:refresh_tokens"])),
     responses(
-        (status = 200, description = "The refresh token."),
+        (status = 200, description = "The refresh token.", body = RefreshTokenView),
         (status = 400, description = "It is an online one, which its session manages."),
         (status = 404, description = "There is none, or it has ended.")
     )
@@ -113,10 +121,10 @@ async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<RefreshTokenView>, ApiError> {
     let id = RefreshTokenId::new(id);
     let token = manage::get_refresh_token(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok(Json(manage::refresh_token_as_json(&token)))
+    Ok(Json(RefreshTokenView::from(&token)))
 }
 
 /// Update a refresh token
@@ -126,7 +134,7 @@ async fn get(
     params(("id" = String, Path, description = "Its id; not the secret.")),
     security(("token" = ["update:refresh_tokens"])),
     responses(
-        (status = 200, description = "The refresh token."),
+        (status = 200, description = "The refresh token.", body = RefreshTokenView),
         (status = 400, description = "It is an online one, which its session manages."),
         (status = 404, description = "There is none, or it has ended.")
     )
@@ -136,11 +144,11 @@ async fn update(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(changes): ApiJson<RefreshTokenChanges>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<RefreshTokenView>, ApiError> {
     let metadata = changes.refresh_token_metadata.unwrap_or_default();
     let (tenant, id) = (&caller.context().tenant.id, RefreshTokenId::new(id));
     let token = manage::set_refresh_token_metadata(&state.idp, tenant, &id, metadata).await?;
-    Ok(Json(manage::refresh_token_as_json(&token)))
+    Ok(Json(RefreshTokenView::from(&token)))
 }
 
 /// Delete a refresh token
@@ -151,7 +159,7 @@ async fn update(
     params(("id" = String, Path, description = "Its id; not the secret.")),
     security(("token" = ["delete:refresh_tokens"])),
     responses(
-        (status = 202, description = "It has ended."),
+        (status = 202, description = "It has ended.", body = Ended),
         (status = 400, description = "It is an online one, which its session manages."),
         (status = 404, description = "There is none.")
     )
@@ -160,10 +168,10 @@ async fn delete(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     let id = RefreshTokenId::new(id);
     manage::delete_refresh_token(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }
 
 /// Revoke refresh tokens
@@ -171,13 +179,13 @@ async fn delete(
     post, path = "/refresh-tokens/revoke", tag = "refresh-tokens", request_body = RevokeBody,
     operation_id = "revoke_refresh_tokens",
     security(("token" = ["delete:refresh_tokens"])),
-    responses((status = 202, description = "They have ended."))
+    responses((status = 202, description = "They have ended.", body = Ended))
 )]
 async fn revoke(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(body): ApiJson<RevokeBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     let context = caller.context();
     let which = match (body.ids, body.user_id, body.client_id, body.audience) {
         (Some(ids), None, None, None) => {
@@ -198,5 +206,5 @@ async fn revoke(
         }
     };
     manage::revoke_refresh_tokens(&state.idp, &context.tenant.id, &which).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, RoleChanges};
-use model::{RoleId, UserId};
+use idp::manage::{self, PermissionView, RoleChanges};
+use model::{Role, RoleId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use storage::PermissionHolder;
@@ -12,8 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::list;
 use super::user_access::{PageQuery, PermissionsBody, named};
-use super::users::in_short;
+use super::users::{Member, SelectedMember};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
 use crate::AppState;
 
@@ -145,11 +146,26 @@ impl Part {
     }
 }
 
+list!(
+    /// Roles.
+    RoleList, "Roles, by name.", Role, "roles", [Rows, Totals]
+);
+
+list!(
+    /// Permissions.
+    PermissionList, "Permissions, by API and name.", PermissionView, "permissions", [Rows, Totals]
+);
+
+list!(
+    /// Who has a role.
+    RoleMemberList, "Who has the role by themselves, by id.", SelectedMember, "users", [Rows, Totals, Next]
+);
+
 /// List roles
 #[utoipa::path(
     get, path = "/roles", tag = "roles", params(ListQuery), operation_id = "list_roles",
     security(("token" = ["read:roles"])),
-    responses((status = 200, description = "The roles, by name."))
+    responses((status = 200, description = "The roles, by name.", body = RoleList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -172,16 +188,15 @@ async fn list(
 #[utoipa::path(
     post, path = "/roles", tag = "roles", request_body = NewRole, operation_id = "create_role",
     security(("token" = ["create:roles"])),
-    responses((status = 200, description = "The role."), (status = 409, description = "There is one of that name."))
+    responses((status = 200, description = "The role.", body = Role), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewRole>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Role>, ApiError> {
     let (tenant, description) = (&caller.context().tenant.id, new.description.as_deref());
-    let role = manage::create_role(&state.idp, tenant, &new.name, description).await?;
-    Ok(Json(json!(role)))
+    Ok(Json(manage::create_role(&state.idp, tenant, &new.name, description).await?))
 }
 
 /// Get a role
@@ -189,15 +204,14 @@ async fn create(
     get, path = "/roles/{id}", tag = "roles", operation_id = "get_role",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:roles"])),
-    responses((status = 200, description = "The role."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The role.", body = Role), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
-    let role = manage::get_role(&state.idp, &caller.context().tenant.id, &RoleId::new(id)).await?;
-    Ok(Json(json!(role)))
+) -> Result<Json<Role>, ApiError> {
+    Ok(Json(manage::get_role(&state.idp, &caller.context().tenant.id, &RoleId::new(id)).await?))
 }
 
 /// Update a role
@@ -206,7 +220,7 @@ async fn get(
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["update:roles"])),
     responses(
-        (status = 200, description = "The role."),
+        (status = 200, description = "The role.", body = Role),
         (status = 404, description = "There is none."),
         (status = 409, description = "There is another one of that name.")
     )
@@ -216,9 +230,9 @@ async fn update(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(changes): ApiJson<RoleChanges>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Role>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, RoleId::new(id));
-    Ok(Json(json!(manage::update_role(&state.idp, tenant, &id, changes).await?)))
+    Ok(Json(manage::update_role(&state.idp, tenant, &id, changes).await?))
 }
 
 /// Delete a role
@@ -242,7 +256,7 @@ async fn delete(
     get, path = "/roles/{id}/permissions", tag = "roles", operation_id = "permissions_of_role",
     params(("id" = String, Path, description = "Its id."), PageQuery),
     security(("token" = ["read:roles"])),
-    responses((status = 200, description = "The permissions, by API and name."), (status = 404, description = "There is no such role."))
+    responses((status = 200, description = "The permissions, by API and name.", body = PermissionList), (status = 404, description = "There is no such role."))
 )]
 async fn permissions(
     State(state): State<AppState>,
@@ -304,7 +318,7 @@ async fn remove_permissions(
     get, path = "/roles/{id}/users", tag = "roles", operation_id = "users_with_role",
     params(("id" = String, Path, description = "Its id."), MembersQuery),
     security(("token" = ["read:users", "read:roles"]), ("token" = ["read:role_members"])),
-    responses((status = 200, description = "Who has it by themselves, by id."), (status = 404, description = "There is no such role."))
+    responses((status = 200, description = "Who has it by themselves, by id.", body = RoleMemberList), (status = 404, description = "There is no such role."))
 )]
 async fn users(
     State(state): State<AppState>,
@@ -318,7 +332,7 @@ async fn users(
         manage::users_with_role(&state.idp, tenant, &role, part.after(), part.rows(), part.has_total())
             .await?;
     let fields = query.fields();
-    let rows = users.iter().map(|user| in_short(user, &fields)).collect();
+    let rows = users.iter().map(|user| fields.shown(&Member::from(user))).collect();
     let last = users.last().map(|user| user.user_id.as_str());
     Ok(Json(part.answer((&state, &caller), "users", total, rows, last)?))
 }

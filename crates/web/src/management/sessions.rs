@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage;
+use idp::manage::{self, SessionView};
 use model::SessionId;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,20 +42,24 @@ struct SessionChanges {
     session_metadata: Option<BTreeMap<String, String>>,
 }
 
+/// There is nothing to say of what has ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Ended {}
+
 /// Get a session
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions", operation_id = "get_session",
     params(("id" = String, Path, description = "The `sid` of ID tokens.")),
     security(("token" = ["read:sessions"])),
-    responses((status = 200, description = "The session."), (status = 404, description = "There is none, or it has ended."))
+    responses((status = 200, description = "The session.", body = SessionView), (status = 404, description = "There is none, or it has ended."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<SessionView>, ApiError> {
     let session = manage::get_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
-    Ok(Json(manage::session_as_json(&session)))
+    Ok(Json(SessionView::from(&session)))
 }
 
 /// Update a session
@@ -64,18 +67,18 @@ async fn get(
     patch, path = "/sessions/{id}", tag = "sessions", request_body = SessionChanges, operation_id = "update_session",
     params(("id" = String, Path, description = "The `sid` of ID tokens.")),
     security(("token" = ["update:sessions"])),
-    responses((status = 200, description = "The session."), (status = 404, description = "There is none, or it has ended."))
+    responses((status = 200, description = "The session.", body = SessionView), (status = 404, description = "There is none, or it has ended."))
 )]
 async fn update(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(changes): ApiJson<SessionChanges>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<SessionView>, ApiError> {
     let metadata = changes.session_metadata.unwrap_or_default();
     let tenant = &caller.context().tenant.id;
     let session = manage::set_session_metadata(&state.idp, tenant, &SessionId::new(id), &metadata).await?;
-    Ok(Json(manage::session_as_json(&session)))
+    Ok(Json(SessionView::from(&session)))
 }
 
 /// Delete a session
@@ -85,15 +88,15 @@ async fn update(
     delete, path = "/sessions/{id}", tag = "sessions", operation_id = "delete_session",
     params(("id" = String, Path, description = "The `sid` of ID tokens.")),
     security(("token" = ["delete:sessions"])),
-    responses((status = 202, description = "It has ended."), (status = 404, description = "There is none."))
+    responses((status = 202, description = "It has ended.", body = Ended), (status = 404, description = "There is none."))
 )]
 async fn delete(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     manage::delete_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }
 
 /// Revoke a session
@@ -103,13 +106,13 @@ async fn delete(
     post, path = "/sessions/{id}/revoke", tag = "sessions", operation_id = "revoke_session",
     params(("id" = String, Path, description = "The `sid` of ID tokens.")),
     security(("token" = ["delete:sessions", "delete:refresh_tokens"])),
-    responses((status = 202, description = "It has ended."), (status = 404, description = "There is none."))
+    responses((status = 202, description = "It has ended.", body = Ended), (status = 404, description = "There is none."))
 )]
 async fn revoke(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     manage::revoke_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, LogPage, LogSearchError, MAX_NAMED, Roles};
-use model::{Permission, RoleId, SessionId, UserId};
+use idp::manage::{self, LogPage, LogSearchError, LogView, MAX_NAMED, RefreshTokenView, Roles, SessionView};
+use model::{Organization, Permission, RoleId, SessionId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use storage::PermissionHolder;
@@ -12,7 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::sessions::SessionsQuery;
+use super::roles::{PermissionList, RoleList};
+use super::schema::list;
+use super::sessions::{Ended, SessionsQuery};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Page};
 use crate::AppState;
 
@@ -99,12 +101,32 @@ pub(super) fn named<T>(what: &str, list: &[T]) -> Result<(), ApiError> {
     Ok(())
 }
 
+list!(
+    /// Organizations of a user.
+    OrganizationList, "Organizations.", Organization, "organizations", [Rows, Totals]
+);
+
+list!(
+    /// Sessions of a user.
+    SessionList, "Sessions, newest first.", SessionView, "sessions", [NextAndTotal]
+);
+
+list!(
+    /// Refresh tokens of a user.
+    RefreshTokenList, "Refresh tokens, newest first.", RefreshTokenView, "tokens", [NextAndTotal]
+);
+
+list!(
+    /// What happened to a user.
+    LogList, "Entries of the log.", LogView, "logs", [Rows, TotalsAndLength]
+);
+
 /// List a user's roles
 #[utoipa::path(
     get, path = "/users/{id}/roles", tag = "users", operation_id = "roles_of_user",
     params(("id" = String, Path, description = "Its `user_id`."), PageQuery),
     security(("token" = ["read:users", "read:roles"]), ("token" = ["read:role_members"])),
-    responses((status = 200, description = "The roles, by name."), (status = 404, description = "There is no such user."))
+    responses((status = 200, description = "The roles, by name.", body = RoleList), (status = 404, description = "There is no such user."))
 )]
 async fn roles(
     State(state): State<AppState>,
@@ -169,7 +191,7 @@ async fn remove_roles(
     get, path = "/users/{id}/permissions", tag = "users", operation_id = "permissions_of_user",
     params(("id" = String, Path, description = "Its `user_id`."), PageQuery),
     security(("token" = ["read:users"])),
-    responses((status = 200, description = "The permissions, by API and name."), (status = 404, description = "There is no such user."))
+    responses((status = 200, description = "The permissions, by API and name.", body = PermissionList), (status = 404, description = "There is no such user."))
 )]
 async fn permissions(
     State(state): State<AppState>,
@@ -230,7 +252,7 @@ async fn remove_permissions(
     get, path = "/users/{id}/organizations", tag = "users", operation_id = "organizations_of_user",
     params(("id" = String, Path, description = "Its `user_id`."), PageQuery),
     security(("token" = ["read:organizations"])),
-    responses((status = 200, description = "The organizations."), (status = 404, description = "There is no such user."))
+    responses((status = 200, description = "The organizations.", body = OrganizationList), (status = 404, description = "There is no such user."))
 )]
 async fn organizations(
     State(state): State<AppState>,
@@ -252,7 +274,7 @@ async fn organizations(
     get, path = "/users/{id}/sessions", tag = "sessions", operation_id = "sessions_of_user",
     params(("id" = String, Path, description = "Its `user_id`."), SessionsQuery),
     security(("token" = ["read:sessions"])),
-    responses((status = 200, description = "The living sessions, newest first."), (status = 404, description = "There is no such user."))
+    responses((status = 200, description = "The living sessions, newest first.", body = SessionList), (status = 404, description = "There is no such user."))
 )]
 async fn sessions(
     State(state): State<AppState>,
@@ -271,7 +293,7 @@ async fn sessions(
     )
     .await?;
     let last = sessions.last().map(manage::session_key);
-    let rows = sessions.iter().map(manage::session_as_json).collect();
+    let rows = sessions.iter().map(|session| json!(SessionView::from(session))).collect();
     let mut answer = checkpoint.answer(&state, &caller, rows, last.as_deref())?;
     if let Some(total) = total {
         answer["total"] = json!(total);
@@ -286,15 +308,15 @@ async fn sessions(
     delete, path = "/users/{id}/sessions", tag = "sessions", operation_id = "delete_sessions_of_user",
     params(("id" = String, Path, description = "Its `user_id`.")),
     security(("token" = ["delete:sessions"])),
-    responses((status = 202, description = "They have ended."), (status = 404, description = "There is no such user."))
+    responses((status = 202, description = "They have ended.", body = Ended), (status = 404, description = "There is no such user."))
 )]
 async fn delete_sessions(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     manage::delete_sessions_of_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }
 
 /// List a user's refresh tokens
@@ -303,7 +325,7 @@ async fn delete_sessions(
     params(("id" = String, Path, description = "Its `user_id`."), SessionsQuery),
     security(("token" = ["read:refresh_tokens"])),
     responses(
-        (status = 200, description = "The living refresh tokens, newest first, online ones aside."),
+        (status = 200, description = "The living refresh tokens, newest first, online ones aside.", body = RefreshTokenList),
         (status = 404, description = "There is no such user.")
     )
 )]
@@ -328,7 +350,7 @@ async fn refresh_tokens(
     )
     .await?;
     let last = tokens.last().map(manage::refresh_token_key);
-    let rows = tokens.iter().map(manage::refresh_token_as_json).collect();
+    let rows = tokens.iter().map(|token| json!(RefreshTokenView::from(token))).collect();
     let mut answer = checkpoint.answer(&state, &caller, rows, last.as_deref())?;
     if let Some(total) = total {
         answer["total"] = json!(total);
@@ -343,19 +365,19 @@ async fn refresh_tokens(
     delete, path = "/users/{id}/refresh-tokens", tag = "refresh-tokens", operation_id = "delete_refresh_tokens_of_user",
     params(("id" = String, Path, description = "Its `user_id`.")),
     security(("token" = ["delete:refresh_tokens"])),
-    responses((status = 202, description = "They have ended."), (status = 404, description = "There is no such user."))
+    responses((status = 202, description = "They have ended.", body = Ended), (status = 404, description = "There is no such user."))
 )]
 async fn delete_refresh_tokens(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     let user = UserId::new(id);
     let tenant = &caller.context().tenant.id;
     manage::get_user(&state.idp, tenant, &user).await?;
     let all = manage::RefreshTokenSelector::User(user);
     manage::revoke_refresh_tokens(&state.idp, tenant, &all).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }
 
 /// What ends of a user's access.
@@ -376,19 +398,19 @@ struct RevokeAccessBody {
     post, path = "/users/{id}/revoke-access", tag = "users", request_body = RevokeAccessBody, operation_id = "revoke_access",
     params(("id" = String, Path, description = "Its `user_id`.")),
     security(("token" = ["delete:sessions", "delete:refresh_tokens"])),
-    responses((status = 202, description = "It has ended."), (status = 404, description = "There is no such user, or they have no such session."))
+    responses((status = 202, description = "It has ended.", body = Ended), (status = 404, description = "There is no such user, or they have no such session."))
 )]
 async fn revoke_access(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(body): ApiJson<RevokeAccessBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Ended>), ApiError> {
     let session = body.session_id.map(SessionId::new);
     let (tenant, user) = (&caller.context().tenant.id, UserId::new(id));
     let preserve = body.preserve_refresh_tokens;
     manage::revoke_access(&state.idp, tenant, &user, session.as_ref(), preserve).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({}))))
+    Ok((StatusCode::ACCEPTED, Json(Ended {})))
 }
 
 /// Delete a user's second factors
@@ -433,7 +455,7 @@ struct LogsQuery {
     get, path = "/users/{id}/logs", tag = "users", operation_id = "logs_of_user",
     params(("id" = String, Path, description = "Its `user_id`."), LogsQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
-    responses((status = 200, description = "The entries."), (status = 404, description = "There is no such user."))
+    responses((status = 200, description = "The entries.", body = LogList), (status = 404, description = "There is no such user."))
 )]
 async fn logs(
     State(state): State<AppState>,
@@ -465,11 +487,6 @@ async fn logs(
             LogSearchError::Query(text) => ApiError::invalid_query(text),
             LogSearchError::Server(error) => error.into(),
         })?;
-    let rows: Vec<_> = logs.iter().map(|log| Value::Object(manage::shown_log(log))).collect();
-    let length = rows.len();
-    let mut answer = page.answer("logs", total.unwrap_or_default(), rows);
-    if page.has_total() {
-        answer["length"] = json!(length);
-    }
-    Ok(Json(answer))
+    let rows = logs.into_iter().map(|log| json!(LogView::from(log))).collect();
+    Ok(Json(page.answer_with_length("logs", total.unwrap_or_default(), rows)))
 }

@@ -5,12 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, NewUser, UserChanges, UserPage, UserView};
 use model::UserId;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::schema::{answer, list};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, Page};
 use crate::AppState;
 
@@ -72,11 +73,52 @@ struct ByEmailQuery {
     include_fields: Option<bool>,
 }
 
+/// What lists of members show of a user.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Member {
+    user_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    picture: Option<String>,
+}
+
+impl From<&UserView> for Member {
+    fn from(user: &UserView) -> Self {
+        Self {
+            user_id: user.user_id.clone(),
+            email: user.email.clone(),
+            name: user.name.clone(),
+            picture: user.picture.clone(),
+        }
+    }
+}
+
+answer!(
+    /// As `fields` says.
+    SelectedUser, "A user, with the fields that were asked for.", [UserView], []
+);
+
+answer!(
+    /// As `fields` says.
+    SelectedMember, "A user in a list of members, with the fields that were asked for.", [Member], []
+);
+
+list!(
+    /// Users.
+    UserList, "Users.", SelectedUser, "users", [Rows, TotalsAndLength]
+);
+
 /// List or search users
 #[utoipa::path(
     get, path = "/users", tag = "users", params(ListQuery), operation_id = "list_users",
     security(("token" = ["read:users"])),
-    responses((status = 200, description = "The users, by id unless `sort` says otherwise."))
+    responses((status = 200, description = "The users, by id unless `sort` says otherwise.", body = UserList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -97,20 +139,18 @@ async fn list(
         counted: page.has_total(),
     };
     let (users, total) = manage::list_users(&state.idp, &caller.context().tenant.id, &part).await?;
-    let rows: Vec<_> = users.iter().map(|user| shown(user, &fields)).collect();
-    let length = rows.len();
-    let mut answer = page.answer("users", total.unwrap_or_default(), rows);
-    if page.has_total() {
-        answer["length"] = json!(length);
-    }
-    Ok(Json(answer))
+    let rows = users.iter().map(|user| fields.shown(user)).collect();
+    Ok(Json(page.answer_with_length("users", total.unwrap_or_default(), rows)))
 }
 
 /// Find users by their address
 #[utoipa::path(
     get, path = "/users-by-email", tag = "users", params(ByEmailQuery), operation_id = "users_by_email",
     security(("token" = ["read:users"])),
-    responses((status = 200, description = "The users with that address, one for each connection at most."))
+    responses((
+        status = 200, description = "The users with that address, one for each connection at most.",
+        body = Vec<SelectedUser>
+    ))
 )]
 async fn by_email(
     State(state): State<AppState>,
@@ -119,7 +159,7 @@ async fn by_email(
 ) -> Result<Json<Value>, ApiError> {
     let fields = Fields::new(query.fields.as_deref(), query.include_fields);
     let users = manage::users_by_email(&state.idp, &caller.context().tenant.id, &query.email).await?;
-    Ok(Json(users.iter().map(|user| shown(user, &fields)).collect()))
+    Ok(Json(users.iter().map(|user| fields.shown(user)).collect()))
 }
 
 /// Create a user
@@ -127,7 +167,7 @@ async fn by_email(
     post, path = "/users", tag = "users", request_body = NewUser, operation_id = "create_user",
     security(("token" = ["create:users"])),
     responses(
-        (status = 201, description = "The user."),
+        (status = 201, description = "The user.", body = UserView),
         (status = 404, description = "There is no such connection."),
         (status = 409, description = "Another user of the connection has the address or the user name.")
     )
@@ -136,7 +176,7 @@ async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewUser>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<UserView>), ApiError> {
     if new.connection.is_none() {
         let text = "Payload validation error: 'Missing required property: connection'.";
         return Err(ApiError::invalid_body(text));
@@ -144,7 +184,7 @@ async fn create(
     let tenant = &caller.context().tenant.id;
     let user = manage::create_user(&state.idp, tenant, new).await?;
     let made = manage::get_user(&state.idp, tenant, &user.user_id).await?;
-    Ok((StatusCode::CREATED, Json(shown(&made, &Fields::default()))))
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// Get a user
@@ -152,7 +192,10 @@ async fn create(
     get, path = "/users/{id}", tag = "users", operation_id = "get_user",
     params(("id" = String, Path, description = "Its `user_id`."), FieldsQuery),
     security(("token" = ["read:users"])),
-    responses((status = 200, description = "The user."), (status = 404, description = "There is none."))
+    responses(
+        (status = 200, description = "The user.", body = SelectedUser),
+        (status = 404, description = "There is none.")
+    )
 )]
 async fn get(
     State(state): State<AppState>,
@@ -162,7 +205,7 @@ async fn get(
 ) -> Result<Json<Value>, ApiError> {
     let fields = Fields::new(query.fields.as_deref(), query.include_fields);
     let user = manage::get_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
-    Ok(Json(shown(&user, &fields)))
+    Ok(Json(fields.shown(&user)))
 }
 
 /// Update a user
@@ -175,7 +218,7 @@ async fn get(
     params(("id" = String, Path, description = "Its `user_id`.")),
     security(("token" = ["update:users"]), ("token" = ["update:users_app_metadata"])),
     responses(
-        (status = 200, description = "The user."),
+        (status = 200, description = "The user.", body = UserView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Another user of the connection has the address or the user name.")
     )
@@ -185,13 +228,13 @@ async fn update(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(changes): ApiJson<UserChanges>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<UserView>, ApiError> {
     if !caller.has_scope("update:users") && !changes.is_app_metadata_only() {
         return Err(ApiError::insufficient_scope(["update:users".to_owned()]));
     }
     let tenant = &caller.context().tenant.id;
     let user = manage::update_user(&state.idp, tenant, &UserId::new(id), changes).await?;
-    Ok(Json(shown(&user, &Fields::default())))
+    Ok(Json(user))
 }
 
 /// Delete a user
@@ -210,22 +253,4 @@ async fn delete(
 ) -> Result<StatusCode, ApiError> {
     manage::delete_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn shown(user: &UserView, fields: &Fields) -> Value {
-    Value::Object(fields.select(object(user)))
-}
-
-fn object(user: &UserView) -> Map<String, Value> {
-    match json!(user) {
-        Value::Object(object) => object,
-        _ => Map::new(),
-    }
-}
-
-/// What lists of members show of a user.
-pub(super) fn in_short(user: &UserView, fields: &Fields) -> Value {
-    let mut object = object(user);
-    object.retain(|name, _| ["user_id", "email", "name", "picture"].contains(&name.as_str()));
-    Value::Object(fields.select(object))
 }
