@@ -261,21 +261,26 @@ async fn the_document_is_openapi_3_1_and_each_route_is_in_it() {
 }
 
 /// Members of answers that may be anything, as `SCHEMA.MEMBER`.
-const FREE: &[&str] = &[];
+const FREE: &[&str] = &[
+    "LogEntry.details",
+    "SelectedLogEntry.details",
+    "SelectedUser.app_metadata",
+    "SelectedUser.user_metadata",
+    "User.app_metadata",
+    "User.user_metadata",
+];
+
+/// Operations whose answers with these statuses have no body, or none in JSON.
+const WITHOUT_JSON: &[(&str, &str)] = &[
+    ("add_permissions_to_role", "201"),
+    ("assign_permissions_to_user", "201"),
+    ("assign_users_to_role", "200"),
+    ("delete_role", "200"),
+    ("follow_logs", "200"),
+    ("remove_permissions_from_role", "200"),
+];
 
 /// Tags whose answers have no schema yet.
-const NOT_YET_ROWS: &[&str] = &[
-    "device-credentials",
-    "grants",
-    "keys",
-    "log-streams",
-    "logs",
-    "organizations",
-    "refresh-tokens",
-    "roles",
-    "sessions",
-    "users",
-];
 const NOT_YET: &[&str] =
     &["actions", "client-grants", "clients", "connections", "resource-servers", "tenants"];
 
@@ -287,16 +292,16 @@ fn every_answer_has_a_schema() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let tag = operation["tags"][0].as_str().unwrap();
-            if NOT_YET.contains(&tag) || NOT_YET_ROWS.contains(&tag) {
+            if NOT_YET.contains(&tag) {
                 continue;
             }
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path}");
             for (status, response) in responses {
                 let schema = response["content"]["application/json"].get("schema");
-                let may_be_empty = ["202", "204"].contains(&status.as_str());
-                assert!(schema.is_some() || may_be_empty, "{method} {path} {status} has no schema");
                 let place = operation["operationId"].as_str().unwrap();
+                let is_without = status == "204" || WITHOUT_JSON.contains(&(place, status.as_str()));
+                assert_eq!(schema.is_none(), is_without, "{method} {path} {status}");
                 for schema in schema {
                     look_through(&document, place, schema, &mut seen, &mut free);
                 }
@@ -318,6 +323,9 @@ fn look_through(
     seen: &mut BTreeSet<String>,
     free: &mut BTreeSet<String>,
 ) {
+    if *schema == json!(false) {
+        return;
+    }
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.strip_prefix("#/components/schemas/").unwrap();
         let named = &document["components"]["schemas"][name];

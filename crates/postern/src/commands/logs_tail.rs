@@ -68,10 +68,10 @@ async fn by_database(
         let found = tx.logs_after(after, BATCH).await.or_exit(database, cannot)?;
         drop(tx);
         cursor = Some(found.last().map_or(after, |last| last.cursor));
-        found.into_iter().for_each(|log| print(&json!(LogView::from(log))));
         if found.is_empty() {
             tokio::time::sleep(PAUSE).await;
         }
+        found.into_iter().for_each(|log| print(&json!(LogView::from(log))));
     }
 }
 

@@ -54,10 +54,14 @@ pub(super) enum Form {
     Rows,
     /// `{start, limit, total, NAME}`: [`Page::answer`](super::Page::answer) with totals.
     Totals,
+    /// `{start, limit, total, length, NAME}`: [`Page::answer_with_length`](super::Page::answer_with_length) with totals.
+    TotalsAndLength,
     /// `{NAME, per_page, page?, total?}`: [`Page::actions_answer`](super::Page::actions_answer).
     ActionsPage,
     /// `{NAME, next?}`: [`Checkpoint::answer`](super::Checkpoint::answer).
     Next,
+    /// `{NAME, next?, total?}`: the same where it says with `include_totals` how many there are.
+    NextAndTotal,
     /// `{NAME}`.
     Named,
 }
@@ -86,44 +90,44 @@ pub(super) fn list_of(description: &str, row: &str, name: &str, forms: &[Form]) 
 
 impl Form {
     fn schema(self, row: &str, name: &str) -> Schema {
-        let rows = ArrayBuilder::new().items(Ref::from_schema_name(row));
+        let rows = || ArrayBuilder::new().items(Ref::from_schema_name(row));
         let object = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Object));
         let text =
             |kind, text| ObjectBuilder::new().schema_type(SchemaType::Type(kind)).description(Some(text));
         let number = |about| text(Type::Integer, about);
-        match self {
-            Self::Rows => rows.build().into(),
-            Self::Totals => object
+        let named = object.property(name, rows()).required(name);
+        let totals = |named: ObjectBuilder| {
+            named
                 .property("start", number("The number of the first row."))
                 .required("start")
                 .property("limit", number("As `per_page` of the query."))
                 .required("limit")
                 .property("total", number("How many rows there are in all."))
                 .required("total")
-                .property(name, rows)
-                .required(name)
-                .build()
-                .into(),
-            Self::ActionsPage => object
-                .property(name, rows)
-                .required(name)
+        };
+        let next = |named: ObjectBuilder| {
+            let next = text(Type::String, "For `from` of the query; absent: there are no more rows.");
+            named.property("next", next)
+        };
+        let object = match self {
+            Self::Rows => return rows().build().into(),
+            Self::Named => named,
+            Self::Totals => totals(named),
+            Self::TotalsAndLength => {
+                totals(named).property("length", number("How many rows these are.")).required("length")
+            }
+            Self::ActionsPage => named
                 .property("per_page", number("As `per_page` of the query."))
                 .required("per_page")
                 .property("page", number("The number of the page; absent: 0."))
-                .property("total", number("How many rows there are in all; absent: none on this page."))
-                .build()
-                .into(),
-            Self::Next => object
-                .property(name, rows)
-                .required(name)
-                .property(
-                    "next",
-                    text(Type::String, "For `from` of the query; absent: there are no more rows."),
-                )
-                .build()
-                .into(),
-            Self::Named => object.property(name, rows).required(name).build().into(),
-        }
+                .property("total", number("How many rows there are in all; absent: none on this page.")),
+            Self::Next => next(named),
+            Self::NextAndTotal => next(named).property(
+                "total",
+                number("How many rows there are in all, if `include_totals` asked for it."),
+            ),
+        };
+        object.build().into()
     }
 }
 

@@ -44,6 +44,7 @@ struct SessionChanges {
 
 /// There is nothing to say of what has ended.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Ended {}
 
 /// Get a session
