@@ -164,7 +164,8 @@ pub(super) fn online_is_its_sessions() -> ManageError {
     )
 }
 
-/// A session as the Management API shows it (`reference/native-to-web.md` section 3.1).
+// `reference/native-to-web.md` section 3.1.
+/// A session as the Management API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Session)]
 pub struct SessionView {
@@ -263,7 +264,8 @@ impl From<&Session> for SessionView {
     }
 }
 
-/// A refresh token as the Management API shows it (`reference/native-to-web.md` section 3.2).
+// `reference/native-to-web.md` section 3.2.
+/// A refresh token as the Management API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RefreshToken)]
 pub struct RefreshTokenView {

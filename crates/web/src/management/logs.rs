@@ -164,7 +164,7 @@ struct FollowQuery {
     get, path = "/logs/stream", operation_id = "follow_logs", tag = "logs", params(FollowQuery),
     security(("token" = ["read:logs"])),
     responses(
-        (status = 200, description = "The events.", content_type = "text/event-stream"),
+        (status = 200, description = "The events. The `data` of each is a `LogEntry`.", body = String, content_type = "text/event-stream"),
         (status = 429, description = "Too many follow already.")
     )
 )]
