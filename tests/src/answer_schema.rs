@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use jsonschema::{Registry, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Registry, ValidationError, Validator};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -57,11 +58,23 @@ pub fn check(method: &Method, path: &str, response: &Response) {
     let validator = answer.validator.get_or_init(|| document.compile(schema));
     let body: Value = serde_json::from_str(&response.body)
         .unwrap_or_else(|error| panic!("{method} {path}: {error}: {response:?}"));
-    let errors = validator.iter_errors(&body).into_errors();
+    let mut errors = Vec::new();
+    validator.iter_errors(&body).for_each(|error| explain(&error, &mut errors));
+    let errors = errors.join("\n");
     assert!(
         errors.is_empty(),
-        "{method} {path} answers {status} as its schema does not say: {errors}\n{body:#}"
+        "{method} {path} answers {status} as its schema does not say:\n{errors}\n{body:#}"
     );
+}
+
+/// Where an answer does not fit, and why not. Where one of several schemas would do, why none of them does.
+fn explain(error: &ValidationError, errors: &mut Vec<String>) {
+    match error.kind() {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            context.iter().flatten().for_each(|error| explain(error, errors));
+        }
+        _ => errors.push(format!("{}: {}", error.instance_path(), error.masked())),
+    }
 }
 
 impl Document {

@@ -35,7 +35,9 @@ use storage::StorageError;
 use crate::{Idp, ServerError, keys};
 
 pub use actions::*;
-pub use client_authentication::{CredentialType, GivenCredential};
+pub use client_authentication::{
+    CredentialType, CredentialView, GivenCredential, GivenMethods, MethodsInUse,
+};
 pub use client_grants::*;
 pub use clients::*;
 pub use connections::*;

@@ -66,7 +66,7 @@ pub struct ActionSettings {
 }
 
 /// A trigger, and the version of its contract.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TriggerVersion {
     /// As `post-login`.
     pub id: String,
@@ -75,7 +75,7 @@ pub struct TriggerVersion {
 }
 
 /// An npm package as an author names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Dependency {
     /// The package.
     pub name: String,
@@ -83,6 +83,7 @@ pub struct Dependency {
     pub version: String,
     /// Where it is from, when that is not npm's own registry.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub registry_url: Option<String>,
 }
 
@@ -232,7 +233,7 @@ pub struct Execution {
 }
 
 /// What became of an execution of a trigger.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
     /// It ran to its end.

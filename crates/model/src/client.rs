@@ -59,7 +59,7 @@ pub struct Client {
     /// For how many seconds a `request_uri` of it is good (`expires_in` of RFC 9126 §2.2), 10 to 600; absent: 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub par_request_expiry: Option<i64>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(ignore)]
     /// Its public keys, when it authenticates with `private_key_jwt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_authentication_methods: Option<ClientAuthenticationMethods>,

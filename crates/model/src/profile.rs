@@ -17,9 +17,9 @@ macro_rules! optional_fields {
     };
 }
 
-/// An enum whose values are those of the Management API.
+/// An enum whose values are those of the Management API. The case is a token: as a literal, the derive of the schema does not see it.
 macro_rules! values {
-    ($(#[$meta:meta])* pub enum $name:ident($case:literal) { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
+    ($(#[$meta:meta])* pub enum $name:ident($case:tt) { $($(#[$variant_meta:meta])* $variant:ident,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = $case)]

@@ -6,7 +6,8 @@ use model::{
     Timestamp, TokenEndpointAuthMethod,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::object::{Object, invalid, read};
 use super::{ManageError, validate};
@@ -20,7 +21,7 @@ pub(super) const MAX_CREDENTIALS: usize = 10;
 pub(super) struct Authentication {
     secret: Option<String>,
     method: Sent<Method>,
-    keys: Sent<Methods>,
+    keys: Sent<GivenMethods>,
 }
 
 #[derive(Debug, Default)]
@@ -40,24 +41,30 @@ enum Method {
     ClientSecretBasic,
 }
 
-#[derive(Debug, Deserialize)]
+/// `client_authentication_methods` as it is sent.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Methods {
-    private_key_jwt: Option<Keys>,
+pub struct GivenMethods {
+    private_key_jwt: Option<GivenKeys>,
+    /// There is no mutual TLS here.
+    #[schema(value_type = Option<Object>)]
     tls_client_auth: Option<Value>,
+    /// There is no mutual TLS here.
+    #[schema(value_type = Option<Object>)]
     self_signed_tls_client_auth: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The keys that are to be in use: one or two.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Keys {
-    credentials: Vec<Given>,
+struct GivenKeys {
+    credentials: Vec<GivenKey>,
 }
 
 /// A credential that the client has, by its id alone, or a new one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Given {
+struct GivenKey {
     id: Option<String>,
     credential_type: Option<CredentialType>,
     name: Option<String>,
@@ -68,7 +75,7 @@ struct Given {
 }
 
 /// A public key as the Management API takes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivenCredential {
     /// `public_key`.
@@ -86,7 +93,7 @@ pub struct GivenCredential {
 }
 
 /// What a credential is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialType {
     /// The one that this server has.
@@ -181,7 +188,7 @@ fn taken<T: serde::de::DeserializeOwned>(sent: &mut Object, name: &str) -> Resul
 
 fn use_keys(
     managed: &mut ManagedClient,
-    methods: Methods,
+    methods: GivenMethods,
     random: impl Fn(usize) -> String,
     now: Timestamp,
 ) -> Result<(), ManageError> {
@@ -273,28 +280,63 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, ManageError> {
     Timestamp::parse_iso(text).ok_or_else(|| invalid("not a moment in ISO 8601", "expires_at"))
 }
 
-/// The keys in use, by their ids.
-pub(super) fn credential_ids(methods: &ClientAuthenticationMethods) -> Value {
-    let ids = methods.private_key_jwt.credentials.iter().map(|known| json!({ "id": known.id }));
-    json!({ "private_key_jwt": { "credentials": ids.collect::<Vec<_>>() } })
+/// `client_authentication_methods` as it is shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MethodsInUse {
+    private_key_jwt: KeysInUse,
+}
+
+/// The keys in use.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeysInUse {
+    credentials: Vec<KeyInUse>,
+}
+
+/// A key in use.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeyInUse {
+    id: String,
+}
+
+impl From<&ClientAuthenticationMethods> for MethodsInUse {
+    fn from(methods: &ClientAuthenticationMethods) -> Self {
+        let ids = methods.private_key_jwt.credentials.iter().map(|known| KeyInUse { id: known.id.clone() });
+        Self { private_key_jwt: KeysInUse { credentials: ids.collect() } }
+    }
 }
 
 /// A key as the Management API shows it.
-pub(super) fn credential_as_json(credential: &PublicKeyCredential) -> Map<String, Value> {
-    let mut object = Map::new();
-    let made = credential.created_at.map(Timestamp::to_iso);
-    for (name, value) in [
-        ("id", json!(credential.id)),
-        ("credential_type", json!(CredentialType::PublicKey)),
-        ("kid", json!(credential.kid)),
-        ("alg", json!(credential.alg)),
-        ("name", json!(credential.name)),
-        ("created_at", json!(made)),
-        ("expires_at", json!(credential.expires_at.map(Timestamp::to_iso))),
-    ] {
-        if !value.is_null() {
-            object.insert(name.to_owned(), value);
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClientCredential)]
+pub struct CredentialView {
+    /// As `cred_...`.
+    id: String,
+    credential_type: CredentialType,
+    /// The key's thumbprint (RFC 7638).
+    kid: String,
+    alg: AssertionAlgorithm,
+    /// What people call it.
+    name: String,
+    /// When it was registered, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    created_at: Option<String>,
+    /// After it, the key is no longer believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    expires_at: Option<String>,
+}
+
+impl From<&PublicKeyCredential> for CredentialView {
+    fn from(credential: &PublicKeyCredential) -> Self {
+        Self {
+            id: credential.id.clone(),
+            credential_type: CredentialType::PublicKey,
+            kid: credential.kid.clone(),
+            alg: credential.alg,
+            name: credential.name.clone(),
+            created_at: credential.created_at.map(Timestamp::to_iso),
+            expires_at: credential.expires_at.map(Timestamp::to_iso),
         }
     }
-    object
 }

@@ -7,7 +7,7 @@ use model::{
 use serde_json::{Map, Value, json};
 use storage::{ClientFilter, TenantTx};
 
-use super::client_authentication::{Authentication, credential_ids};
+use super::client_authentication::{Authentication, MethodsInUse};
 use super::management_client::alphanumerics;
 use super::object::{Object, as_object, from_object, invalid, is_given, merge, only_known, pass_over, patch};
 use super::{DEFAULT_CONNECTION, ManageError, client_rules, validate};
@@ -299,7 +299,7 @@ pub fn client_as_json(tenant: &TenantId, managed: &ManagedClient) -> Result<Map<
     }
     if let Some(methods) = &client.client_authentication_methods {
         object.remove("token_endpoint_auth_method");
-        object.insert("client_authentication_methods".to_owned(), credential_ids(methods));
+        object.insert("client_authentication_methods".to_owned(), json!(MethodsInUse::from(methods)));
     }
     object.insert("tenant".to_owned(), json!(tenant));
     object.insert("global".to_owned(), json!(false));

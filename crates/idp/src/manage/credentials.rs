@@ -4,10 +4,9 @@ use model::{
     AssertionAlgorithm, ClientAuthenticationMethods, ClientId, ManagedClient, PrivateKeyJwt,
     PublicKeyCredential, TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
 };
-use serde_json::{Map, Value};
 
 use super::client_authentication::{
-    GivenCredential, MAX_CREDENTIALS, credential, credential_as_json, credentials, moment,
+    CredentialView, GivenCredential, MAX_CREDENTIALS, credential, credentials, moment,
 };
 use super::clients::{no_client, put};
 use super::{ManageError, validate};
@@ -71,9 +70,9 @@ pub async fn client_credentials(
     idp: &Idp,
     tenant: &TenantId,
     id: &ClientId,
-) -> Result<Vec<Map<String, Value>>, ManageError> {
+) -> Result<Vec<CredentialView>, ManageError> {
     let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
-    Ok(credentials(&client).map(credential_as_json).collect())
+    Ok(credentials(&client).map(CredentialView::from).collect())
 }
 
 /// One of them.
@@ -85,10 +84,10 @@ pub async fn client_credential(
     tenant: &TenantId,
     id: &ClientId,
     credential: &str,
-) -> Result<Map<String, Value>, ManageError> {
+) -> Result<CredentialView, ManageError> {
     let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
     let found = credentials(&client).find(|known| known.id == credential);
-    found.map(credential_as_json).ok_or_else(no_credential)
+    found.map(CredentialView::from).ok_or_else(no_credential)
 }
 
 /// Registers a public key of a client. It is in use when the client's `client_authentication_methods` name it.
@@ -101,7 +100,7 @@ pub async fn create_client_credential(
     tenant: &TenantId,
     id: &ClientId,
     given: GivenCredential,
-) -> Result<Map<String, Value>, ManageError> {
+) -> Result<CredentialView, ManageError> {
     let new = credential(given, |length| random_token(&*idp.random, length), idp.now())?;
     change(idp, tenant, id, |client| {
         if credentials(client).count() >= MAX_CREDENTIALS {
@@ -111,7 +110,7 @@ pub async fn create_client_credential(
             return Err(ManageError::Conflict("The client has a credential with this key".to_owned()));
         }
         client.profile.credentials.get_or_insert_default().push(new.clone());
-        Ok(credential_as_json(&new))
+        Ok(CredentialView::from(&new))
     })
     .await
 }
@@ -126,7 +125,7 @@ pub async fn update_client_credential(
     id: &ClientId,
     credential: &str,
     expires_at: Option<&str>,
-) -> Result<Map<String, Value>, ManageError> {
+) -> Result<CredentialView, ManageError> {
     let expires_at = expires_at.map(moment).transpose()?;
     change(idp, tenant, id, |client| {
         let used = client.client.client_authentication_methods.iter_mut();
@@ -134,7 +133,7 @@ pub async fn update_client_credential(
         let mut all = used.chain(client.profile.credentials.iter_mut().flatten());
         let found = all.find(|known| known.id == credential).ok_or_else(no_credential)?;
         found.expires_at = expires_at;
-        Ok(credential_as_json(found))
+        Ok(CredentialView::from(&*found))
     })
     .await
 }

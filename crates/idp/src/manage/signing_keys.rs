@@ -56,6 +56,17 @@ pub struct CertifiedKey {
     pub cert: String,
 }
 
+/// One of a client's `signing_keys`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClientSigningKey {
+    /// The certificate, PEM.
+    cert: String,
+    /// The certificate in PKCS #7, PEM.
+    pkcs7: String,
+    /// Of the certificate, as `/CN=acme`.
+    subject: String,
+}
+
 /// All signing keys: the one that signs first, then the next one, then those before.
 ///
 /// # Errors
@@ -82,9 +93,8 @@ pub async fn client_signing_keys(idp: &Idp, tenant: &Tenant) -> Result<Value, Se
         keys.sort_by_key(|key| (key.state != SigningKeyState::Current, -key.created_at.as_ms()));
         let certificates = keys.iter().map(|key| {
             let Certificate { pem, pkcs7, .. } = certificate_of(idp, tenant, key)?;
-            Ok::<_, ServerError>(
-                json!({ "cert": pem, "pkcs7": pkcs7, "subject": format!("/CN={}", tenant.id) }),
-            )
+            let subject = format!("/CN={}", tenant.id);
+            Ok::<_, ServerError>(json!(ClientSigningKey { cert: pem, pkcs7, subject }))
         });
         certificates.collect::<Result<Value, _>>()
     };

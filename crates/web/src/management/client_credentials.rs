@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, GivenCredential};
+use idp::manage::{self, CredentialView, GivenCredential};
 use model::ClientId;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,13 +30,13 @@ struct CredentialChange {
     get, path = "/clients/{client_id}/credentials", operation_id = "list_client_credentials", tag = "clients",
     params(("client_id" = String, Path, description = "Whose keys.")),
     security(("token" = ["read:client_credentials"])),
-    responses((status = 200, description = "The keys, those in use first."), (status = 404, description = "No such client."))
+    responses((status = 200, description = "The keys, those in use first.", body = Vec<CredentialView>), (status = 404, description = "No such client."))
 )]
 async fn list(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Vec<Map<String, Value>>>, ApiError> {
+) -> Result<Json<Vec<CredentialView>>, ApiError> {
     let tenant = &caller.context().tenant.id;
     Ok(Json(manage::client_credentials(&state.idp, tenant, &ClientId::new(id)).await?))
 }
@@ -48,7 +47,10 @@ async fn list(
     params(("client_id" = String, Path, description = "Whose key.")), request_body = GivenCredential,
     security(("token" = ["create:client_credentials"])),
     responses(
-        (status = 201, description = "The key. It is in use when `client_authentication_methods` of the client name it."),
+        (
+            status = 201, body = CredentialView,
+            description = "The key. It is in use when `client_authentication_methods` of the client name it."
+        ),
         (status = 404, description = "No such client."), (status = 409, description = "The client has this key.")
     )
 )]
@@ -57,10 +59,10 @@ async fn create(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(given): ApiJson<GivenCredential>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<CredentialView>), ApiError> {
     let tenant = &caller.context().tenant.id;
     let made = manage::create_client_credential(&state.idp, tenant, &ClientId::new(id), given).await?;
-    Ok((StatusCode::CREATED, Json(Value::Object(made))))
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// Get a key of a client
@@ -72,16 +74,16 @@ async fn create(
         ("credential_id" = String, Path, description = "Its id.")
     ),
     security(("token" = ["read:client_credentials"])),
-    responses((status = 200, description = "The key."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The key.", body = CredentialView), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, credential)): ApiPath<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<CredentialView>, ApiError> {
     let tenant = &caller.context().tenant.id;
     let found = manage::client_credential(&state.idp, tenant, &ClientId::new(id), &credential).await?;
-    Ok(Json(Value::Object(found)))
+    Ok(Json(found))
 }
 
 /// Change when a key of a client expires
@@ -93,18 +95,18 @@ async fn get(
         ("credential_id" = String, Path, description = "Its id.")
     ),
     security(("token" = ["update:client_credentials"])),
-    responses((status = 200, description = "The key."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The key.", body = CredentialView), (status = 404, description = "There is none."))
 )]
 async fn update(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, credential)): ApiPath<(String, String)>,
     ApiJson(change): ApiJson<CredentialChange>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<CredentialView>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, ClientId::new(id));
     let expires_at = change.expires_at.as_deref();
     let changed = manage::update_client_credential(&state.idp, tenant, &id, &credential, expires_at).await?;
-    Ok(Json(Value::Object(changed)))
+    Ok(Json(changed))
 }
 
 /// Remove a key from a client

@@ -7,11 +7,11 @@ use idp::manage::{self, ClientGrantFilter, ClientGrantSettings};
 use model::{ClientGrantProfile, ClientId, SubjectType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::schema::body;
+use super::schema::{answer, body, list};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Page};
 use crate::AppState;
 
@@ -27,6 +27,24 @@ body!(
     /// What is changed of a client grant.
     ClientGrantChange, "What is to change of a client grant.", [ClientGrantSettings, ClientGrantProfile], []
 );
+
+answer!(
+    /// What is shown of a client grant.
+    ClientGrant, "A client grant.", [ClientGrantSettings, ClientGrantProfile, Written],
+    ["id", "client_id", "audience", "scope", "subject_type"]
+);
+list!(
+    /// Client grants.
+    ClientGrantList, "Client grants.", ClientGrant, "client_grants", [Rows, Totals, Next]
+);
+
+/// What the server writes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is shown")]
+struct Written {
+    /// As `cgr_...`.
+    id: String,
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +76,7 @@ struct ListQuery {
 #[utoipa::path(
     get, path = "/client-grants", operation_id = "list_client_grants", tag = "client-grants", params(ListQuery),
     security(("token" = ["read:client_grants"])),
-    responses((status = 200, description = "The client grants, in the order in which they were made."))
+    responses((status = 200, description = "The client grants, in the order in which they were made.", body = ClientGrantList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -91,7 +109,7 @@ async fn list(
     post, path = "/client-grants", operation_id = "create_client_grant", tag = "client-grants",
     request_body = NewClientGrant, security(("token" = ["create:client_grants"])),
     responses(
-        (status = 201, description = "The client grant."), (status = 404, description = "No such client or API."),
+        (status = 201, description = "The client grant.", body = ClientGrant), (status = 404, description = "No such client or API."),
         (status = 409, description = "The client has one for the API.")
     )
 )]
@@ -108,7 +126,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/client-grants/{id}", operation_id = "get_client_grant", tag = "client-grants",
     params(("id" = String, Path, description = "Its id.")), security(("token" = ["read:client_grants"])),
-    responses((status = 200, description = "The client grant."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The client grant.", body = ClientGrant), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
@@ -123,7 +141,7 @@ async fn get(
     patch, path = "/client-grants/{id}", operation_id = "update_client_grant", tag = "client-grants",
     params(("id" = String, Path, description = "Its id.")), request_body = ClientGrantChange,
     security(("token" = ["update:client_grants"])),
-    responses((status = 200, description = "The client grant."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The client grant.", body = ClientGrant), (status = 404, description = "There is none."))
 )]
 async fn update(
     State(state): State<AppState>,

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, Listed};
-use model::{Client, ClientId, ClientProfile};
+use idp::manage::{self, ClientSigningKey, GivenMethods, Listed, MethodsInUse};
+use model::{ClientId, ClientProfile};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use storage::ClientFilter;
@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::schema::body;
+use super::schema::{answer, body, list};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
 use crate::AppState;
 
@@ -25,19 +25,74 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 body!(
     /// What a client is made of.
-    NewClient, "A new client. What is not sent has a default.", [Client, ClientProfile, Secret], ["name"]
+    NewClient, "A new client. What is not sent has a default.", [model::Client, ClientProfile, Sent], ["name"]
 );
 body!(
     /// What is changed of a client.
-    ClientChange, "What is to change of a client. `null` puts the default back.", [Client, ClientProfile, Secret], []
+    ClientChange, "What is to change of a client. `null` puts the default back.", [model::Client, ClientProfile, Sent], []
 );
 
-/// What is sent and not shown.
+answer!(
+    /// What is shown of a client.
+    Client, "A client.", [model::Client, ClientProfile, Written], [
+        "client_id", "tenant", "global", "name", "callbacks", "allowed_logout_urls", "grant_types", "is_first_party",
+        "oidc_conformant", "sso_disabled", "cross_origin_authentication", "custom_login_page_on", "jwt_configuration",
+        "refresh_token", "is_token_endpoint_ip_header_trusted", "require_pushed_authorization_requests",
+        "require_proof_of_possession", "created_at", "updated_at"
+    ]
+);
+answer!(
+    /// As the scopes and `fields` say.
+    SelectedClient, "A client, with what the caller may see and asked for.",
+    [model::Client, ClientProfile, Written], []
+);
+list!(
+    /// Clients.
+    ClientList, "Clients.", SelectedClient, "clients", [Rows, Totals, Next]
+);
+
+/// What is sent and not shown, or not in this way.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "it describes what is sent")]
-struct Secret {
+struct Sent {
     /// 32 to 512 visible characters; needs `update:client_keys`.
     client_secret: Option<String>,
+    /// The public keys that it authenticates with; excludes `token_endpoint_auth_method`.
+    client_authentication_methods: Option<GivenMethods>,
+}
+
+/// What the server writes, or shows in another way than it is sent.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it describes what is shown")]
+struct Written {
+    client_id: ClientId,
+    /// Whose client it is.
+    tenant: String,
+    /// `false`: this server has no client of all tenants.
+    global: bool,
+    /// Where it was made: it is in no other answer.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
+    /// The public keys that it authenticates with, by their ids.
+    #[schema(nullable = false)]
+    client_authentication_methods: Option<MethodsInUse>,
+    /// The certificates of the tenant's keys; needs `read:client_keys`.
+    #[schema(nullable = false)]
+    signing_keys: Option<Vec<ClientSigningKey>>,
+    /// `oidc_logout` by its older name.
+    #[schema(nullable = false)]
+    oidc_backchannel_logout: Option<OlderOidcLogout>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+/// What older tools read.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it describes what is shown")]
+struct OlderOidcLogout {
+    backchannel_logout_urls: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,7 +142,7 @@ struct FieldsQuery {
         ("token" = ["read:clients"]), ("token" = ["read:client_keys"]), ("token" = ["read:client_credentials"]),
         ("token" = ["read:client_summary"])
     ),
-    responses((status = 200, description = "The clients, in the order in which they were made."))
+    responses((status = 200, description = "The clients, in the order in which they were made.", body = ClientList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -129,7 +184,7 @@ async fn list(
 #[utoipa::path(
     post, path = "/clients", operation_id = "create_client", tag = "clients", request_body = NewClient,
     security(("token" = ["create:clients"])),
-    responses((status = 201, description = "The client. Its `client_secret` is in no other answer."))
+    responses((status = 201, description = "The client. Its `client_secret` is in no other answer.", body = Client))
 )]
 async fn create(
     State(state): State<AppState>,
@@ -150,7 +205,7 @@ async fn create(
         ("token" = ["read:clients"]), ("token" = ["read:client_keys"]), ("token" = ["read:client_credentials"]),
         ("token" = ["read:client_summary"])
     ),
-    responses((status = 200, description = "The client."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The client.", body = SelectedClient), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
@@ -171,7 +226,7 @@ async fn get(
         ("token" = ["update:clients"]), ("token" = ["update:client_keys"]),
         ("token" = ["update:client_credentials"])
     ),
-    responses((status = 200, description = "The client."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The client.", body = Client), (status = 404, description = "There is none."))
 )]
 async fn update(
     State(state): State<AppState>,
@@ -213,7 +268,7 @@ async fn delete(
     params(("id" = String, Path, description = "Its `client_id`.")),
     security(("token" = ["update:client_keys"])),
     responses(
-        (status = 200, description = "The client. Its `client_secret` is in no other answer."),
+        (status = 200, description = "The client. Its `client_secret` is in no other answer.", body = Client),
         (status = 404, description = "There is none.")
     )
 )]

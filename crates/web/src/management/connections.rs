@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::schema::body;
+use super::schema::{answer, body, list};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
 use crate::AppState;
 
@@ -35,6 +35,45 @@ body!(
     ConnectionChange, "What is to change of a connection. `options` replace those that were there.",
     [ConnectionSettings, ConnectionProfile], []
 );
+
+answer!(
+    /// What is shown of a connection.
+    Connection, "A connection. `options` need `read:connections_options`.",
+    [ConnectionSettings, ConnectionProfile, Written],
+    ["id", "name", "strategy", "metadata", "enabled_clients", "is_domain_connection", "realms"]
+);
+answer!(
+    /// As `fields` says.
+    SelectedConnection, "A connection, with the fields that were asked for. `options` need `read:connections_options`.",
+    [ConnectionSettings, ConnectionProfile, Written], ["id"]
+);
+list!(
+    /// Connections.
+    ConnectionList, "Connections.", SelectedConnection, "connections", [Rows, Totals, Next]
+);
+list!(
+    /// The connections of a client.
+    ConnectionsOfClient, "The connections of a client.", Connection, "connections", [Next]
+);
+list!(
+    /// The clients of a connection.
+    ClientsOfConnection, "The clients of a connection.", EnabledClient, "clients", [Next]
+);
+
+/// What the server writes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is shown")]
+struct Written {
+    /// As `con_...`.
+    id: ConnectionId,
+}
+
+/// A client that a connection is enabled for.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is shown")]
+struct EnabledClient {
+    client_id: ClientId,
+}
 
 /// Whether a connection is enabled for a client.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -93,7 +132,7 @@ struct PositionQuery {
 #[utoipa::path(
     get, path = "/connections", operation_id = "list_connections", tag = "connections", params(ListQuery),
     security(("token" = ["read:connections"])),
-    responses((status = 200, description = "The connections, by name."))
+    responses((status = 200, description = "The connections, by name.", body = ConnectionList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -122,7 +161,7 @@ async fn list(
 #[utoipa::path(
     post, path = "/connections", operation_id = "create_connection", tag = "connections",
     request_body = NewConnection, security(("token" = ["create:connections"])),
-    responses((status = 201, description = "The connection."), (status = 409, description = "There is one of that name."))
+    responses((status = 201, description = "The connection.", body = Connection), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
     State(state): State<AppState>,
@@ -138,7 +177,7 @@ async fn create(
     get, path = "/connections/{id}", operation_id = "get_connection", tag = "connections",
     params(("id" = String, Path, description = "Its id."), FieldsQuery),
     security(("token" = ["read:connections"])),
-    responses((status = 200, description = "The connection."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The connection.", body = SelectedConnection), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
@@ -157,7 +196,7 @@ async fn get(
     patch, path = "/connections/{id}", operation_id = "update_connection", tag = "connections",
     params(("id" = String, Path, description = "Its id.")), request_body = ConnectionChange,
     security(("token" = ["update:connections"])),
-    responses((status = 200, description = "The connection."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The connection.", body = Connection), (status = 404, description = "There is none."))
 )]
 async fn update(
     State(state): State<AppState>,
@@ -198,7 +237,10 @@ async fn delete(
     params(("id" = String, Path, description = "Its id."), PositionQuery),
     security(("token" = ["read:connections"])),
     responses(
-        (status = 200, description = "The clients that it is enabled for, by id; at most 1000."),
+        (
+            status = 200, description = "The clients that it is enabled for, by id; at most 1000.",
+            body = ClientsOfConnection
+        ),
         (status = 404, description = "There is none.")
     )
 )]
@@ -248,7 +290,7 @@ async fn set_clients(
         ("token" = ["read:connections", "read:client_summary"])
     ),
     responses(
-        (status = 200, description = "The connections that are enabled for it, by name."),
+        (status = 200, description = "The connections that are enabled for it, by name.", body = ConnectionsOfClient),
         (status = 404, description = "There is none.")
     )
 )]

@@ -7,11 +7,11 @@ use idp::manage::{self, ManageError, ResourceServerSettings};
 use model::ResourceServerProfile;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::schema::body;
+use super::schema::{answer, body, list};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, Page};
 use crate::AppState;
 
@@ -29,6 +29,34 @@ body!(
     ResourceServerChange, "What is to change of an API. `null` puts the default back.",
     [ResourceServerSettings, ResourceServerProfile], []
 );
+
+answer!(
+    /// What is shown of an API.
+    ResourceServer, "An API.", [ResourceServerSettings, ResourceServerProfile, Written], [
+        "id", "is_system", "identifier", "name", "scopes", "allow_offline_access", "allow_online_access",
+        "allow_online_access_with_ephemeral_sessions", "token_lifetime", "token_lifetime_for_web", "signing_alg",
+        "skip_consent_for_verifiable_first_party_clients", "enforce_policies", "subject_type_authorization"
+    ]
+);
+answer!(
+    /// As `fields` says.
+    SelectedResourceServer, "An API, with the fields that were asked for.",
+    [ResourceServerSettings, ResourceServerProfile, Written], []
+);
+list!(
+    /// APIs.
+    ResourceServerList, "APIs.", SelectedResourceServer, "resource_servers", [Rows, Totals]
+);
+
+/// What the server writes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is shown")]
+struct Written {
+    /// 24 hexadecimal digits.
+    id: String,
+    /// Whether it is the Management API.
+    is_system: bool,
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +91,7 @@ struct FieldsQuery {
 #[utoipa::path(
     get, path = "/resource-servers", operation_id = "list_resource_servers", tag = "resource-servers",
     params(ListQuery), security(("token" = ["read:resource_servers"])),
-    responses((status = 200, description = "The APIs, the Management API first."))
+    responses((status = 200, description = "The APIs, the Management API first.", body = ResourceServerList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -97,7 +125,7 @@ async fn list(
 #[utoipa::path(
     post, path = "/resource-servers", operation_id = "create_resource_server", tag = "resource-servers",
     request_body = NewResourceServer, security(("token" = ["create:resource_servers"])),
-    responses((status = 201, description = "The API."), (status = 409, description = "There is one of that identifier."))
+    responses((status = 201, description = "The API.", body = ResourceServer), (status = 409, description = "There is one of that identifier."))
 )]
 async fn create(
     State(state): State<AppState>,
@@ -113,7 +141,7 @@ async fn create(
     get, path = "/resource-servers/{id}", operation_id = "get_resource_server", tag = "resource-servers",
     params(("id" = String, Path, description = "Its id or identifier."), FieldsQuery),
     security(("token" = ["read:resource_servers"])),
-    responses((status = 200, description = "The API."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The API.", body = SelectedResourceServer), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
@@ -145,7 +173,7 @@ fn decoded(text: &str) -> String {
     params(("id" = String, Path, description = "Its id or identifier.")), request_body = ResourceServerChange,
     security(("token" = ["update:resource_servers"])),
     responses(
-        (status = 200, description = "The API."), (status = 403, description = "It is the Management API."),
+        (status = 200, description = "The API.", body = ResourceServer), (status = 403, description = "It is the Management API."),
         (status = 404, description = "There is none.")
     )
 )]

@@ -62,8 +62,6 @@ pub(super) enum Form {
     Next,
     /// `{NAME, next?, total?}`: the same where it says with `include_totals` how many there are.
     NextAndTotal,
-    /// `{NAME}`.
-    Named,
 }
 
 /// The answer of a list.
@@ -111,7 +109,6 @@ impl Form {
         };
         let object = match self {
             Self::Rows => return rows().build().into(),
-            Self::Named => named,
             Self::Totals => totals(named),
             Self::TotalsAndLength => {
                 totals(named).property("length", number("How many rows these are.")).required("length")

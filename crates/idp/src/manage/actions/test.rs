@@ -3,61 +3,129 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use action_api::{Handler, Operations, RunError, RunReport};
+use action_api::{Command, ConsoleLine, Handler, Operations, RunError, RunReport};
 use model::{ActionId, BoundModule, ConnectionId, OrganizationId, TenantId, Timestamp, UserId};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::{COMPONENT_RUNTIME, build, existing, secrets};
+use super::executions::shown_error;
+use super::{ActionCommand, ActionError, COMPONENT_RUNTIME, PrintedLine, build, existing, secrets};
 use crate::decision::{Decision, Suspension};
 use crate::lookups::{Lookups, Subject};
 use crate::manage::ManageError;
 use crate::{ActionRun, Idp};
 
-/// What came of it.
-#[derive(Debug)]
+/// What came of it, as the dialect answers; what was printed, and the decision, are there besides.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TestRun {
-    report: RunReport,
-    decision: Value,
-    total_us: u64,
+    stats: TestStats,
+    #[schema(value_type = Vec<PrintedLine>)]
+    logs: Vec<ConsoleLine>,
+    #[schema(value_type = Vec<ActionCommand>)]
+    commands: Vec<Command>,
+    decision: TestDecision,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<TestError>,
+}
+
+/// What the run took. The names are the dialect's, but for the last two.
+#[derive(Debug, Serialize, ToSchema)]
+struct TestStats {
+    total_request_duration_ms: f64,
+    total_runtime_execution_duration_ms: f64,
+    runtime_processing_duration_ms: f64,
+    action_duration_ms: f64,
+    /// It waited for what it asked for.
+    runtime_external_call_duration_ms: f64,
+    boot_duration_ms: f64,
+    /// Always 0: there is no network between the server and the Action.
+    network_duration_ms: u64,
+    fuel: u64,
+    memory_bytes: u64,
+}
+
+/// What would have become of the login.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct TestDecision {
+    outcome: TestOutcome,
+    /// Why it would have been denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// Where the browser would have been sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    url: Option<String>,
+    /// The form that would have been shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    form_id: Option<String>,
+    /// What of it would have had no effect.
+    warnings: Vec<String>,
+}
+
+/// What comes after the Action.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum TestOutcome {
+    #[default]
+    Allow,
+    Deny,
+    Redirect,
+    Form,
+    Factor,
+}
+
+/// What was thrown, or went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+struct TestError {
+    name: String,
+    message: String,
+    /// Of an exception.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    stack: Option<String>,
 }
 
 impl TestRun {
-    /// As the dialect answers, with what became of it besides: what was printed, and the decision.
-    #[must_use]
-    pub fn shown(&self) -> Value {
-        let Self { report, decision, total_us } = self;
+    fn of(report: RunReport, decision: TestDecision, total_us: u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "microseconds of a run")]
         let ms = |us: u64| us as f64 / 1000.0;
-        let waited = report.elapsed_us.saturating_sub(report.cpu_us);
-        let mut shown = json!({
-            "stats": {
-                "total_request_duration_ms": ms(*total_us),
-                "total_runtime_execution_duration_ms": ms(report.elapsed_us),
-                "runtime_processing_duration_ms": ms(report.cpu_us),
-                "action_duration_ms": ms(report.elapsed_us),
-                "runtime_external_call_duration_ms": ms(waited),
-                "boot_duration_ms": ms(total_us.saturating_sub(report.elapsed_us)),
-                "network_duration_ms": 0,
-                "fuel": report.fuel,
-                "memory_bytes": report.memory_bytes,
-            },
-            "logs": report.console,
-            "commands": report.commands,
-            "decision": decision,
-        });
-        match &report.error {
-            None => {}
-            Some(RunError::Exception { exception }) => {
-                shown["error"] = json!({
-                    "name": exception.name, "message": exception.message, "stack": exception.stack,
-                });
+        let stats = TestStats {
+            total_request_duration_ms: ms(total_us),
+            total_runtime_execution_duration_ms: ms(report.elapsed_us),
+            runtime_processing_duration_ms: ms(report.cpu_us),
+            action_duration_ms: ms(report.elapsed_us),
+            runtime_external_call_duration_ms: ms(report.elapsed_us.saturating_sub(report.cpu_us)),
+            boot_duration_ms: ms(total_us.saturating_sub(report.elapsed_us)),
+            network_duration_ms: 0,
+            fuel: report.fuel,
+            memory_bytes: report.memory_bytes,
+        };
+        Self {
+            stats,
+            logs: report.console,
+            commands: report.commands,
+            decision,
+            error: report.error.map(TestError::from),
+        }
+    }
+}
+
+impl From<RunError> for TestError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Exception { exception } => {
+                Self { name: exception.name, message: exception.message, stack: Some(exception.stack) }
             }
-            Some(error) => {
-                let shown_error = super::run_error(&json!({ "error": error }));
-                shown["error"] = json!({ "name": shown_error["id"], "message": shown_error["msg"] });
+            other => {
+                let ActionError { id, msg, .. } = shown_error(&other);
+                Self { name: id, message: msg, stack: None }
             }
         }
-        shown
     }
 }
 
@@ -131,7 +199,7 @@ pub async fn test_action(
         .await;
     let decision = decision(&action.name, &report, started_at);
     let total_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    Ok(TestRun { report, decision, total_us })
+    Ok(TestRun::of(report, decision, total_us))
 }
 
 /// Whose groups and roles it sees: those of the user that the event names.
@@ -145,16 +213,20 @@ fn subject(tenant: &TenantId, event: &Value) -> Subject {
     }
 }
 
-fn decision(name: &str, report: &RunReport, now: Timestamp) -> Value {
+fn decision(name: &str, report: &RunReport, now: Timestamp) -> TestDecision {
     let mut decision = Decision::default();
     let suspension = decision.take_in(name, report, now);
-    let mut outcome = match (&decision.denied, &suspension) {
-        (Some(reason), _) => json!({ "outcome": "deny", "reason": reason }),
-        (None, Ok(Some(Suspension::Redirect(url)))) => json!({ "outcome": "redirect", "url": url }),
-        (None, Ok(Some(Suspension::Form(id)))) => json!({ "outcome": "form", "form_id": id }),
-        (None, Ok(Some(Suspension::Factors(_)))) => json!({ "outcome": "factor" }),
-        (None, _) => json!({ "outcome": "allow" }),
-    };
-    outcome["warnings"] = json!(decision.warnings);
-    outcome
+    let warnings = decision.warnings;
+    let none = TestDecision { warnings, ..TestDecision::default() };
+    match (decision.denied, suspension) {
+        (Some(reason), _) => TestDecision { outcome: TestOutcome::Deny, reason: Some(reason), ..none },
+        (None, Ok(Some(Suspension::Redirect(url)))) => {
+            TestDecision { outcome: TestOutcome::Redirect, url: Some(url), ..none }
+        }
+        (None, Ok(Some(Suspension::Form(id)))) => {
+            TestDecision { outcome: TestOutcome::Form, form_id: Some(id), ..none }
+        }
+        (None, Ok(Some(Suspension::Factors(_)))) => TestDecision { outcome: TestOutcome::Factor, ..none },
+        (None, _) => none,
+    }
 }

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, ActionChange, NewUsedModule};
+use idp::manage::{self, ActionChange, NewUsedModule, TestRun};
 use model::{ActionId, AllowedHosts};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::shown::{ActionView, VersionView};
 use super::{DependencyBody, MAX_CODE_BODY_BYTES, SecretBody, TriggerBody, all, page, rows_of, shown};
 use crate::AppState;
+use crate::management::schema::list;
 use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -142,6 +144,17 @@ struct TestPayload {
     event: Value,
 }
 
+/// What a draft did with a made-up event.
+#[derive(Debug, Serialize, ToSchema)]
+struct TestAnswer {
+    payload: TestRun,
+}
+
+list!(
+    /// Actions.
+    ActionList, "Actions.", ActionView, "actions", [ActionsPage]
+);
+
 /// Tells `null` from what is absent.
 fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<Vec<String>>>, D::Error> {
     Option::deserialize(value).map(Some)
@@ -174,7 +187,7 @@ impl From<ActionUpdate> for ActionChange {
 #[utoipa::path(
     get, path = "/actions/actions", operation_id = "list_actions", tag = "actions", params(ListQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "A page of `actions`, by name, with `total`."))
+    responses((status = 200, description = "A page of `actions`, by name, with `total`.", body = ActionList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -193,7 +206,7 @@ async fn list(
     let (actions, total) = rows_of(&page, actions);
     let mut rows = Vec::with_capacity(actions.len());
     for action in &actions {
-        rows.push(shown::action(&state.idp, action).await?);
+        rows.push(json!(shown::action(&state.idp, action).await?));
     }
     Ok(Json(page.actions_answer("actions", total, rows)))
 }
@@ -203,7 +216,10 @@ async fn list(
     post, path = "/actions/actions", operation_id = "create_action", tag = "actions", request_body = NewAction,
     security(("token" = ["create:actions"])),
     responses(
-        (status = 201, description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`."),
+        (
+            status = 201, body = ActionView,
+            description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`."
+        ),
         (status = 409, description = "There is one of that name.")
     )
 )]
@@ -211,7 +227,7 @@ async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewAction, MAX_CODE_BODY_BYTES>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<ActionView>), ApiError> {
     let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
     let NewAction { deploy, .. } = new;
     let update = ActionUpdate {
@@ -239,13 +255,13 @@ async fn create(
     get, path = "/actions/actions/{id}", operation_id = "get_action", tag = "actions",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "The Action."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The Action.", body = ActionView), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ActionView>, ApiError> {
     let action = manage::action(&state.idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
     Ok(Json(shown::action(&state.idp, &action).await?))
 }
@@ -256,7 +272,10 @@ async fn get(
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["update:actions"])),
     responses(
-        (status = 200, description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`. What runs is as before."),
+        (
+            status = 200, body = ActionView,
+            description = "The Action. It was built at once: `status` is `built`, or `failed` with `errors`. What runs is as before."
+        ),
         (status = 404, description = "There is none."),
         (status = 409, description = "There is another one of that name, or somebody else changed it at the same time.")
     )
@@ -266,7 +285,7 @@ async fn update(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(update): ApiJson<ActionUpdate, MAX_CODE_BODY_BYTES>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ActionView>, ApiError> {
     let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
     let action = manage::update_action(idp, tenant, &ActionId::new(id), update.into()).await?;
     Ok(Json(shown::action(idp, &action).await?))
@@ -300,7 +319,10 @@ async fn delete(
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["create:actions"])),
     responses(
-        (status = 200, description = "The version. It runs from the next login on, where the Action is bound."),
+        (
+            status = 200, body = VersionView,
+            description = "The version. It runs from the next login on, where the Action is bound."
+        ),
         (status = 400, description = "The draft is not built."),
         (status = 404, description = "There is none.")
     )
@@ -309,7 +331,7 @@ async fn deploy(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<VersionView>, ApiError> {
     let idp = &state.idp;
     let (action, version) =
         manage::deploy_draft(idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
@@ -322,7 +344,10 @@ async fn deploy(
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["create:actions"])),
     responses(
-        (status = 200, description = "What it did, also when it threw. Requests that it sends are really sent; nothing else is changed."),
+        (
+            status = 200, body = TestAnswer,
+            description = "What it did, also when it threw. Requests that it sends are really sent; nothing else is changed."
+        ),
         (status = 400, description = "The draft is not built."),
         (status = 404, description = "There is none.")
     )
@@ -332,8 +357,8 @@ async fn test(
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(body): ApiJson<TestBody>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<TestAnswer>, ApiError> {
     let event = body.payload.event;
     let run = manage::test_action(&state.idp, &caller.context().tenant.id, &ActionId::new(id), event).await?;
-    Ok(Json(json!({ "payload": run.shown() })))
+    Ok(Json(TestAnswer { payload: run }))
 }

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use idp::manage;
+use idp::manage::{self, ActionCommand, ActionError, PrintedLine};
 use idp::management_api::seal_position;
-use model::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use model::{ActionId, ExecutionStatus, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use storage::StoredExecution;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,19 +36,91 @@ struct ListQuery {
     take: Option<i64>,
 }
 
+/// One run. The dialect has its name, error and times; the rest is ours.
+#[derive(Debug, Serialize, ToSchema)]
+struct ActionRun {
+    action_name: String,
+    action_id: ActionId,
+    /// From 1.
+    action_version: i64,
+    /// Why it failed; `null`: it did not.
+    #[schema(required = true)]
+    error: Option<ActionError>,
+    #[schema(format = DateTime)]
+    started_at: String,
+    #[schema(format = DateTime)]
+    ended_at: String,
+    /// What it printed.
+    #[schema(value_type = Vec<PrintedLine>)]
+    logs: Value,
+    /// What it asked for, in order.
+    #[schema(value_type = Vec<ActionCommand>)]
+    commands: Value,
+    stats: RunStats,
+}
+
+/// What a run took.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunStats {
+    /// Microseconds of real time.
+    #[schema(value_type = u64)]
+    elapsed_us: Value,
+    /// Microseconds of processor time.
+    #[schema(value_type = u64)]
+    cpu_us: Value,
+    #[schema(value_type = u64)]
+    fuel: Value,
+    #[schema(value_type = u64)]
+    memory_bytes: Value,
+}
+
+/// A run in a list of runs of all executions.
+#[derive(Debug, Serialize, ToSchema)]
+struct ListedRun {
+    id: String,
+    /// `null`: an older version of the program stored it.
+    #[schema(required = true)]
+    execution_id: Option<String>,
+    trigger_id: &'static str,
+    #[serde(flatten)]
+    run: ActionRun,
+}
+
+/// Runs, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct RunList {
+    runs: Vec<ListedRun>,
+    /// For `from` of the query: what comes after them.
+    next: String,
+}
+
+/// What the Actions of a trigger did at one time.
+#[derive(Debug, Serialize, ToSchema)]
+struct ActionExecution {
+    id: String,
+    trigger_id: &'static str,
+    #[schema(value_type = ExecutionStatus)]
+    status: Option<ExecutionStatus>,
+    results: Vec<ActionRun>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Option<String>,
+}
+
 /// List the runs of Actions, oldest first
 ///
 /// For tools that follow what Actions print. Not part of the dialect.
 #[utoipa::path(
     get, path = "/actions/executions", operation_id = "list_executions", tag = "actions", params(ListQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "`runs`, and `next` for what comes after them."))
+    responses((status = 200, description = "`runs`, and `next` for what comes after them.", body = RunList))
 )]
 async fn list(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ListQuery>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<RunList>, ApiError> {
     let (idp, context) = (&state.idp, caller.context());
     let position = Checkpoint::new(&state, &caller, LIST, query.from.as_deref(), query.take)?;
     let after = position.after.as_deref().map(|key| key.parse::<i64>().unwrap_or(i64::MAX));
@@ -69,18 +141,16 @@ async fn list(
     let last = if more && after.is_some() { wanted.last().map(|run| run.id) } else { last };
     let next = last.or(after).unwrap_or(0).to_string();
     let next = seal_position(idp, context, LIST, &next)?;
-    let rows: Vec<Value> = wanted
-        .into_iter()
-        .map(|run| {
-            let mut row = result(run);
-            let execution = run.execution.execution_id.as_ref().unwrap_or(&run.transaction_id);
-            row["id"] = json!(format!("{execution}/{}", run.execution.action_id));
-            row["execution_id"] = json!(run.execution.execution_id);
-            row["trigger_id"] = json!(manage::POST_LOGIN);
-            row
-        })
-        .collect();
-    Ok(Json(json!({ "runs": rows, "next": next })))
+    let shown = |run: &StoredExecution| {
+        let execution = run.execution.execution_id.as_ref().unwrap_or(&run.transaction_id);
+        ListedRun {
+            id: format!("{execution}/{}", run.execution.action_id),
+            execution_id: run.execution.execution_id.clone(),
+            trigger_id: manage::POST_LOGIN,
+            run: result(run),
+        }
+    };
+    Ok(Json(RunList { runs: wanted.into_iter().map(shown).collect(), next }))
 }
 
 /// Get an execution of a trigger
@@ -88,26 +158,20 @@ async fn list(
     get, path = "/actions/executions/{id}", operation_id = "get_execution", tag = "actions",
     params(("id" = String, Path, description = "As the tenant's log names it in `details.actions.executions`.")),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "What each Action of it did."), (status = 404, description = "There is none, or its record is removed."))
+    responses((status = 200, description = "What each Action of it did.", body = ActionExecution), (status = 404, description = "There is none, or its record is removed."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ActionExecution>, ApiError> {
     let runs = manage::execution(&state.idp, &caller.context().tenant.id, &id).await?;
     let created_at = runs.first().map(|run| run.execution.created_at.to_iso());
     let updated_at = runs.last().map(|run| ended_at(run).to_iso());
     let status = runs.last().map(|run| run.execution.status);
-    let results: Vec<Value> = runs.iter().map(result).collect();
-    Ok(Json(json!({
-        "id": id,
-        "trigger_id": manage::POST_LOGIN,
-        "status": status,
-        "results": results,
-        "created_at": created_at,
-        "updated_at": updated_at,
-    })))
+    let results = runs.iter().map(result).collect();
+    let trigger_id = manage::POST_LOGIN;
+    Ok(Json(ActionExecution { id, trigger_id, status, results, created_at, updated_at }))
 }
 
 fn ended_at(run: &StoredExecution) -> Timestamp {
@@ -115,24 +179,23 @@ fn ended_at(run: &StoredExecution) -> Timestamp {
     Timestamp::from_ms(run.execution.created_at.as_ms().saturating_add(ms))
 }
 
-/// One run. The dialect has its name, error and times; the rest is ours.
-fn result(run: &StoredExecution) -> Value {
+fn result(run: &StoredExecution) -> ActionRun {
     let execution = &run.execution;
-    let report = &execution.report;
-    json!({
-        "action_name": execution.action_name,
-        "action_id": execution.action_id,
-        "action_version": execution.version,
-        "error": manage::run_error(report),
-        "started_at": execution.created_at.to_iso(),
-        "ended_at": ended_at(run).to_iso(),
-        "logs": report["console"],
-        "commands": report["commands"],
-        "stats": {
-            "elapsed_us": report["elapsed_us"],
-            "cpu_us": report["cpu_us"],
-            "fuel": report["fuel"],
-            "memory_bytes": report["memory_bytes"],
+    let of_report = |name: &str| execution.report[name].clone();
+    ActionRun {
+        action_name: execution.action_name.clone(),
+        action_id: execution.action_id.clone(),
+        action_version: execution.version,
+        error: manage::run_error(&execution.report),
+        started_at: execution.created_at.to_iso(),
+        ended_at: ended_at(run).to_iso(),
+        logs: of_report("console"),
+        commands: of_report("commands"),
+        stats: RunStats {
+            elapsed_us: of_report("elapsed_us"),
+            cpu_us: of_report("cpu_us"),
+            fuel: of_report("fuel"),
+            memory_bytes: of_report("memory_bytes"),
         },
-    })
+    }
 }

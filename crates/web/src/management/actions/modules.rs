@@ -4,15 +4,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, ModuleChange, module_version_id};
-use model::{ActionModule, ActionModuleId, ActionModuleVersion};
-use serde::Deserialize;
+use model::{ActionId, ActionModule, ActionModuleId, ActionModuleVersion, Dependency, TriggerVersion};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::shown::SecretView;
 use super::{DependencyBody, SecretBody, all, page, rows_of, shown};
 use crate::AppState;
+use crate::management::schema::list;
 use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -73,11 +75,72 @@ struct RollbackBody {
     module_version_id: String,
 }
 
+/// A module: its draft, and its newest version.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActionModule)]
+struct ModuleView {
+    id: ActionModuleId,
+    name: String,
+    code: String,
+    dependencies: Vec<Dependency>,
+    secrets: Vec<SecretView>,
+    actions_using_module_total: usize,
+    /// Whether the newest version is what the draft says.
+    all_changes_published: bool,
+    /// 0: there is none.
+    latest_version_number: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    latest_version: Option<ModuleVersionView>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+/// A version of a module.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActionModuleVersion)]
+struct ModuleVersionView {
+    id: String,
+    module_id: ActionModuleId,
+    /// From 1.
+    version_number: i64,
+    code: String,
+    dependencies: Vec<Dependency>,
+    secrets: Vec<SecretView>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// An Action that requires a module.
+#[derive(Debug, Serialize, ToSchema)]
+struct ActionOfModule {
+    action_id: ActionId,
+    action_name: String,
+    module_version_id: String,
+    module_version_number: i64,
+    supported_triggers: Vec<TriggerVersion>,
+}
+
+list!(
+    /// Modules.
+    ModuleList, "Modules.", ModuleView, "modules", [ActionsPage]
+);
+list!(
+    /// Versions of a module.
+    ModuleVersionList, "Versions of a module.", ModuleVersionView, "versions", [ActionsPage]
+);
+list!(
+    /// Actions that require a module.
+    ActionsOfModule, "Actions that require a module.", ActionOfModule, "actions", [ActionsPage]
+);
+
 /// List the modules
 #[utoipa::path(
     get, path = "/actions/modules", operation_id = "list_action_modules", tag = "actions", params(ListQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "A page of `modules`, by name, with `total`."))
+    responses((status = 200, description = "A page of `modules`, by name, with `total`.", body = ModuleList))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -88,8 +151,8 @@ async fn list(
     let page = page(query.page, query.per_page, 50)?;
     let (modules, total) = rows_of(&page, manage::action_modules(idp, tenant).await?);
     let actions = if modules.is_empty() { Vec::new() } else { manage::actions(idp, tenant).await? };
-    let rows =
-        modules.iter().map(|module| shown_module(module, manage::count_uses(&module.id, &actions))).collect();
+    let shown = |module| json!(shown_module(module, manage::count_uses(&module.id, &actions)));
+    let rows = modules.iter().map(shown).collect();
     Ok(Json(page.actions_answer("modules", total, rows)))
 }
 
@@ -97,13 +160,13 @@ async fn list(
 #[utoipa::path(
     post, path = "/actions/modules", operation_id = "create_action_module", tag = "actions", request_body = NewModule,
     security(("token" = ["create:actions"])),
-    responses((status = 201, description = "The module."), (status = 409, description = "There is one of that name."))
+    responses((status = 201, description = "The module.", body = ModuleView), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewModule>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<ModuleView>), ApiError> {
     if new.api_version.as_ref().is_some_and(|version| version != "v1") {
         return Err(ApiError::invalid_body("api_version must be v1"));
     }
@@ -119,13 +182,13 @@ async fn create(
     get, path = "/actions/modules/{id}", operation_id = "get_action_module", tag = "actions",
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "The module."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The module.", body = ModuleView), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ModuleView>, ApiError> {
     let tenant = &caller.context().tenant.id;
     let module = manage::action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
     with_uses(&state, &caller, &module).await
@@ -136,14 +199,14 @@ async fn get(
     patch, path = "/actions/modules/{id}", operation_id = "update_action_module", tag = "actions", request_body = ModuleUpdate,
     params(("id" = String, Path, description = "Its id.")),
     security(("token" = ["update:actions"])),
-    responses((status = 200, description = "The module. Its versions are as before."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The module. Its versions are as before.", body = ModuleView), (status = 404, description = "There is none."))
 )]
 async fn update(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(update): ApiJson<ModuleUpdate>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ModuleView>, ApiError> {
     let change = ModuleChange {
         code: update.code,
         dependencies: all(update.dependencies),
@@ -180,7 +243,7 @@ async fn delete(
     get, path = "/actions/modules/{id}/actions", operation_id = "list_actions_of_module", tag = "actions",
     params(("id" = String, Path, description = "The module's id."), ListQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "A page of `actions`, by name, with `total`."), (status = 404, description = "There is no such module."))
+    responses((status = 200, description = "A page of `actions`, by name, with `total`.", body = ActionsOfModule), (status = 404, description = "There is no such module."))
 )]
 async fn actions(
     State(state): State<AppState>,
@@ -195,12 +258,12 @@ async fn actions(
     let rows = uses
         .iter()
         .map(|used| {
-            json!({
-                "action_id": used.action.id,
-                "action_name": used.action.name,
-                "module_version_id": module_version_id(&id, used.number),
-                "module_version_number": used.number,
-                "supported_triggers": used.action.draft.settings.supported_triggers,
+            json!(ActionOfModule {
+                action_id: used.action.id.clone(),
+                action_name: used.action.name.clone(),
+                module_version_id: module_version_id(&id, used.number),
+                module_version_number: used.number,
+                supported_triggers: used.action.draft.settings.supported_triggers.clone(),
             })
         })
         .collect();
@@ -212,14 +275,14 @@ async fn actions(
     post, path = "/actions/modules/{id}/rollback", operation_id = "rollback_action_module", tag = "actions", request_body = RollbackBody,
     params(("id" = String, Path, description = "The module's id.")),
     security(("token" = ["create:actions"])),
-    responses((status = 200, description = "The module."), (status = 404, description = "There is none, or no such version."))
+    responses((status = 200, description = "The module.", body = ModuleView), (status = 404, description = "There is none, or no such version."))
 )]
 async fn rollback(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(body): ApiJson<RollbackBody>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ModuleView>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
     let module = manage::rollback_action_module(&state.idp, tenant, &id, &body.module_version_id).await?;
     with_uses(&state, &caller, &module).await
@@ -230,7 +293,7 @@ async fn rollback(
     get, path = "/actions/modules/{id}/versions", operation_id = "list_action_module_versions", tag = "actions",
     params(("id" = String, Path, description = "The module's id."), ListQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "A page of `versions`, newest first, with `total`."), (status = 404, description = "There is no such module."))
+    responses((status = 200, description = "A page of `versions`, newest first, with `total`.", body = ModuleVersionList), (status = 404, description = "There is no such module."))
 )]
 async fn versions(
     State(state): State<AppState>,
@@ -242,7 +305,7 @@ async fn versions(
     let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
     let versions = manage::action_module_versions(&state.idp, tenant, &id).await?;
     let (versions, total) = rows_of(&page, versions);
-    let rows = versions.iter().map(shown_version).collect();
+    let rows = versions.iter().map(|version| json!(shown_version(version))).collect();
     Ok(Json(page.actions_answer("versions", total, rows)))
 }
 
@@ -252,7 +315,7 @@ async fn versions(
     params(("id" = String, Path, description = "The module's id.")),
     security(("token" = ["create:actions"])),
     responses(
-        (status = 201, description = "The version."),
+        (status = 201, description = "The version.", body = ModuleVersionView),
         (status = 404, description = "There is no such module."),
         (status = 412, description = "It has 50 versions, and Actions require each of them.")
     )
@@ -261,7 +324,7 @@ async fn publish(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<ModuleVersionView>), ApiError> {
     let tenant = &caller.context().tenant.id;
     let version = manage::publish_action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
     Ok((StatusCode::CREATED, Json(shown_version(&version))))
@@ -272,13 +335,13 @@ async fn publish(
     get, path = "/actions/modules/{id}/versions/{versionId}", operation_id = "get_action_module_version", tag = "actions",
     params(("id" = String, Path, description = "The module's id."), ("versionId" = String, Path, description = "The version's id.")),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "The version."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The version.", body = ModuleVersionView), (status = 404, description = "There is none."))
 )]
 async fn version(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, version)): ApiPath<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ModuleVersionView>, ApiError> {
     let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
     let version = manage::action_module_version(&state.idp, tenant, &id, &version).await?;
     Ok(Json(shown_version(&version)))
@@ -288,40 +351,37 @@ async fn with_uses(
     state: &AppState,
     caller: &ApiCaller,
     module: &ActionModule,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ModuleView>, ApiError> {
     let uses = manage::actions_of_module(&state.idp, &caller.context().tenant.id, &module.id).await?;
     Ok(Json(shown_module(module, uses.len())))
 }
 
-fn shown_module(module: &ActionModule, uses: usize) -> Value {
+fn shown_module(module: &ActionModule, uses: usize) -> ModuleView {
     let ActionModule { draft, latest, .. } = module;
-    let mut shown = json!({
-        "id": module.id,
-        "name": module.name,
-        "code": draft.code,
-        "dependencies": draft.dependencies,
-        "secrets": shown::secrets(&draft.secrets),
-        "actions_using_module_total": uses,
-        "all_changes_published": latest.as_ref().is_some_and(|latest| latest.content == *draft),
-        "latest_version_number": latest.as_ref().map_or(0, |latest| latest.number),
-        "created_at": module.created_at.to_iso(),
-        "updated_at": module.updated_at.to_iso(),
-    });
-    if let Some(latest) = latest {
-        shown["latest_version"] = shown_version(latest);
+    ModuleView {
+        id: module.id.clone(),
+        name: module.name.clone(),
+        code: draft.code.clone(),
+        dependencies: draft.dependencies.clone(),
+        secrets: shown::secrets(&draft.secrets),
+        actions_using_module_total: uses,
+        all_changes_published: latest.as_ref().is_some_and(|latest| latest.content == *draft),
+        latest_version_number: latest.as_ref().map_or(0, |latest| latest.number),
+        latest_version: latest.as_ref().map(shown_version),
+        created_at: module.created_at.to_iso(),
+        updated_at: module.updated_at.to_iso(),
     }
-    shown
 }
 
-fn shown_version(version: &ActionModuleVersion) -> Value {
+fn shown_version(version: &ActionModuleVersion) -> ModuleVersionView {
     let content = &version.content;
-    json!({
-        "id": module_version_id(&version.module_id, version.number),
-        "module_id": version.module_id,
-        "version_number": version.number,
-        "code": content.code,
-        "dependencies": content.dependencies,
-        "secrets": shown::secrets(&content.secrets),
-        "created_at": version.created_at.to_iso(),
-    })
+    ModuleVersionView {
+        id: module_version_id(&version.module_id, version.number),
+        module_id: version.module_id.clone(),
+        version_number: version.number,
+        code: content.code.clone(),
+        dependencies: content.dependencies.clone(),
+        secrets: shown::secrets(&content.secrets),
+        created_at: version.created_at.to_iso(),
+    }
 }

@@ -4,17 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use idp::Idp;
 use idp::manage::{
-    self, BindingReference, ManageError, NewBinding, RUNTIMES, SCRIPT_RUNTIME, TRIGGERS, binding_id,
+    self, BindingReference, ManageError, NewBinding, RUNTIMES, SCRIPT_RUNTIME, TRIGGERS, Trigger, binding_id,
 };
-use model::{Action, TriggerBinding};
-use serde::Deserialize;
+use model::{Action, TriggerBinding, TriggerVersion};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::shown::ActionView;
 use super::{SecretBody, page, rows_of, shown};
 use crate::AppState;
+use crate::management::schema::list;
 use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -70,31 +72,90 @@ enum ReferenceKind {
     BindingId,
 }
 
+/// A trigger that runs here, in one version of its contract.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Trigger)]
+struct TriggerView {
+    /// As `post-login`.
+    id: &'static str,
+    /// As `v3`.
+    version: &'static str,
+    status: TriggerStatus,
+    runtimes: Vec<&'static str>,
+    default_runtime: &'static str,
+    /// `trigger-bound`.
+    binding_policy: &'static str,
+    /// The other versions of its contract.
+    compatible_triggers: Vec<TriggerVersion>,
+}
+
+/// Whether it is the newest version.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum TriggerStatus {
+    Current,
+    Deprecated,
+}
+
+/// The triggers.
+#[derive(Debug, Serialize, ToSchema)]
+struct TriggerList {
+    triggers: Vec<TriggerView>,
+}
+
+/// An Action at a trigger.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ActionBinding)]
+struct BindingView {
+    id: String,
+    trigger_id: String,
+    /// What the tenant calls it there.
+    display_name: String,
+    action: ActionView,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+list!(
+    /// Actions at a trigger.
+    BindingPage, "Actions at a trigger.", BindingView, "bindings", [ActionsPage]
+);
+
+/// All Actions at a trigger.
+#[derive(Debug, Serialize, ToSchema)]
+struct BindingList {
+    bindings: Vec<BindingView>,
+}
+
 /// List the triggers that run here
 #[utoipa::path(
     get, path = "/actions/triggers", operation_id = "list_triggers", tag = "actions",
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "`triggers`: post-login alone."))
+    responses((status = 200, description = "`triggers`: post-login alone.", body = TriggerList))
 )]
-async fn list(_: ApiCaller) -> Json<Value> {
-    let triggers: Vec<Value> = TRIGGERS
+async fn list(_: ApiCaller) -> Json<TriggerList> {
+    let triggers = TRIGGERS
         .iter()
         .map(|trigger| {
             let compatible = TRIGGERS.iter().filter(|other| *other != trigger);
-            let compatible: Vec<_> =
-                compatible.map(|other| json!({ "id": other.id, "version": other.version })).collect();
-            json!({
-                "id": trigger.id,
-                "version": trigger.version,
-                "status": if trigger.is_current { "CURRENT" } else { "DEPRECATED" },
-                "runtimes": RUNTIMES,
-                "default_runtime": SCRIPT_RUNTIME,
-                "binding_policy": "trigger-bound",
-                "compatible_triggers": compatible,
-            })
+            let version = |other: &Trigger| TriggerVersion {
+                id: other.id.to_owned(),
+                version: other.version.to_owned(),
+            };
+            TriggerView {
+                id: trigger.id,
+                version: trigger.version,
+                status: if trigger.is_current { TriggerStatus::Current } else { TriggerStatus::Deprecated },
+                runtimes: RUNTIMES.to_vec(),
+                default_runtime: SCRIPT_RUNTIME,
+                binding_policy: "trigger-bound",
+                compatible_triggers: compatible.map(version).collect(),
+            }
         })
         .collect();
-    Json(json!({ "triggers": triggers }))
+    Json(TriggerList { triggers })
 }
 
 /// List what is bound to a trigger
@@ -102,7 +163,7 @@ async fn list(_: ApiCaller) -> Json<Value> {
     get, path = "/actions/triggers/{triggerId}/bindings", operation_id = "list_trigger_bindings", tag = "actions",
     params(("triggerId" = String, Path, description = "As post-login."), BindingsQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "A page of `bindings`, in the order in which they run."), (status = 404, description = "There is no such trigger."))
+    responses((status = 200, description = "A page of `bindings`, in the order in which they run.", body = BindingPage), (status = 404, description = "There is no such trigger."))
 )]
 async fn bindings(
     State(state): State<AppState>,
@@ -113,7 +174,8 @@ async fn bindings(
     let page = page(query.page, query.per_page, 50)?;
     let bound = manage::trigger_bindings(&state.idp, &caller.context().tenant.id, &trigger).await?;
     let (bound, total) = rows_of(&page, bound);
-    Ok(Json(page.actions_answer("bindings", total, bindings_shown(&state.idp, &trigger, &bound).await?)))
+    let rows = bindings_shown(&state.idp, &trigger, &bound).await?;
+    Ok(Json(page.actions_answer("bindings", total, rows.iter().map(|row| json!(row)).collect())))
 }
 
 /// Replace what is bound to a trigger
@@ -121,21 +183,21 @@ async fn bindings(
     patch, path = "/actions/triggers/{triggerId}/bindings", operation_id = "update_trigger_bindings", tag = "actions", request_body = BindingsBody,
     params(("triggerId" = String, Path, description = "As post-login.")),
     security(("token" = ["update:actions"])),
-    responses((status = 200, description = "The `bindings`."), (status = 404, description = "There is no such trigger."))
+    responses((status = 200, description = "The `bindings`.", body = BindingList), (status = 404, description = "There is no such trigger."))
 )]
 async fn bind(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(trigger): ApiPath<String>,
     ApiJson(body): ApiJson<BindingsBody>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<BindingList>, ApiError> {
     if body.bindings.iter().any(|binding| !binding.secrets.is_empty()) {
         return Err(ApiError::invalid_body("a binding has no secrets here: set them on its Action"));
     }
     let new: Vec<_> = body.bindings.into_iter().map(NewBinding::from).collect();
     let tenant = &caller.context().tenant.id;
     let bound = manage::set_trigger_bindings(&state.idp, tenant, &trigger, &new).await?;
-    Ok(Json(json!({ "bindings": bindings_shown(&state.idp, &trigger, &bound).await? })))
+    Ok(Json(BindingList { bindings: bindings_shown(&state.idp, &trigger, &bound).await? }))
 }
 
 impl From<BindingBody> for NewBinding {
@@ -156,17 +218,17 @@ async fn bindings_shown(
     idp: &Idp,
     trigger: &str,
     bound: &[(TriggerBinding, Action)],
-) -> Result<Vec<Value>, ManageError> {
+) -> Result<Vec<BindingView>, ManageError> {
     let mut rows = Vec::with_capacity(bound.len());
     for (binding, action) in bound {
-        rows.push(json!({
-            "id": binding_id(trigger, &action.id),
-            "trigger_id": trigger,
-            "display_name": binding.display_name,
-            "action": shown::action(idp, action).await?,
-            "created_at": binding.created_at.to_iso(),
-            "updated_at": binding.updated_at.to_iso(),
-        }));
+        rows.push(BindingView {
+            id: binding_id(trigger, &action.id),
+            trigger_id: trigger.to_owned(),
+            display_name: binding.display_name.clone(),
+            action: shown::action(idp, action).await?,
+            created_at: binding.created_at.to_iso(),
+            updated_at: binding.updated_at.to_iso(),
+        });
     }
     Ok(rows)
 }

@@ -5,13 +5,15 @@ use axum::extract::State;
 use idp::manage;
 use model::ActionId;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::shown::VersionView;
 use super::{page, rows_of, shown};
 use crate::AppState;
+use crate::management::schema::list;
 use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -37,12 +39,17 @@ struct DeployBody {
     update_draft: bool,
 }
 
+list!(
+    /// Versions of an Action.
+    VersionList, "Versions of an Action.", VersionView, "versions", [ActionsPage]
+);
+
 /// List the versions of an Action
 #[utoipa::path(
     get, path = "/actions/actions/{actionId}/versions", operation_id = "list_action_versions", tag = "actions",
     params(("actionId" = String, Path, description = "The Action's id."), ListQuery),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "A page of `versions`, newest first, with `total`."), (status = 404, description = "There is no such Action."))
+    responses((status = 200, description = "A page of `versions`, newest first, with `total`.", body = VersionList), (status = 404, description = "There is no such Action."))
 )]
 async fn list(
     State(state): State<AppState>,
@@ -57,7 +64,8 @@ async fn list(
     let (versions, total) = rows_of(&page, versions);
     let mut rows = Vec::with_capacity(versions.len());
     for version in &versions {
-        rows.push(shown::version(&state.idp, &action, version, deployed == Some(version.number)).await?);
+        let deployed = deployed == Some(version.number);
+        rows.push(json!(shown::version(&state.idp, &action, version, deployed).await?));
     }
     Ok(Json(page.actions_answer("versions", total, rows)))
 }
@@ -67,13 +75,13 @@ async fn list(
     get, path = "/actions/actions/{actionId}/versions/{id}", operation_id = "get_action_version", tag = "actions",
     params(("actionId" = String, Path, description = "The Action's id."), ("id" = String, Path, description = "The version's id.")),
     security(("token" = ["read:actions"])),
-    responses((status = 200, description = "The version."), (status = 404, description = "There is none."))
+    responses((status = 200, description = "The version.", body = VersionView), (status = 404, description = "There is none."))
 )]
 async fn get(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, version)): ApiPath<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<VersionView>, ApiError> {
     let tenant = &caller.context().tenant.id;
     let (action, version) = manage::action_version(&state.idp, tenant, &ActionId::new(id), &version).await?;
     let deployed = action.deployed.as_ref().is_some_and(|deployed| deployed.number == version.number);
@@ -87,7 +95,7 @@ async fn get(
     params(("actionId" = String, Path, description = "The Action's id."), ("id" = String, Path, description = "The version's id.")),
     security(("token" = ["create:actions"])),
     responses(
-        (status = 200, description = "The new version, with code and secrets of the old one."),
+        (status = 200, description = "The new version, with code and secrets of the old one.", body = VersionView),
         (status = 404, description = "There is none."),
         (status = 412, description = "A module that it requires is gone.")
     )
@@ -97,7 +105,7 @@ async fn deploy(
     caller: ApiCaller,
     ApiPath((id, version)): ApiPath<(String, String)>,
     ApiJson(body): ApiJson<Option<DeployBody>>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<VersionView>, ApiError> {
     let tenant = &caller.context().tenant.id;
     let update_draft = body.unwrap_or_default().update_draft;
     let (action, version) =
