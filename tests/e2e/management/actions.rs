@@ -53,7 +53,9 @@ pub async fn foreign(server: &TestServer, other: &Api) -> Vec<Foreign> {
         version: 1,
         execution_id: Some("execution-of-other".to_owned()),
         status: ExecutionStatus::Final,
-        report: json!({}),
+        report: json!({
+            "commands": [], "console": [], "elapsed_us": 1, "cpu_us": 1, "fuel": 1, "memory_bytes": 1, "error": null,
+        }),
         created_at: server.idp.now(),
     };
     let mut tx = server.idp.storage.begin(&TenantId::new(seed::OTHER)).await.unwrap();
