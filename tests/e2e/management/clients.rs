@@ -341,7 +341,10 @@ async fn bad_clients_are_refused_with_the_place_of_what_is_wrong() {
         (json!({ "client_metadata": { "a": "x".repeat(256) } }), "255 characters"),
         (json!({ "refresh_token": { "leeway": -1 } }), "leeway"),
         (json!({ "require_proof_of_possession": "yes" }), "on property require_proof_of_possession."),
-        (json!({ "signed_request_object": { "required": true } }), "no signed request objects"),
+        (
+            json!({ "signed_request_object": { "required": 1 } }),
+            "on property signed_request_object.required.",
+        ),
         (json!({ "is_first_party": false }), "asks nobody for consent"),
     ] {
         let refused = api.patch(&format!("/clients/{id}"), &sent).await;

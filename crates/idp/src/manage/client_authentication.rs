@@ -3,7 +3,7 @@
 
 use model::{
     AssertionAlgorithm, ClientAuthenticationMethods, ManagedClient, PrivateKeyJwt, PublicKeyCredential,
-    Timestamp, TokenEndpointAuthMethod,
+    Timestamp, TlsCredential, TlsCredentialType, TokenEndpointAuthMethod,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -44,8 +44,25 @@ enum Method {
 #[serde(deny_unknown_fields)]
 struct Methods {
     private_key_jwt: Option<Keys>,
-    tls_client_auth: Option<Value>,
-    self_signed_tls_client_auth: Option<Value>,
+    tls_client_auth: Option<Certificates>,
+    self_signed_tls_client_auth: Option<Certificates>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Certificates {
+    credentials: Vec<GivenCertificate>,
+}
+
+/// A certificate that the client has, by its id alone, or a new one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenCertificate {
+    id: Option<String>,
+    credential_type: Option<TlsCredentialType>,
+    name: Option<String>,
+    subject_dn: Option<String>,
+    pem: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,9 +139,11 @@ impl Authentication {
                     "client_authentication_methods and token_endpoint_auth_method cannot be sent together",
                 ));
             }
-            (Sent::Value(methods), _) => {
-                use_keys(managed, methods, &random, now)?;
-                TokenEndpointAuthMethod::PrivateKeyJwt
+            (Sent::Value(methods), _) => use_methods(managed, methods, &random, now)?,
+            (Sent::Nothing, Sent::Nothing | Sent::Null)
+                if managed.client.token_endpoint_auth_method.is_mutual_tls() =>
+            {
+                managed.client.token_endpoint_auth_method
             }
             (Sent::Nothing, Sent::Nothing | Sent::Null)
                 if managed.client.client_authentication_methods.is_some() =>
@@ -141,16 +160,22 @@ impl Authentication {
         if method != TokenEndpointAuthMethod::PrivateKeyJwt {
             put_keys_aside(managed, &[]);
         }
+        if !method.is_mutual_tls() {
+            managed.profile.tls_credentials = None;
+        }
+        let has_no_secret =
+            matches!(method, TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt)
+                || method.is_mutual_tls();
         let hashes = &mut managed.client.client_secret_hashes;
-        match (method, self.secret) {
-            (TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt, Some(_)) => {
+        match (has_no_secret, self.secret) {
+            (true, Some(_)) => {
                 Err(ManageError::invalid("client_secret is for a client that authenticates with a secret"))
             }
-            (TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt, None) => {
+            (true, None) => {
                 hashes.clear();
                 Ok(None)
             }
-            (_, Some(secret)) => {
+            (false, Some(secret)) => {
                 // A hash without salt and work holds only for what nobody can guess.
                 if !(32..=512).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic())
                 {
@@ -161,12 +186,12 @@ impl Authentication {
                 *hashes = vec![hash_credential(&secret)];
                 Ok(None)
             }
-            (_, None) if hashes.is_empty() => {
+            (false, None) if hashes.is_empty() => {
                 let secret = random(super::clients::SECRET_LENGTH);
                 *hashes = vec![hash_credential(&secret)];
                 Ok(Some(secret))
             }
-            (_, None) => Ok(None),
+            (false, None) => Ok(None),
         }
     }
 }
@@ -179,18 +204,90 @@ fn taken<T: serde::de::DeserializeOwned>(sent: &mut Object, name: &str) -> Resul
     })
 }
 
-fn use_keys(
+/// The one method of these.
+fn use_methods(
     managed: &mut ManagedClient,
     methods: Methods,
     random: impl Fn(usize) -> String,
     now: Timestamp,
-) -> Result<(), ManageError> {
-    if methods.tls_client_auth.is_some() || methods.self_signed_tls_client_auth.is_some() {
-        return Err(ManageError::invalid("client_authentication_methods: this server has no mutual TLS"));
+) -> Result<TokenEndpointAuthMethod, ManageError> {
+    match (methods.private_key_jwt, methods.tls_client_auth, methods.self_signed_tls_client_auth) {
+        (Some(keys), None, None) => {
+            use_keys(managed, keys, random, now)?;
+            Ok(TokenEndpointAuthMethod::PrivateKeyJwt)
+        }
+        (None, Some(certificates), None) => {
+            use_certificates(managed, certificates, random, now)?;
+            Ok(TokenEndpointAuthMethod::TlsClientAuth)
+        }
+        (None, None, Some(certificates)) => {
+            use_certificates(managed, certificates, random, now)?;
+            Ok(TokenEndpointAuthMethod::SelfSignedTlsClientAuth)
+        }
+        (None, None, None) => {
+            Err(invalid("Missing required property: private_key_jwt", "client_authentication_methods"))
+        }
+        _ => Err(ManageError::invalid("client_authentication_methods has one method")),
     }
-    let keys = methods.private_key_jwt.ok_or_else(|| {
-        invalid("Missing required property: private_key_jwt", "client_authentication_methods")
-    })?;
+}
+
+/// Keeps what the client would be known by, if this server had mutual TLS.
+fn use_certificates(
+    managed: &mut ManagedClient,
+    certificates: Certificates,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<(), ManageError> {
+    let known = managed.profile.tls_credentials.take().unwrap_or_default();
+    let mut used = Vec::new();
+    for given in certificates.credentials {
+        used.push(match (given.id, given.credential_type) {
+            (Some(id), None) => {
+                let found = known.iter().find(|credential| credential.id == id);
+                found
+                    .cloned()
+                    .ok_or_else(|| ManageError::invalid(format!("The credential {id} does not exist")))?
+            }
+            (None, Some(credential_type)) => {
+                if given.pem.is_none() && given.subject_dn.is_none() {
+                    return Err(ManageError::invalid("a certificate has a pem or a subject_dn"));
+                }
+                if [&given.pem, &given.subject_dn, &given.name]
+                    .into_iter()
+                    .flatten()
+                    .any(|text| text.len() > 8192)
+                {
+                    return Err(ManageError::invalid("a certificate has at most 8192 bytes"));
+                }
+                TlsCredential {
+                    id: format!("cred_{}", random(22)),
+                    credential_type,
+                    name: given.name.unwrap_or_default(),
+                    subject_dn: given.subject_dn,
+                    pem: given.pem,
+                    created_at: now,
+                }
+            }
+            _ => {
+                return Err(ManageError::invalid(
+                    "a credential of mutual TLS is an id, or a new one with credential_type",
+                ));
+            }
+        });
+    }
+    if !(1..=MAX_CREDENTIALS).contains(&used.len()) {
+        return Err(ManageError::invalid("a client with mutual TLS has 1 to 10 credentials"));
+    }
+    managed.profile.tls_credentials = Some(used);
+    Ok(())
+}
+
+fn use_keys(
+    managed: &mut ManagedClient,
+    keys: Keys,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<(), ManageError> {
     let mut used = Vec::new();
     for given in keys.credentials {
         let id = match (given.id, given.credential_type, given.pem) {
@@ -273,10 +370,23 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, ManageError> {
     Timestamp::parse_iso(text).ok_or_else(|| invalid("not a moment in ISO 8601", "expires_at"))
 }
 
-/// The keys in use, by their ids.
-pub(super) fn credential_ids(methods: &ClientAuthenticationMethods) -> Value {
-    let ids = methods.private_key_jwt.credentials.iter().map(|known| json!({ "id": known.id }));
-    json!({ "private_key_jwt": { "credentials": ids.collect::<Vec<_>>() } })
+/// The keys or certificates in use, by their ids; `None` for a client that has neither.
+pub(super) fn credential_ids(managed: &ManagedClient) -> Option<Value> {
+    let method = managed.client.token_endpoint_auth_method;
+    let ids: Vec<&String> = match &managed.client.client_authentication_methods {
+        Some(methods) => methods.private_key_jwt.credentials.iter().map(|known| &known.id).collect(),
+        None if method.is_mutual_tls() => {
+            managed.profile.tls_credentials.iter().flatten().map(|known| &known.id).collect()
+        }
+        None => return None,
+    };
+    let ids: Vec<Value> = ids.into_iter().map(|id| json!({ "id": id })).collect();
+    let name = match method {
+        TokenEndpointAuthMethod::TlsClientAuth => "tls_client_auth",
+        TokenEndpointAuthMethod::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
+        _ => "private_key_jwt",
+    };
+    Some(json!({ name: { "credentials": ids } }))
 }
 
 /// A key as the Management API shows it.
