@@ -67,7 +67,7 @@ async fn without_a_grant_there_is_no_token_and_the_clients_own_grant_is_another_
     api.patch(&path, &json!({ "subject_type": "client" })).await.expect_api_error(
         400,
         "invalid_body",
-        "not allowed: subject_type",
+        "subject_type does not change",
     );
     let given = tokens(&server.client()).await;
     let scope = text(&given, "scope");

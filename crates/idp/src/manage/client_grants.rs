@@ -154,8 +154,7 @@ pub async fn update_client_grant(
     id: &str,
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
-    let fixed = ["client_id", "audience", "subject_type"];
-    if let Some(name) = fixed.into_iter().find(|name| sent.contains_key(*name)) {
+    if let Some(name) = ["client_id", "audience"].into_iter().find(|name| sent.contains_key(*name)) {
         return Err(invalid(&format!("Additional properties not allowed: {name}"), ""));
     }
     // What is malformed is so for whichever grant.
@@ -166,6 +165,7 @@ pub async fn update_client_grant(
     tx.lock_settings().await?;
     let known = tx.client_grant_by_id(id).await?.ok_or_else(no_grant)?;
     let changed = patched(known.id.clone(), whole(&known)?, sent)?;
+    rule(changed.subject_type() == known.subject_type(), "subject_type does not change")?;
     put(&mut tx, &changed).await?;
     tx.commit().await?;
     Ok(shown(ctx, &changed)?)

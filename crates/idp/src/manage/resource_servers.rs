@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use storage::TenantTx;
 use utoipa::ToSchema;
 
-use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch, read};
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch};
 use super::validate::rule;
 use super::{ManageError, hex, validate};
 use crate::management_api::{STORED_AUDIENCE, stored_audience};
@@ -56,6 +56,13 @@ pub struct ResourceServerSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     authorization_policy: Option<Map<String, Value>>,
+}
+
+/// What is sent for an API and not stored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UnstoredResourceServerSettings {
+    /// At least 16 characters. Nothing is signed with it here.
+    signing_secret: Option<String>,
 }
 
 /// A scope of an API.
@@ -285,12 +292,11 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
     Ok(changed)
 }
 
-/// Checks the secret of an API whose tokens are to be signed with one, and leaves it out: nothing is signed with it here, so
-/// it is not stored.
+/// Checks the secret of an API, and leaves it out.
 fn signing_secret(sent: &mut Object) -> Result<(), ManageError> {
-    let Some(secret) = sent.remove("signing_secret") else { return Ok(()) };
-    let secret: Option<String> = read("signing_secret", &secret)?;
-    rule(secret.is_none_or(|secret| secret.len() >= 16), "signing_secret has at least 16 characters")
+    let UnstoredResourceServerSettings { signing_secret } = from_object(sent)?;
+    sent.remove("signing_secret");
+    rule(signing_secret.is_none_or(|secret| secret.len() >= 16), "signing_secret has at least 16 characters")
 }
 
 fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
