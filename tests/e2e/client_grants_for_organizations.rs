@@ -134,5 +134,6 @@ async fn an_organizations_grants_are_listed_and_go_with_the_grant() {
     assert_eq!(api.delete("/resource-servers/urn:other").await.status, 204);
     assert_eq!(ids("").await, [""; 0]);
     api.post(&at, &json!({ "grant_id": first })).await.expect_api_error(404, "inexistent_client_grant", "");
-    api.get("/organizations/org_x/client-grants").await.expect_api_error(404, "", "");
+    let nowhere = api.get("/organizations/org_x/client-grants").await;
+    nowhere.expect_api_error(404, "inexistent_organization", "");
 }
