@@ -80,6 +80,9 @@ pub struct TlsCredential {
     pub pem: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// Whether the client's method names it.
+    #[serde(default)]
+    pub in_use: bool,
 }
 
 values! {

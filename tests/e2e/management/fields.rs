@@ -195,6 +195,13 @@ async fn a_client_with_mutual_tls_is_kept_and_cannot_authenticate() {
         assert!(id.starts_with("cred_"), "{methods}");
         assert_eq!(changed["token_endpoint_auth_method"], Value::Null);
         assert_eq!(changed["tls_credentials"], Value::Null);
+        let at = format!("{path}/credentials/{id}");
+        let one = api.get(&at).await.expect_json(200);
+        let given = &sent["client_authentication_methods"][method]["credentials"][0];
+        assert_eq!(one["credential_type"], given["credential_type"]);
+        let all = api.get(&format!("{path}/credentials")).await.expect_json(200);
+        assert!(all.as_array().unwrap().contains(&one), "{all}");
+        api.delete(&at).await.expect_api_error(409, "", "in use");
         // By its id it stays, as with a change of something else.
         for again in [json!({ "client_authentication_methods": methods }), json!({ "description": "x" })] {
             api.patch(&path, &again).await.expect_json(200);
@@ -209,6 +216,20 @@ async fn a_client_with_mutual_tls_is_kept_and_cannot_authenticate() {
         let says = without.json()["error_description"].clone();
         assert_eq!(says, "Client authentication failed: this server has no mutual TLS (RFC 8705)");
     }
+    // One that is registered beforehand is named by its id, and one that is not in use can go.
+    let new = json!({ "credential_type": "cert_subject_dn", "subject_dn": "CN=machine" });
+    let made = api.post(&format!("{path}/credentials"), &new).await.expect_json(201);
+    assert_eq!(made["subject_dn"], "CN=machine");
+    let ids = json!([{ "id": made["id"] }]);
+    let named = json!({ "client_authentication_methods": { "tls_client_auth": { "credentials": ids } } });
+    let changed = api.patch(&path, &named).await.expect_json(200);
+    assert_eq!(changed["client_authentication_methods"], named["client_authentication_methods"]);
+    for known in api.get(&format!("{path}/credentials")).await.expect_json(200).as_array().unwrap() {
+        let is_named = known["id"] == made["id"];
+        let answer = api.delete(&format!("{path}/credentials/{}", text(known, "id"))).await;
+        assert_eq!(answer.status, if is_named { 409 } else { 204 }, "{known}");
+    }
+
     let back =
         json!({ "client_authentication_methods": null, "token_endpoint_auth_method": "client_secret_post" });
     let secret = text(&api.patch(&path, &back).await.expect_json(200), "client_secret");

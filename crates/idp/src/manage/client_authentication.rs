@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::object::{Object, invalid, read};
+use super::validate::rule;
 use super::{ManageError, validate};
 use crate::hash_credential;
 
@@ -84,16 +85,18 @@ struct Given {
     parse_expiry_from_cert: Option<bool>,
 }
 
-/// A public key as the Management API takes it.
+/// A public key, or a certificate, as the Management API takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivenCredential {
-    /// `public_key`.
+    /// What it is.
     pub credential_type: CredentialType,
     /// What people call it.
     pub name: Option<String>,
-    /// PEM with the label `PUBLIC KEY`.
-    pub pem: String,
+    /// PEM: of a public key with the label `PUBLIC KEY`, which it must have.
+    pub pem: Option<String>,
+    /// Of a certificate: its subject, in the place of `pem`.
+    pub subject_dn: Option<String>,
     /// RS256 where it is not said.
     pub alg: Option<AssertionAlgorithm>,
     /// ISO 8601: after it, the key is no longer believed.
@@ -106,8 +109,23 @@ pub struct GivenCredential {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialType {
-    /// The one that this server has.
+    /// The one that this server knows clients by.
     PublicKey,
+    /// A certificate (RFC 8705 §2.2). It is kept.
+    X509Cert,
+    /// The subject of certificates (RFC 8705 §2.1.2). It is kept.
+    CertSubjectDn,
+}
+
+impl CredentialType {
+    /// What of it is kept.
+    fn of_tls(self) -> Option<TlsCredentialType> {
+        match self {
+            Self::PublicKey => None,
+            Self::X509Cert => Some(TlsCredentialType::X509Cert),
+            Self::CertSubjectDn => Some(TlsCredentialType::CertSubjectDn),
+        }
+    }
 }
 
 impl Authentication {
@@ -161,7 +179,7 @@ impl Authentication {
             put_keys_aside(managed, &[]);
         }
         if !method.is_mutual_tls() {
-            managed.profile.tls_credentials = None;
+            managed.profile.tls_credentials.iter_mut().flatten().for_each(|known| known.in_use = false);
         }
         let has_no_secret =
             matches!(method, TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt)
@@ -238,48 +256,51 @@ fn use_certificates(
     random: impl Fn(usize) -> String,
     now: Timestamp,
 ) -> Result<(), ManageError> {
-    let known = managed.profile.tls_credentials.take().unwrap_or_default();
-    let mut used = Vec::new();
+    let known = managed.profile.tls_credentials.get_or_insert_default();
+    known.iter_mut().for_each(|credential| credential.in_use = false);
     for given in certificates.credentials {
-        used.push(match (given.id, given.credential_type) {
+        match (given.id, given.credential_type) {
             (Some(id), None) => {
-                let found = known.iter().find(|credential| credential.id == id);
-                found
-                    .cloned()
-                    .ok_or_else(|| ManageError::invalid(format!("The credential {id} does not exist")))?
+                let found = known.iter_mut().find(|credential| credential.id == id);
+                let missing = || ManageError::invalid(format!("The credential {id} does not exist"));
+                found.ok_or_else(missing)?.in_use = true;
             }
             (None, Some(credential_type)) => {
-                if given.pem.is_none() && given.subject_dn.is_none() {
-                    return Err(ManageError::invalid("a certificate has a pem or a subject_dn"));
-                }
-                if [&given.pem, &given.subject_dn, &given.name]
-                    .into_iter()
-                    .flatten()
-                    .any(|text| text.len() > 8192)
-                {
-                    return Err(ManageError::invalid("a certificate has at most 8192 bytes"));
-                }
-                TlsCredential {
-                    id: format!("cred_{}", random(22)),
-                    credential_type,
-                    name: given.name.unwrap_or_default(),
-                    subject_dn: given.subject_dn,
-                    pem: given.pem,
-                    created_at: now,
-                }
+                let new =
+                    certificate(credential_type, given.name, given.subject_dn, given.pem, &random, now)?;
+                known.push(TlsCredential { in_use: true, ..new });
             }
             _ => {
                 return Err(ManageError::invalid(
                     "a credential of mutual TLS is an id, or a new one with credential_type",
                 ));
             }
-        });
+        }
     }
-    if !(1..=MAX_CREDENTIALS).contains(&used.len()) {
-        return Err(ManageError::invalid("a client with mutual TLS has 1 to 10 credentials"));
-    }
-    managed.profile.tls_credentials = Some(used);
-    Ok(())
+    let is_used = known.iter().any(|credential| credential.in_use);
+    rule(is_used && known.len() <= MAX_CREDENTIALS, "a client with mutual TLS has 1 to 10 credentials")
+}
+
+fn certificate(
+    credential_type: TlsCredentialType,
+    name: Option<String>,
+    subject_dn: Option<String>,
+    pem: Option<String>,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<TlsCredential, ManageError> {
+    rule(pem.is_some() || subject_dn.is_some(), "a certificate has a pem or a subject_dn")?;
+    let mut texts = [&pem, &subject_dn, &name].into_iter().flatten();
+    rule(texts.all(|text| text.len() <= 8192), "a certificate has at most 8192 bytes")?;
+    Ok(TlsCredential {
+        id: format!("cred_{}", random(22)),
+        credential_type,
+        name: name.unwrap_or_default(),
+        subject_dn,
+        pem,
+        created_at: now,
+        in_use: false,
+    })
 }
 
 fn use_keys(
@@ -296,7 +317,8 @@ fn use_keys(
                 let new = GivenCredential {
                     credential_type,
                     name: given.name,
-                    pem,
+                    pem: Some(pem),
+                    subject_dn: None,
                     alg: given.alg,
                     expires_at: given.expires_at,
                     parse_expiry_from_cert: given.parse_expiry_from_cert,
@@ -340,24 +362,48 @@ fn put_keys_aside(managed: &mut ManagedClient, used: &[String]) {
     managed.profile.credentials = (!aside.is_empty()).then_some(aside);
 }
 
+/// What a client is registered with.
+pub(super) enum Credential {
+    Key(PublicKeyCredential),
+    Certificate(TlsCredential),
+}
+
+/// A new one, checked.
+pub(super) fn new_credential(
+    given: GivenCredential,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<Credential, ManageError> {
+    let Some(credential_type) = given.credential_type.of_tls() else {
+        return credential(given, random, now).map(Credential::Key);
+    };
+    let new = certificate(credential_type, given.name, given.subject_dn, given.pem, random, now)?;
+    Ok(Credential::Certificate(new))
+}
+
 /// A new key, checked.
-pub(super) fn credential(
+fn credential(
     given: GivenCredential,
     random: impl Fn(usize) -> String,
     now: Timestamp,
 ) -> Result<PublicKeyCredential, ManageError> {
-    if given.parse_expiry_from_cert == Some(true) {
-        return Err(ManageError::invalid(
-            "parse_expiry_from_cert: the pem is a public key, which has no expiry",
-        ));
-    }
+    rule(
+        given.credential_type == CredentialType::PublicKey,
+        "a credential of private_key_jwt is a public_key",
+    )?;
+    rule(
+        given.parse_expiry_from_cert != Some(true),
+        "parse_expiry_from_cert: the pem is a public key, which has no expiry",
+    )?;
+    rule(given.subject_dn.is_none(), "subject_dn is for certificates")?;
+    let pem = given.pem.ok_or_else(|| invalid("Missing required property: pem", ""))?;
     let alg = given.alg.unwrap_or(AssertionAlgorithm::RS256);
     let credential = PublicKeyCredential {
         id: format!("cred_{}", random(22)),
-        kid: validate::public_key(&given.pem, alg)?.thumbprint(),
+        kid: validate::public_key(&pem, alg)?.thumbprint(),
         name: given.name.unwrap_or_default(),
         alg,
-        pem: given.pem,
+        pem,
         expires_at: given.expires_at.as_deref().map(moment).transpose()?,
         created_at: Some(now),
     };
@@ -376,7 +422,8 @@ pub(super) fn credential_ids(managed: &ManagedClient) -> Option<Value> {
     let ids: Vec<&String> = match &managed.client.client_authentication_methods {
         Some(methods) => methods.private_key_jwt.credentials.iter().map(|known| &known.id).collect(),
         None if method.is_mutual_tls() => {
-            managed.profile.tls_credentials.iter().flatten().map(|known| &known.id).collect()
+            let all = managed.profile.tls_credentials.iter().flatten();
+            all.filter(|known| known.in_use).map(|known| &known.id).collect()
         }
         None => return None,
     };
@@ -401,6 +448,23 @@ pub(super) fn credential_as_json(credential: &PublicKeyCredential) -> Map<String
         ("name", json!(credential.name)),
         ("created_at", json!(made)),
         ("expires_at", json!(credential.expires_at.map(Timestamp::to_iso))),
+    ] {
+        if !value.is_null() {
+            object.insert(name.to_owned(), value);
+        }
+    }
+    object
+}
+
+/// A certificate as the Management API shows it.
+pub(super) fn certificate_as_json(credential: &TlsCredential) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (name, value) in [
+        ("id", json!(credential.id)),
+        ("credential_type", json!(credential.credential_type)),
+        ("name", json!(credential.name)),
+        ("subject_dn", json!(credential.subject_dn)),
+        ("created_at", json!(credential.created_at.to_iso())),
     ] {
         if !value.is_null() {
             object.insert(name.to_owned(), value);

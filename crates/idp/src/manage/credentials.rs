@@ -7,7 +7,8 @@ use model::{
 use serde_json::{Map, Value};
 
 use super::client_authentication::{
-    GivenCredential, MAX_CREDENTIALS, credential, credential_as_json, credentials, moment,
+    Credential, GivenCredential, MAX_CREDENTIALS, certificate_as_json, credential_as_json, credentials,
+    moment, new_credential,
 };
 use super::clients::{no_client, put};
 use super::{ManageError, validate};
@@ -73,7 +74,13 @@ pub async fn client_credentials(
     id: &ClientId,
 ) -> Result<Vec<Map<String, Value>>, ManageError> {
     let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
-    Ok(credentials(&client).map(credential_as_json).collect())
+    Ok(shown(&client).collect())
+}
+
+/// Keys, and certificates after them.
+fn shown(client: &ManagedClient) -> impl Iterator<Item = Map<String, Value>> {
+    let certificates = client.profile.tls_credentials.iter().flatten();
+    credentials(client).map(credential_as_json).chain(certificates.map(certificate_as_json))
 }
 
 /// One of them.
@@ -87,11 +94,10 @@ pub async fn client_credential(
     credential: &str,
 ) -> Result<Map<String, Value>, ManageError> {
     let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
-    let found = credentials(&client).find(|known| known.id == credential);
-    found.map(credential_as_json).ok_or_else(no_credential)
+    shown(&client).find(|known| known.get("id") == Some(&credential.into())).ok_or_else(no_credential)
 }
 
-/// Registers a public key of a client. It is in use when the client's `client_authentication_methods` name it.
+/// Registers a public key of a client, or keeps a certificate. It is in use when the client's `client_authentication_methods` name it.
 ///
 /// # Errors
 /// [`ManageError::NotFound`] for the client; [`ManageError::Invalid`] for a key that does not fit its algorithm, or an
@@ -102,21 +108,28 @@ pub async fn create_client_credential(
     id: &ClientId,
     given: GivenCredential,
 ) -> Result<Map<String, Value>, ManageError> {
-    let new = credential(given, |length| random_token(&*idp.random, length), idp.now())?;
+    let new = new_credential(given, |length| random_token(&*idp.random, length), idp.now())?;
     change(idp, tenant, id, |client| {
-        if credentials(client).count() >= MAX_CREDENTIALS {
+        if shown(client).count() >= MAX_CREDENTIALS {
             return Err(ManageError::invalid("a client has at most 10 credentials"));
         }
+        let new = match &new {
+            Credential::Key(new) => new,
+            Credential::Certificate(new) => {
+                client.profile.tls_credentials.get_or_insert_default().push(new.clone());
+                return Ok(certificate_as_json(new));
+            }
+        };
         if credentials(client).any(|known| known.kid == new.kid && known.alg == new.alg) {
             return Err(ManageError::Conflict("The client has a credential with this key".to_owned()));
         }
         client.profile.credentials.get_or_insert_default().push(new.clone());
-        Ok(credential_as_json(&new))
+        Ok(credential_as_json(new))
     })
     .await
 }
 
-/// Sets when a public key expires; `None`: it does not.
+/// Sets when a public key expires; `None`: it does not. A certificate says it itself.
 ///
 /// # Errors
 /// [`ManageError::NotFound`]; [`ManageError::Invalid`] for what is no moment.
@@ -153,10 +166,13 @@ pub async fn delete_client_credential(
         let aside = client.profile.credentials.get_or_insert_default();
         let before = aside.len();
         aside.retain(|known| known.id != credential);
-        if aside.len() < before {
+        let certificates = client.profile.tls_credentials.get_or_insert_default();
+        let certificates_before = certificates.len();
+        certificates.retain(|known| known.in_use || known.id != credential);
+        if aside.len() < before || certificates.len() < certificates_before {
             return Ok(());
         }
-        match credentials(client).any(|known| known.id == credential) {
+        match shown(client).any(|known| known.get("id") == Some(&credential.into())) {
             false => Err(no_credential()),
             true => Err(ManageError::Conflict(
                 "The credential is in use: client_authentication_methods has to let go of it first"
