@@ -199,7 +199,6 @@ pub(crate) async fn machine_token(
     organization: Option<&Organization>,
     (scope, permissions): (&[String], &[String]),
     jkt: Option<&str>,
-    now: Timestamp,
 ) -> Result<(String, &'static str), IdpError> {
     let jkt = dpop::binding(client, Some(api), jkt)?;
     let holder = Holder {
@@ -213,7 +212,7 @@ pub(crate) async fn machine_token(
         jkt,
         is_stored: false,
     };
-    let token = jwt_access_token(idp, ctx, api, &holder, Map::new(), now).await?;
+    let token = jwt_access_token(idp, ctx, api, &holder, Map::new(), idp.now()).await?;
     Ok((token, token_type(jkt)))
 }
 

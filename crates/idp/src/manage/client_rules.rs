@@ -1,9 +1,11 @@
 //! The rules for the settings of a client that are looked at by few or none: their form.
 
 use model::{AssertionAlgorithm, Client, ClientProfile, DefaultTokenQuota, TokenQuotaLimits};
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::ManageError;
+use super::object::{invalid, read};
 use super::validate::{self, rule};
 
 const MAX_DESCRIPTION_CHARS: usize = 140;
@@ -50,20 +52,20 @@ pub(super) fn check(client: &Client, profile: &ClientProfile) -> Result<(), Mana
 }
 
 /// A key for signed requests: the id of one, or a new one, of which the public key is stored.
-fn signing_credential(credential: &serde_json::Map<String, serde_json::Value>) -> Result<(), ManageError> {
+fn signing_credential(credential: &Map<String, Value>) -> Result<(), ManageError> {
     let known = ["id", "credential_type", "name", "pem", "alg", "expires_at", "parse_expiry_from_cert"];
     if let Some(name) = credential.keys().find(|name| !known.contains(&name.as_str())) {
         let text = format!("Additional properties not allowed: {name}");
-        return Err(super::object::invalid(&text, "signed_request_object.credentials"));
+        return Err(invalid(&text, "signed_request_object.credentials"));
     }
     let alg = match credential.get("alg") {
-        None | Some(serde_json::Value::Null) => AssertionAlgorithm::RS256,
-        Some(alg) => super::object::read("signed_request_object.credentials.alg", alg)?,
+        None | Some(Value::Null) => AssertionAlgorithm::RS256,
+        Some(alg) => read("signed_request_object.credentials.alg", alg)?,
     };
-    match credential.get("pem").and_then(serde_json::Value::as_str) {
+    match credential.get("pem").and_then(Value::as_str) {
         Some(pem) => validate::public_key(pem, alg).map(drop),
         None => rule(
-            credential.get("id").is_some_and(serde_json::Value::is_string),
+            credential.get("id").is_some_and(Value::is_string),
             "a credential of signed_request_object is an id, or a new one with credential_type and pem",
         ),
     }

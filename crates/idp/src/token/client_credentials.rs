@@ -56,8 +56,7 @@ pub(super) async fn exchange(
     token_quota::count(idp, ctx, client, organization.as_ref()).await?;
     let now = idp.now();
     let (access_token, token_type) =
-        tokens::machine_token(idp, ctx, client, api, organization.as_ref(), (&scope, &granted), jkt, now)
-            .await?;
+        tokens::machine_token(idp, ctx, client, api, organization.as_ref(), (&scope, &granted), jkt).await?;
     let mut entry =
         log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now)
             .with_grant(Some(audience), &scope)

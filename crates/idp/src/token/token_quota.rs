@@ -21,13 +21,12 @@ pub(super) async fn count(
     organization: Option<&Organization>,
 ) -> Result<(), IdpError> {
     let default = idp.settings.default_token_quota(&ctx.tenant).await?;
-    let of_default =
-        |of: &Option<DefaultTokenQuotaOf>| of.as_ref().and_then(|of| of.client_credentials.clone());
+    let of_default = |of: Option<&DefaultTokenQuotaOf>| of.and_then(|of| of.client_credentials.clone());
     let of_client = match &client.token_quota {
         Some(quota) => quota.client_credentials.clone(),
-        None => of_default(&default.clients),
+        None => of_default(default.clients.as_ref()),
     };
-    let of_organization = organization.zip(of_default(&default.organizations));
+    let of_organization = organization.zip(of_default(default.organizations.as_ref()));
     let quotas = [
         of_client.map(|limits| (format!("client/{}", client.client_id), "client", limits)),
         of_organization.map(|(known, limits)| (format!("organization/{}", known.id), "organization", limits)),
