@@ -178,42 +178,40 @@ impl TenantTx {
 
     /// Removes the client grant. `false`: there is none.
     pub async fn delete_client_grant(&mut self, id: &str) -> Result<bool, StorageError> {
-        let organizations = self
-            .sql("DELETE FROM organization_client_grants WHERE tenant_id = $1 AND grant_id = $2")
-            .bind(id);
-        self.write(organizations)?;
+        self.forget_organizations_of(id)?;
         let query = self.sql("DELETE FROM client_grants WHERE tenant_id = $1 AND id = $2").bind(id);
         Ok(self.run(query).await? > 0)
     }
 
     /// Removes all client grants for the API.
-    pub(crate) fn delete_client_grants_for(&mut self, identifier: &str) -> Result<(), StorageError> {
-        for sql in [
-            concat!(
-                "DELETE FROM organization_client_grants WHERE tenant_id = $1 AND grant_id IN
-                     (SELECT id FROM client_grants WHERE tenant_id = $1 AND ",
-                api!(),
-                " = $2)"
-            ),
-            concat!("DELETE FROM client_grants WHERE tenant_id = $1 AND ", api!(), " = $2"),
-        ] {
-            let query = self.sql(sql).bind(identifier);
-            self.write(query)?;
+    pub(crate) async fn delete_client_grants_for(&mut self, identifier: &str) -> Result<(), StorageError> {
+        let filter = ClientGrantFilter { audience: Some(identifier), ..ClientGrantFilter::default() };
+        for grant in self.client_grants(filter, None, 0, i64::MAX).await? {
+            self.forget_organizations_of(&grant.id)?;
         }
-        Ok(())
+        let query = self
+            .sql(concat!("DELETE FROM client_grants WHERE tenant_id = $1 AND ", api!(), " = $2"))
+            .bind(identifier);
+        self.write(query)
     }
 
     /// Removes all client grants of the client.
-    pub(crate) fn delete_client_grants_of(&mut self, client: &ClientId) -> Result<(), StorageError> {
-        for sql in [
-            "DELETE FROM organization_client_grants WHERE tenant_id = $1 AND grant_id IN
-                 (SELECT id FROM client_grants WHERE tenant_id = $1 AND client_id = $2)",
-            "DELETE FROM client_grants WHERE tenant_id = $1 AND client_id = $2",
-        ] {
-            let query = self.sql(sql).bind(client.as_str());
-            self.write(query)?;
+    pub(crate) async fn delete_client_grants_of(&mut self, client: &ClientId) -> Result<(), StorageError> {
+        let filter = ClientGrantFilter { client: Some(client), ..ClientGrantFilter::default() };
+        for grant in self.client_grants(filter, None, 0, i64::MAX).await? {
+            self.forget_organizations_of(&grant.id)?;
         }
-        Ok(())
+        let query = self
+            .sql("DELETE FROM client_grants WHERE tenant_id = $1 AND client_id = $2")
+            .bind(client.as_str());
+        self.write(query)
+    }
+
+    fn forget_organizations_of(&mut self, grant: &str) -> Result<(), StorageError> {
+        let query = self
+            .sql("DELETE FROM organization_client_grants WHERE tenant_id = $1 AND grant_id = $2")
+            .bind(grant);
+        self.write(query)
     }
 
     /// Lets the grant count in the name of the organization. `false`: it did before.

@@ -108,7 +108,7 @@ impl TenantTx {
 
     /// Removes the API with all client grants for it. `false`: there is none.
     pub async fn delete_resource_server(&mut self, identifier: &str) -> Result<bool, StorageError> {
-        self.delete_client_grants_for(identifier)?;
+        self.delete_client_grants_for(identifier).await?;
         let query = self
             .sql("DELETE FROM resource_servers WHERE tenant_id = $1 AND identifier = $2")
             .bind(identifier);
