@@ -11,7 +11,8 @@ mod check;
 mod chromium;
 mod client_authentication;
 mod client_credentials;
-
+mod client_grants_for_organizations;
+mod client_grants_for_users;
 mod command_line;
 mod components;
 mod conformance;

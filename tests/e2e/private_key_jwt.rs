@@ -484,7 +484,9 @@ async fn one_method_at_a_time_and_all_of_it() {
 // CA1 CA4
 #[tokio::test]
 async fn each_endpoint_takes_each_method_from_the_clients_that_are_registered_for_it() {
-    use TokenEndpointAuthMethod::{ClientSecretBasic, ClientSecretPost, None, PrivateKeyJwt};
+    use TokenEndpointAuthMethod::{
+        ClientSecretBasic, ClientSecretPost, None, PrivateKeyJwt, SelfSignedTlsClientAuth, TlsClientAuth,
+    };
     let server = TestServer::start().await;
     let key = Key::ec();
     let methods = [None, ClientSecretPost, ClientSecretBasic, PrivateKeyJwt];
@@ -530,6 +532,7 @@ async fn each_endpoint_takes_each_method_from_the_clients_that_are_registered_fo
                     }
                     ClientSecretBasic => request = request.basic_auth(&id, Some("a-secret")),
                     PrivateKeyJwt => form.extend(assertion::form(&assertion)),
+                    TlsClientAuth | SelfSignedTlsClientAuth => panic!("nothing that a test could send"),
                 }
                 let answer = app.send(request.form(&form)).await;
                 let case = format!("{path}: registered {registered:?}, sent {sent:?}: {answer:?}");

@@ -73,6 +73,10 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
     }
 }
 
@@ -143,6 +147,9 @@ pub fn api() -> ResourceServer {
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
+        token_encryption: None,
+        consent_policy: None,
+        authorization_policy: None,
     }
 }
 

@@ -1,32 +1,71 @@
 //! Which clients may have a user's access token for an API, and what the user may do there: the API's
-//! `subject_type_authorization` and `enforce_policies`. An API without them costs nothing: nothing is read.
+//! `subject_type_authorization`, with client grants for users, and `enforce_policies`. An API without them costs nothing: nothing is read.
 
 use std::sync::Arc;
 
-use model::{Client, OrganizationId, ResourceServer, User, UserAuthorizationPolicy};
+use model::{
+    Client, ManagedClientGrant, OrganizationId, ResourceServer, SubjectType, User, UserAuthorizationPolicy,
+};
 use oauth::ErrorCode;
 
 use crate::authorize::is_about_the_user;
 use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
 
-/// That the client may have users' access tokens for the API.
+/// That the client may have users' access tokens for the API; of its scopes, those that it may have, where the API asks for
+/// grants.
 ///
 /// # Errors
 /// `access_denied`.
-pub(crate) fn check(client: &Client, api: &ResourceServer) -> Result<(), IdpError> {
-    match api.subject_type_authorization.user.policy {
-        UserAuthorizationPolicy::AllowAll => Ok(()),
-        // No API is stored that requires grants for users: there are none.
-        UserAuthorizationPolicy::DenyAll | UserAuthorizationPolicy::RequireClientGrant => {
-            Err(IdpError::oauth(
-                ErrorCode::AccessDenied,
-                format!(
-                    "Client {} is not authorized to access resource server {}.",
-                    client.client_id, api.identifier
-                ),
-            ))
-        }
+pub(crate) async fn check(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    api: &ResourceServer,
+) -> Result<Option<Vec<String>>, IdpError> {
+    let grant = match api.subject_type_authorization.user.policy {
+        UserAuthorizationPolicy::AllowAll => return Ok(None),
+        UserAuthorizationPolicy::DenyAll => None,
+        UserAuthorizationPolicy::RequireClientGrant => grant_for_users(idp, ctx, client, api).await?,
+    };
+    match grant {
+        Some(grant) => Ok(Some(grant.scopes_among(&api.scopes))),
+        None => Err(IdpError::oauth(
+            ErrorCode::AccessDenied,
+            format!(
+                "Client {} is not authorized to access resource server {}.",
+                client.client_id, api.identifier
+            ),
+        )),
+    }
+}
+
+async fn grant_for_users(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    api: &ResourceServer,
+) -> Result<Option<ManagedClientGrant>, ServerError> {
+    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+    Ok(tx.client_grant(&client.client_id, &api.identifier, SubjectType::User).await?)
+}
+
+/// What a refresh may have at an API that asks for grants: [`check`] by its audience.
+///
+/// # Errors
+/// `access_denied`.
+pub(crate) async fn granted_scopes(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    audience: Option<&str>,
+) -> Result<Option<Vec<String>>, IdpError> {
+    let Some(audience) = audience.filter(|audience| *audience != tokens::mfa_audience(ctx)) else {
+        return Ok(None);
+    };
+    match idp.settings.api(&ctx.tenant, audience).await? {
+        Some(api) => check(idp, ctx, client, &api.server).await,
+        None => Ok(None),
     }
 }
 

@@ -15,7 +15,9 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::error::{IdpError, PageError, ServerError};
 use crate::post_login::log_entry;
 use crate::transfer::{Transfer, redeem};
-use crate::{CookieChange, CookieChanges, Idp, RequestContext, api_access, dpop, organizations, par, tokens};
+use crate::{
+    CookieChange, CookieChanges, Idp, RequestContext, api_access, dpop, organizations, par, served, tokens,
+};
 
 /// How long a login may take from `/authorize` to the password.
 const PENDING_LIFETIME_SECS: i64 = 30 * 60;
@@ -103,6 +105,9 @@ pub async fn authorize(
     let request = match checked {
         Ok(request) => request,
         Err(IdpError::OAuth(error)) => {
+            if matches!(error.code, ErrorCode::UnauthorizedClient | ErrorCode::AccessDenied) {
+                failed(idp, ctx, &client, LogType::FailedLogin, &error.description).await?;
+            }
             let mode = mode.unwrap_or(ResponseMode::Query);
             let answer = error_answer(ctx, mode, &redirect_uri, state.as_deref(), &error);
             return Ok(AuthorizeOutcome::Answer { answer, cookies });
@@ -152,7 +157,7 @@ pub async fn authorize(
         }
     }
     if silent {
-        silent_failure(idp, ctx, &client, now).await?;
+        failed(idp, ctx, &client, LogType::FailedSilentAuth, "Login required").await?;
         let error = OAuthError::new(ErrorCode::LoginRequired, "Login required");
         let answer = request_failed(ctx, &request, &error);
         return Ok(AuthorizeOutcome::Answer { answer, cookies });
@@ -262,14 +267,16 @@ fn new_transaction_id(idp: &Idp) -> PendingAuthorizationId {
     PendingAuthorizationId::new(random_token(&*idp.random, 32))
 }
 
-async fn silent_failure(
+/// Tells the client's people: the request was the client's, and nobody logged in.
+async fn failed(
     idp: &Idp,
     ctx: &RequestContext,
     client: &Client,
-    now: Timestamp,
+    log_type: LogType,
+    description: &str,
 ) -> Result<(), ServerError> {
-    let mut entry = log_entry(LogType::FailedSilentAuth, Some(client), None, &ctx.origin, now);
-    entry.description = "Login required".to_owned();
+    let mut entry = log_entry(log_type, Some(client), None, &ctx.origin, idp.now());
+    entry.description = description.to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.insert_log(&entry).await?;
     Ok(tx.commit().await?)
@@ -319,6 +326,7 @@ pub(crate) async fn request(
     redirect_uri: String,
     redirect_uri_was_sent: bool,
 ) -> Result<AuthorizationRequest, IdpError> {
+    served::check(client, parameters)?;
     if parameters.get("request").is_some() {
         return refuse(ErrorCode::RequestNotSupported, "Request objects are not supported");
     }
@@ -494,9 +502,10 @@ pub(crate) async fn audience_and_scope(
         None => None,
         Some(identifier) => Some(tokens::api(idp, ctx, identifier).await?),
     };
-    if let Some(api) = &api {
-        api_access::check(client, &api.server)?;
-    }
+    let allowed = match &api {
+        Some(api) => api_access::check(idp, ctx, client, &api.server).await?,
+        None => None,
+    };
     let may_refresh = client.grant_types.iter().any(|grant| grant == "refresh_token");
     let granted = |scope: &&String| match scope.as_str() {
         OFFLINE_ACCESS => may_refresh && api.as_ref().is_none_or(|api| api.server.allow_offline_access),
@@ -505,5 +514,7 @@ pub(crate) async fn audience_and_scope(
             OIDC_SCOPES.contains(&name) || api.as_ref().is_some_and(|api| api.server.scopes.contains(scope))
         }
     };
-    Ok((audience, requested.iter().filter(granted).cloned().collect()))
+    let mut scope = requested.iter().filter(granted).cloned().collect();
+    api_access::limit(&mut scope, allowed.as_deref());
+    Ok((audience, scope))
 }

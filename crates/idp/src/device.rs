@@ -20,7 +20,7 @@ use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
 use crate::token::{TokenInput, client_auth};
 use crate::{
-    CookieChange, CookieChanges, Idp, IdpError, PageError, RequestContext, ServerError, organizations,
+    CookieChange, CookieChanges, Idp, IdpError, PageError, RequestContext, ServerError, organizations, served,
 };
 
 /// The grant type of devices (RFC 8628 §3.4).
@@ -161,6 +161,7 @@ async fn make(
     client: &Client,
     input: &TokenInput,
 ) -> Result<DeviceAuthorizationResponse, IdpError> {
+    served::check(client, &input.parameters)?;
     if !client.grant_types.iter().any(|grant| grant == GRANT_TYPE) {
         return Err(IdpError::oauth(
             ErrorCode::UnauthorizedClient,

@@ -4,7 +4,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use model::{Client, RequiredFor, ResourceServer, TenantId, Timestamp, TokenEndpointAuthMethod};
+use model::{
+    Client, PossessionMechanism, ProofOfPossession, RequiredFor, ResourceServer, TenantId, Timestamp,
+    TokenEndpointAuthMethod,
+};
 use oauth::{ErrorCode, OAuthError};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -105,7 +108,8 @@ pub(crate) fn binding<'a>(
     proved: Option<&'a str>,
 ) -> Result<Option<&'a str>, OAuthError> {
     let Some(api) = api else { return Ok(proved) };
-    match (&api.proof_of_possession, proved) {
+    let by_proof = |rule: &&ProofOfPossession| rule.mechanism == PossessionMechanism::Dpop;
+    match (api.proof_of_possession.as_ref().filter(by_proof), proved) {
         (None, _) if client.require_proof_of_possession => Err(OAuthError::invalid_request(
             "The client requires proof of possession, which the API does not support.",
         )),

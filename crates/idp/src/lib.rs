@@ -36,6 +36,7 @@ mod rate_limit;
 mod revocation;
 pub mod revoke;
 mod risk;
+mod served;
 mod settings;
 pub mod token;
 mod tokens;

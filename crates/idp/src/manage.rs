@@ -15,7 +15,9 @@ mod logs;
 mod management_client;
 mod modules;
 mod object;
+mod organization_grants;
 mod organizations;
+mod password_options;
 mod password_policy;
 mod resource_servers;
 mod revoke;
@@ -49,6 +51,7 @@ pub use log_streams::*;
 pub use logs::*;
 pub use management_client::*;
 pub use modules::*;
+pub use organization_grants::*;
 pub use organizations::*;
 pub use resource_servers::*;
 pub use revoke::*;
@@ -59,6 +62,7 @@ pub use tenant_settings::*;
 pub use users::*;
 
 pub(crate) use actions::{open_module_secrets, open_secrets};
+pub(crate) use connections::takes_passwords;
 
 /// The connection that each tenant has.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
@@ -137,6 +141,12 @@ pub enum WeakPassword {
     /// For `excellent`.
     #[error("the connection takes no character three times in a row")]
     Repeats,
+    /// For `password_options.complexity`.
+    #[error("the connection asks for kinds of characters that are not all there")]
+    Types,
+    /// For `password_options.complexity`.
+    #[error("the connection takes no three characters in their order, like abc or 321")]
+    Sequence,
 }
 
 impl ManageError {

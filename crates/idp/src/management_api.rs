@@ -1,6 +1,6 @@
 //! Who may call the Management API: the audience, its scopes, and the access tokens that are accepted there.
 
-use model::{Client, LogType, Timestamp};
+use model::{Client, LogType, SubjectType, Timestamp};
 use oauth::ErrorCode;
 use serde_json::json;
 
@@ -76,6 +76,9 @@ pub const SCOPES: &[(&str, &str)] = &[
     ("create:organization_connections", "Add connections to organizations"),
     ("update:organization_connections", "Change the connections of organizations"),
     ("delete:organization_connections", "Remove connections of organizations"),
+    ("read:organization_client_grants", "Read the client grants of organizations"),
+    ("create:organization_client_grants", "Add client grants to organizations"),
+    ("delete:organization_client_grants", "Remove client grants of organizations"),
     ("read:sessions", "Read sessions"),
     ("update:sessions", "Change sessions"),
     ("delete:sessions", "End sessions"),
@@ -133,6 +136,9 @@ pub fn resource_server(ctx: &RequestContext) -> model::ResourceServer {
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: model::SubjectTypeAuthorization::default(),
+        token_encryption: None,
+        consent_policy: None,
+        authorization_policy: None,
     }
 }
 
@@ -170,10 +176,13 @@ pub async fn authenticate(idp: &Idp, ctx: &RequestContext, token: &str) -> Resul
     let client = idp.settings.client(&ctx.tenant, &token.client_id).await?;
     let Some(client) = client else { return Err(invalid("The client of this token is not there any more")) };
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let Some(grant) = tx.client_grant(&token.client_id, STORED_AUDIENCE).await? else {
+    let Some(grant) = tx.client_grant(&token.client_id, STORED_AUDIENCE, SubjectType::Client).await? else {
         return Err(invalid("The client of this token has no grant for this API any more"));
     };
-    let has = |scope: &&str| grant.scope.iter().any(|granted| granted == scope);
+    let has = |scope: &&str| {
+        grant.profile.allow_all_scopes == Some(true)
+            || grant.grant.scope.iter().any(|granted| granted == scope)
+    };
     Ok(ApiClient {
         client: client.as_ref().clone(),
         scope: token.scope.split(' ').filter(has).map(str::to_owned).collect(),

@@ -11,7 +11,7 @@ use crate::authorize;
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::dpop::{self, Nonce, Target};
 use crate::token::{TokenInput, client_auth};
-use crate::{Idp, IdpError, PageError, RequestContext, ServerError};
+use crate::{Idp, IdpError, PageError, RequestContext, ServerError, served};
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// How long the browser has to come with the `request_uri`, where the client's settings do not say it.
@@ -76,6 +76,7 @@ pub async fn push(idp: &Idp, ctx: &RequestContext, input: TokenInput) -> Result<
     if input.parameters.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_BYTES {
         return refuse(413, "The pushed request is too large.");
     }
+    served::check(&client, &input.parameters)?;
     let mut kept = kept(&client, &input.parameters)?;
     if let Some(jwt) = &input.dpop {
         // A proof here does what `dpop_jkt` does (RFC 9449 §10.1).

@@ -3,7 +3,7 @@
 
 use model::{Client, Connection, LogType, Timestamp, User};
 
-use crate::manage::DEFAULT_CONNECTION;
+use crate::manage::{DEFAULT_CONNECTION, takes_passwords};
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
 use crate::{Idp, PasswordPlace, RequestContext, ServerError, measure, password};
@@ -56,7 +56,8 @@ pub(crate) async fn attempt(
     Ok(LoginAttempt::Right(Box::new(user)))
 }
 
-/// Unknown user, wrong password and blocked user take the same work and give the same answer.
+/// Unknown user, wrong password, blocked user and a connection without passwords take the same work and give the same
+/// answer.
 async fn check(
     idp: &Idp,
     ctx: &RequestContext,
@@ -65,13 +66,17 @@ async fn check(
     password: &str,
     place: PasswordPlace,
 ) -> Result<Option<User>, ServerError> {
-    let user = {
+    let (user, profile) = {
         let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-        tx.user_by_login(&connection.id, username).await?
+        let user = tx.user_by_login(&connection.id, username).await?;
+        (
+            user,
+            tx.managed_connection(&connection.id).await?.map(|managed| managed.profile).unwrap_or_default(),
+        )
     };
     let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let right = password::verify(idp, place, hash, password).await?;
-    Ok(user.filter(|user| right && !user.blocked))
+    Ok(user.filter(|user| right && !user.blocked && takes_passwords(&profile)))
 }
 
 async fn failed(

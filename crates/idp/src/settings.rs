@@ -7,7 +7,10 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use model::{ActionBinding, Client, ClientId, Connection, ConnectionId, ResourceServer, SigningKey, Tenant};
+use model::{
+    ActionBinding, Client, ClientId, Connection, ConnectionId, DefaultTokenQuota, ResourceServer, SigningKey,
+    Tenant,
+};
 use quick_cache::sync::Cache;
 use serde_json::Value;
 use storage::{Storage, StorageError};
@@ -37,6 +40,7 @@ pub struct Settings {
     signing_keys: Cache<Key<()>, Arc<Vec<SigningKey>>>,
     client_signing_keys: Cache<Key<()>, Arc<Value>>,
     bindings: Cache<Key<()>, Arc<Vec<ActionBinding>>>,
+    default_token_quotas: Cache<Key<()>, Arc<DefaultTokenQuota>>,
 }
 
 impl Settings {
@@ -51,6 +55,7 @@ impl Settings {
             signing_keys: Cache::new(KEPT),
             client_signing_keys: Cache::new(KEPT),
             bindings: Cache::new(KEPT),
+            default_token_quotas: Cache::new(KEPT),
         }
     }
 
@@ -103,6 +108,19 @@ impl Settings {
     ) -> Result<Arc<Value>, ServerError> {
         let made = async { make.await.map(Some) };
         Ok(keep(&self.client_signing_keys, tenant, &(), made).await?.unwrap_or_default())
+    }
+
+    /// The `default_token_quota` of the tenant.
+    pub(crate) async fn default_token_quota(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Arc<DefaultTokenQuota>, StorageError> {
+        let read = async {
+            let found = self.storage.begin_read(&tenant.id).await?.tenant().await?;
+            Ok(Some(found.and_then(|(_, profile)| profile.default_token_quota).unwrap_or_default()))
+        };
+        let kept: Result<_, StorageError> = keep(&self.default_token_quotas, tenant, &(), read).await;
+        Ok(kept?.unwrap_or_default())
     }
 
     /// What runs at a login, in its order.

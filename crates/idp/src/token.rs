@@ -13,6 +13,7 @@ pub(crate) mod refresh_token;
 mod session_transfer;
 #[cfg(test)]
 mod tests;
+mod token_quota;
 mod without_session;
 
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use storage::{CodeUse, RefreshTokenUse};
 use crate::credential::hash_credential;
 use crate::dpop::{self, Nonce, Target};
 use crate::post_login::log_entry;
-use crate::{Idp, IdpError, RequestContext, ServerError, measure};
+use crate::{Idp, IdpError, RequestContext, ServerError, measure, served};
 
 /// One request to `/oauth/token` or `/oauth/revoke`.
 pub struct TokenInput {
@@ -165,7 +166,11 @@ pub async fn token(
         ));
     }
     let ctx = &RequestContext { origin: origin(idp, ctx, &client, &input), ..ctx.clone() };
-    let result = match proof(idp, ctx, &client, &input).await {
+    let may_go_on = match served::check(&client, &input.parameters) {
+        Err(error) => Err(error.into()),
+        Ok(()) => proof(idp, ctx, &client, &input).await,
+    };
+    let result = match may_go_on {
         Err(error) => Err(error),
         Ok(jkt) => {
             let jkt = jkt.as_deref();

@@ -111,7 +111,7 @@ pub(crate) async fn issue(
         Some(audience) => {
             let is_ours = audience == mfa_audience(ctx);
             let api = if is_ours { Arc::new(mfa_api(ctx)) } else { api(idp, ctx, audience).await? };
-            api_access::check(grant.client, &api.server)?;
+            api_access::check(idp, ctx, grant.client, &api.server).await?;
             let jkt = dpop::binding(grant.client, Some(&api.server), grant.jkt)?;
             let holder = Holder {
                 client: grant.client,
@@ -196,15 +196,15 @@ pub(crate) async fn machine_token(
     ctx: &RequestContext,
     client: &Client,
     api: &ResourceServer,
+    organization: Option<&Organization>,
     (scope, permissions): (&[String], &[String]),
     jkt: Option<&str>,
-    now: Timestamp,
 ) -> Result<(String, &'static str), IdpError> {
     let jkt = dpop::binding(client, Some(api), jkt)?;
     let holder = Holder {
         client,
         subject: &machine_subject(&client.client_id),
-        organization: None,
+        organization,
         auth_time: None,
         gty: Some("client-credentials"),
         scope,
@@ -212,7 +212,7 @@ pub(crate) async fn machine_token(
         jkt,
         is_stored: false,
     };
-    let token = jwt_access_token(idp, ctx, api, &holder, Map::new(), now).await?;
+    let token = jwt_access_token(idp, ctx, api, &holder, Map::new(), idp.now()).await?;
     Ok((token, token_type(jkt)))
 }
 
@@ -224,7 +224,7 @@ pub(crate) fn machine_subject(client: &ClientId) -> String {
 /// The API of this identifier.
 ///
 /// # Errors
-/// `access_denied` when there is none.
+/// `access_denied` when there is none, or when a setting of it asks for what this server cannot do.
 pub(crate) async fn api(idp: &Idp, ctx: &RequestContext, audience: &str) -> Result<Arc<Api>, IdpError> {
     if management_api::stored_audience(ctx, audience) == management_api::STORED_AUDIENCE {
         return Err(IdpError::oauth(
@@ -232,10 +232,13 @@ pub(crate) async fn api(idp: &Idp, ctx: &RequestContext, audience: &str) -> Resu
             "The Management API gives its tokens to clients, by the grant client_credentials, and not to users",
         ));
     }
-    idp.settings
-        .api(&ctx.tenant, audience)
-        .await?
-        .ok_or_else(|| IdpError::oauth(ErrorCode::AccessDenied, format!("Service not found: {audience}")))
+    let denied = |text| IdpError::oauth(ErrorCode::AccessDenied, text);
+    let found = idp.settings.api(&ctx.tenant, audience).await?;
+    let api = found.ok_or_else(|| denied(format!("Service not found: {audience}")))?;
+    match api.server.unserved_setting() {
+        Some(setting) => Err(denied(format!("The API's {setting} is not supported by this server"))),
+        None => Ok(api),
+    }
 }
 
 /// The authentication context of a login with a second factor, as `acr_values` ask for it.
@@ -266,6 +269,9 @@ fn mfa_api(ctx: &RequestContext) -> Api {
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
+        token_encryption: None,
+        consent_policy: None,
+        authorization_policy: None,
     };
     Api { server, is_introspected: false }
 }

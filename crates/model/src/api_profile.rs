@@ -24,13 +24,16 @@ optional_fields! {
         #[schema(ignore)]
         scope_descriptions: BTreeMap<String, String>,
         signing_alg: SigningAlgorithm,
-        signing_secret: String,
         token_lifetime_for_web: i64,
         skip_consent_for_verifiable_first_party_clients: bool,
-        token_encryption: Map<String, Value>,
-        consent_policy: String,
-        authorization_details: Vec<Map<String, Value>>,
-        authorization_policy: Map<String, Value>,
+        authorization_details: Vec<AuthorizationDetailsType>,
+    }
+}
+
+optional_fields! {
+    /// One of `authorization_details`.
+    pub struct AuthorizationDetailsType {
+        r#type: String,
     }
 }
 
@@ -49,14 +52,32 @@ values! {
 pub struct ManagedClientGrant {
     /// As `cgr_...`.
     pub id: String,
-    /// What has an effect.
+    /// Whose it is, for which API, and its scopes.
     pub grant: ClientGrant,
-    /// What has none.
+    /// The rest.
     pub profile: ClientGrantProfile,
 }
 
+impl ManagedClientGrant {
+    /// Whose tokens it is for.
+    #[must_use]
+    pub fn subject_type(&self) -> SubjectType {
+        self.profile.subject_type.unwrap_or(SubjectType::Client)
+    }
+
+    /// Of these scopes of its API, those that it grants, in their order in the grant.
+    #[must_use]
+    pub fn scopes_among(&self, of_api: &[String]) -> Vec<String> {
+        match self.profile.allow_all_scopes {
+            Some(true) => of_api.to_vec(),
+            _ => self.grant.scope.iter().filter(|scope| of_api.contains(scope)).cloned().collect(),
+        }
+    }
+}
+
 optional_fields! {
-    /// The settings of a client grant that are kept for its people and tools: they have no effect on what this server does.
+    /// The settings of a client grant besides its scopes. `authorization_details_types` has no effect on what this server
+    /// does.
     pub struct ClientGrantProfile {
         organization_usage: GrantOrganizationUsage,
         allow_any_organization: bool,

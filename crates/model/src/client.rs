@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ClientId, OrganizationUsage, Timestamp};
+use crate::{
+    ClientId, ComplianceLevel, DefaultOrganization, OrganizationUsage, SignedRequestObject, Timestamp,
+    TokenQuota,
+};
 
 /// An OAuth client of a tenant ("application" in the dialect). As JSON, in the database too, it has the names of the
 /// Management API, and its secrets' hashes besides. A member that this version does not know is passed over: a newer node
@@ -75,6 +78,31 @@ pub struct Client {
     /// Whether its users log in in the name of an organization.
     #[serde(default)]
     pub organization_usage: OrganizationUsage,
+    /// The organization of its own tokens when it names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_organization: Option<DefaultOrganization>,
+    /// How many tokens of its own it may have; absent: what the tenant says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_quota: Option<TokenQuota>,
+    /// Whether its authorization requests are signed (RFC 9101). One that requires it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_request_object: Option<SignedRequestObject>,
+    /// The profile that all its requests keep. One that has any is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compliance_level: Option<ComplianceLevel>,
+}
+
+impl Client {
+    /// The setting whose promise this server cannot keep. A client that has one is refused, rather than served with less
+    /// safety than its people think.
+    #[must_use]
+    pub fn unserved_setting(&self) -> Option<&'static str> {
+        let signed = self.signed_request_object.as_ref().is_some_and(|signed| signed.required == Some(true));
+        let complies = self.compliance_level.is_some_and(|level| level != ComplianceLevel::None);
+        [(signed, "signed_request_object.required"), (complies, "compliance_level")]
+            .into_iter()
+            .find_map(|(is_set, name)| is_set.then_some(name))
+    }
 }
 
 /// `oidc_logout` of a client: OpenID Connect Back-Channel Logout (`reference/native-to-web.md` section 3.5).
@@ -236,6 +264,18 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretBasic,
     /// An assertion signed with a key of [`Client::client_authentication_methods`] (RFC 7523 §2.2).
     PrivateKeyJwt,
+    /// A certificate of an authority (RFC 8705 §2.1). This server has no mutual TLS: the client cannot authenticate.
+    TlsClientAuth,
+    /// A certificate of its own (RFC 8705 §2.2). As above.
+    SelfSignedTlsClientAuth,
+}
+
+impl TokenEndpointAuthMethod {
+    /// Whether it is by a certificate (RFC 8705 §2).
+    #[must_use]
+    pub fn is_mutual_tls(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
+    }
 }
 
 /// `client_authentication_methods` of a client.
@@ -427,7 +467,7 @@ pub enum ExpirationType {
     NonExpiring,
 }
 
-/// Lets a client have tokens of its own for an API (`client_credentials`).
+/// Lets a client have tokens for an API: of its own (`client_credentials`), or of users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientGrant {
     /// Which client.

@@ -42,12 +42,8 @@ optional_fields! {
         session_transfer: SessionTransferProfile,
         organization_require_behavior: OrganizationRequireBehavior,
         organization_discovery_methods: Vec<OrganizationDiscoveryMethod>,
-        default_organization: DefaultOrganization,
-        signed_request_object: SignedRequestObject,
-        compliance_level: ComplianceLevel,
         encryption_key: Map<String, Value>,
         token_exchange: TokenExchange,
-        token_quota: TokenQuota,
         third_party_security_mode: ThirdPartySecurityMode,
         redirection_policy: RedirectionPolicy,
         skip_non_verifiable_callback_uri_confirmation_prompt: bool,
@@ -60,6 +56,40 @@ optional_fields! {
         #[schema(ignore)]
         /// Public keys that are registered and not in use: [`Client::client_authentication_methods`] has those that are.
         credentials: Vec<PublicKeyCredential>,
+        #[schema(ignore)]
+        /// What a client with mutual TLS would be known by.
+        tls_credentials: Vec<TlsCredential>,
+    }
+}
+
+/// A certificate that a client would authenticate with (RFC 8705 §2), as its people registered it. It is for display.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsCredential {
+    /// As `cred_...`.
+    pub id: String,
+    /// What it is.
+    pub credential_type: TlsCredentialType,
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// The subject of its certificates (RFC 8705 §2.1.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_dn: Option<String>,
+    /// The certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pem: Option<String>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Whether the client's method names it.
+    #[serde(default)]
+    pub in_use: bool,
+}
+
+values! {
+    /// What a [`TlsCredential`] is.
+    pub enum TlsCredentialType("snake_case") {
+        X509Cert,
+        CertSubjectDn,
     }
 }
 

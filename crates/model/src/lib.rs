@@ -33,8 +33,9 @@ pub use action::{
 };
 pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
 pub use api_profile::{
-    Active, ClientGrantProfile, ConnectionProfile, GrantOrganizationUsage, ManagedClientGrant,
-    ManagedConnection, ManagedResourceServer, ResourceServerProfile, SigningAlgorithm, SubjectType,
+    Active, AuthorizationDetailsType, ClientGrantProfile, ConnectionProfile, GrantOrganizationUsage,
+    ManagedClientGrant, ManagedConnection, ManagedResourceServer, ResourceServerProfile, SigningAlgorithm,
+    SubjectType,
 };
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
@@ -52,8 +53,8 @@ pub use client_profile::{
     ApprovalChannel, ClientProfile, ComplianceLevel, DefaultOrganization, Delegation, DelegationBinding,
     Enabled, JwtAlgorithm, JwtProfile, ManagedClient, Mobile, MobileAndroid, MobileIos, NativeSocialLogin,
     OrganizationDiscoveryMethod, OrganizationRequireBehavior, RedirectionPolicy, SessionTransferProfile,
-    SignedRequestObject, ThirdPartySecurityMode, TokenExchange, TokenExchangeType, TokenQuota,
-    TokenQuotaLimits,
+    SignedRequestObject, ThirdPartySecurityMode, TlsCredential, TlsCredentialType, TokenExchange,
+    TokenExchangeType, TokenQuota, TokenQuotaLimits,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use geoip::GeoIp;
@@ -73,8 +74,10 @@ pub use organization::{
 };
 pub use random::{RandomSource, SystemRandom, ordered_id, random_token, random_uuid, uuid};
 pub use resource_server::{
-    ClientAuthorization, ClientAuthorizationPolicy, PossessionMechanism, ProofOfPossession, RequiredFor,
-    ResourceServer, SubjectTypeAuthorization, TokenDialect, UserAuthorization, UserAuthorizationPolicy,
+    ClientAuthorization, ClientAuthorizationPolicy, ConsentPolicy, PossessionMechanism, ProofOfPossession,
+    RequiredFor, ResourceServer, SubjectTypeAuthorization, TokenDialect, TokenEncryption,
+    TokenEncryptionAlgorithm, TokenEncryptionFormat, TokenEncryptionKey, UserAuthorization,
+    UserAuthorizationPolicy,
 };
 pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};

@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+use crate::profile::{optional_fields, values};
 
 /// An API that access tokens are for ("resource server").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +38,35 @@ pub struct ResourceServer {
     /// Who may have access tokens for it.
     #[serde(default)]
     pub subject_type_authorization: SubjectTypeAuthorization,
+    /// How its access tokens are encrypted. An API with it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_encryption: Option<TokenEncryption>,
+    /// What users confirm of each request. An API with it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_policy: Option<ConsentPolicy>,
+    /// Who decides about its access tokens besides. An API with it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_policy: Option<Map<String, Value>>,
 }
 
 impl ResourceServer {
+    /// The setting whose promise this server cannot keep. No access tokens are given for an API that has one.
+    #[must_use]
+    pub fn unserved_setting(&self) -> Option<&'static str> {
+        let by_tls = self
+            .proof_of_possession
+            .as_ref()
+            .is_some_and(|rule| rule.required && rule.mechanism == PossessionMechanism::Mtls);
+        [
+            (by_tls, "proof_of_possession.mechanism"),
+            (self.token_encryption.is_some(), "token_encryption"),
+            (self.consent_policy.is_some(), "consent_policy"),
+            (self.authorization_policy.is_some(), "authorization_policy"),
+        ]
+        .into_iter()
+        .find_map(|(is_set, name)| is_set.then_some(name))
+    }
+
     /// Whether its access tokens have a claim with all permissions of their subject. Without `enforce_policies` the
     /// dialect has none, whatever the form of the tokens.
     #[must_use]
@@ -139,6 +168,8 @@ pub struct ProofOfPossession {
 pub enum PossessionMechanism {
     /// RFC 9449.
     Dpop,
+    /// RFC 8705 §3. An API that requires it is not served.
+    Mtls,
 }
 
 /// Of whom an API requires a proof.
@@ -149,6 +180,51 @@ pub enum RequiredFor {
     PublicClients,
     #[default]
     AllClients,
+}
+
+optional_fields! {
+    /// `token_encryption`.
+    pub struct TokenEncryption {
+        format: TokenEncryptionFormat,
+        encryption_key: TokenEncryptionKey,
+    }
+}
+
+optional_fields! {
+    /// `token_encryption.encryption_key`: a public key of the API.
+    pub struct TokenEncryptionKey {
+        name: String,
+        alg: TokenEncryptionAlgorithm,
+        kid: String,
+        pem: String,
+        thumbprint_sha256: String,
+    }
+}
+
+values! {
+    /// `token_encryption.format`.
+    pub enum TokenEncryptionFormat("kebab-case") {
+        CompactNestedJwe,
+    }
+}
+
+values! {
+    /// `token_encryption.encryption_key.alg` (RFC 7518 §4.1).
+    pub enum TokenEncryptionAlgorithm("SCREAMING-KEBAB-CASE") {
+        #[serde(rename = "RSA-OAEP-256")]
+        RsaOaep256,
+        #[serde(rename = "RSA-OAEP-384")]
+        RsaOaep384,
+        #[serde(rename = "RSA-OAEP-512")]
+        RsaOaep512,
+    }
+}
+
+values! {
+    /// `consent_policy`.
+    pub enum ConsentPolicy("kebab-case") {
+        TransactionalAuthorizationWithMfa,
+    }
 }
 
 fn default_access_token_lifetime() -> i64 {

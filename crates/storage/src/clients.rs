@@ -1,6 +1,6 @@
-//! Clients, the APIs that they call, and what they may have there.
+//! Clients and the APIs that they call.
 
-use model::{Client, ClientGrant, ClientId, OidcLogout, ResourceServer};
+use model::{Client, ClientId, OidcLogout, ResourceServer};
 
 use crate::row::to_json;
 use crate::{StorageError, TenantTx};
@@ -78,40 +78,6 @@ impl TenantTx {
             )
             .bind(server.identifier.as_str())
             .bind(to_json(server)?);
-        self.write(query)
-    }
-
-    /// What the client may have for the API by itself.
-    pub async fn client_grant(
-        &mut self,
-        client: &ClientId,
-        audience: &str,
-    ) -> Result<Option<ClientGrant>, StorageError> {
-        let query = self
-            .sql(
-                "SELECT client_id, audience, scope FROM client_grants
-                 WHERE tenant_id = $1 AND client_id = $2 AND audience = $3",
-            )
-            .bind(client.as_str())
-            .bind(audience);
-        let Some(row) = self.row("client_grants", "client_id", query).await? else { return Ok(None) };
-        Ok(Some(ClientGrant {
-            client_id: ClientId::new(row.text("client_id")?),
-            audience: row.text("audience")?,
-            scope: row.json("scope")?,
-        }))
-    }
-
-    /// Makes or replaces the grant.
-    pub async fn put_client_grant(&mut self, grant: &ClientGrant) -> Result<(), StorageError> {
-        let query = self
-            .sql(
-                "INSERT INTO client_grants (tenant_id, client_id, audience, scope) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (tenant_id, client_id, audience) DO UPDATE SET scope = excluded.scope",
-            )
-            .bind(grant.client_id.as_str())
-            .bind(grant.audience.as_str())
-            .bind(to_json(&grant.scope)?);
         self.write(query)
     }
 }

@@ -12,6 +12,7 @@ mod actions;
 mod artifacts;
 mod authenticators;
 mod backchannel_logouts;
+mod client_grants;
 mod clients;
 mod codes;
 mod connect;
@@ -57,6 +58,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub use client_grants::ClientGrantFilter;
 pub use codes::{CodeSession, CodeUse, SpentCode};
 pub use connect::{DatabaseKind, Storage, TenantTx};
 pub use error::StorageError;
@@ -66,7 +68,7 @@ pub use housekeeping::{Batch, Sweep};
 pub use info::{DatabaseInfo, Setting};
 pub use log_streams::ClaimedLogStream;
 pub use logs::{LogCursor, LogId, LogSearch, StoredLog};
-pub use managed_apis::{ClientGrantFilter, ConnectionFilter};
+pub use managed_apis::ConnectionFilter;
 pub use managed_clients::ClientFilter;
 pub use refresh_tokens::{RefreshTokenUse, Rotation};
 pub use revocations::{RefreshTokens, Sessions};

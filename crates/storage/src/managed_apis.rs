@@ -1,45 +1,16 @@
-//! APIs, client grants and connections as their people see them: with the settings that have no effect.
+//! APIs and connections as their people see them: with the settings that have no effect.
 
 use std::fmt::Write;
 
 use model::{
-    ClientGrant, ClientGrantProfile, ClientId, ConnectionId, ConnectionProfile, ManagedClientGrant,
-    ManagedConnection, ManagedResourceServer, ResourceServerProfile,
+    ClientId, ConnectionId, ConnectionProfile, ManagedConnection, ManagedResourceServer,
+    ResourceServerProfile,
 };
 
 use crate::row::{Record, to_json};
 use crate::statement::Statement;
 use crate::user_search::as_jsonb;
 use crate::{StorageError, TenantTx};
-
-/// Which client grants. Without anything: all.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ClientGrantFilter<'a> {
-    /// Of this client.
-    pub client: Option<&'a ClientId>,
-    /// For this API.
-    pub audience: Option<&'a str>,
-}
-
-impl ClientGrantFilter<'_> {
-    /// The list of `what` of the grants that are filtered for. It ends with a condition.
-    fn select(&self, what: &str, statement: &mut Statement) -> String {
-        let mut sql = format!("SELECT {what} FROM client_grants WHERE tenant_id = $1");
-        let client = self.client.map(ClientId::as_str);
-        for (column, value) in [("client_id", client), ("audience", self.audience)] {
-            if let Some(value) = value {
-                let _ = write!(sql, " AND {column} = {}", statement.push(value.into()));
-            }
-        }
-        sql
-    }
-
-    /// What they are in the order of. A client has a grant for an API, a few in all: they are found by the client and sorted
-    /// then. SQLite would go through all of the tenant's in their order if it could.
-    fn place(&self) -> &'static str {
-        if self.client.is_some() { "id || ''" } else { "id" }
-    }
-}
 
 /// Which connections. Without anything: all.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,7 +24,7 @@ pub struct ConnectionFilter<'a> {
 }
 
 impl ConnectionFilter<'_> {
-    /// As [`ClientGrantFilter::select`].
+    /// The list of `what` of the connections that are filtered for. It ends with a condition.
     fn select(&self, what: &str, is_postgres: bool, statement: &mut Statement) -> String {
         let mut sql = format!("SELECT {what} FROM connections WHERE tenant_id = $1");
         if let Some(name) = self.name {
@@ -137,102 +108,10 @@ impl TenantTx {
 
     /// Removes the API with all client grants for it. `false`: there is none.
     pub async fn delete_resource_server(&mut self, identifier: &str) -> Result<bool, StorageError> {
-        let grants =
-            self.sql("DELETE FROM client_grants WHERE tenant_id = $1 AND audience = $2").bind(identifier);
-        self.write(grants)?;
+        self.delete_client_grants_for(identifier).await?;
         let query = self
             .sql("DELETE FROM resource_servers WHERE tenant_id = $1 AND identifier = $2")
             .bind(identifier);
-        Ok(self.run(query).await? > 0)
-    }
-
-    /// The client grant of that id, with what has no effect.
-    pub async fn managed_client_grant(
-        &mut self,
-        id: &str,
-    ) -> Result<Option<ManagedClientGrant>, StorageError> {
-        let query = self
-            .sql(
-                "SELECT client_id, audience, scope, id, profile FROM client_grants
-                 WHERE tenant_id = $1 AND id = $2",
-            )
-            .bind(id);
-        self.row("client_grants", "client_id", query).await?.as_ref().map(managed_client_grant).transpose()
-    }
-
-    /// Client grants by id, which is in the order in which they were made: at most `limit` after the one of the id `after`,
-    /// which need not be there any more, and without the first `offset` of those.
-    pub async fn managed_client_grants(
-        &mut self,
-        filter: ClientGrantFilter<'_>,
-        after: Option<&str>,
-        offset: i64,
-        limit: i64,
-    ) -> Result<Vec<ManagedClientGrant>, StorageError> {
-        let statement = self.client_grants_statement(filter, after, offset, limit);
-        self.rows("client_grants", "client_id", statement).await?.iter().map(managed_client_grant).collect()
-    }
-
-    fn client_grants_statement(
-        &self,
-        filter: ClientGrantFilter<'_>,
-        after: Option<&str>,
-        offset: i64,
-        limit: i64,
-    ) -> Statement {
-        let mut statement = self.sql_of_parts();
-        let mut sql = filter.select("client_id, audience, scope, id, profile", &mut statement);
-        if let Some(after) = after {
-            let _ = write!(sql, " AND {} > {}", filter.place(), statement.push(after.into()));
-        }
-        let (limit, offset) = (statement.push(limit.max(0).into()), statement.push(offset.max(0).into()));
-        let _ = write!(sql, " ORDER BY {} LIMIT {limit} OFFSET {offset}", filter.place());
-        statement.sql = sql.into();
-        statement
-    }
-
-    /// SQLite's plan for a list of client grants.
-    #[cfg(test)]
-    pub(crate) async fn explain_client_grants(
-        &mut self,
-        filter: ClientGrantFilter<'_>,
-        after: Option<&str>,
-    ) -> Vec<String> {
-        let mut statement = self.client_grants_statement(filter, after, 0, 10);
-        statement.sql = format!("EXPLAIN QUERY PLAN {}", statement.sql).into();
-        let steps = self.rows("client_grants", "detail", statement).await.unwrap();
-        steps.iter().map(|step| step.text("detail").unwrap()).collect()
-    }
-
-    /// How many client grants there are.
-    pub async fn count_client_grants(&mut self, filter: ClientGrantFilter<'_>) -> Result<i64, StorageError> {
-        let mut statement = self.sql_of_parts();
-        statement.sql = filter.select("COUNT(*) AS found", &mut statement).into();
-        self.count(statement).await
-    }
-
-    /// Gives the client grant, which is there, the settings that have no effect, and its id unless it has one.
-    pub async fn put_client_grant_profile(
-        &mut self,
-        grant: &ClientGrant,
-        id: &str,
-        profile: &ClientGrantProfile,
-    ) -> Result<(), StorageError> {
-        let query = self
-            .sql(
-                "UPDATE client_grants SET id = COALESCE(id, $4), profile = $5
-                 WHERE tenant_id = $1 AND client_id = $2 AND audience = $3",
-            )
-            .bind(grant.client_id.as_str())
-            .bind(grant.audience.as_str())
-            .bind(id)
-            .bind(to_json(profile)?);
-        self.write(query)
-    }
-
-    /// Removes the client grant. `false`: there is none.
-    pub async fn delete_client_grant(&mut self, id: &str) -> Result<bool, StorageError> {
-        let query = self.sql("DELETE FROM client_grants WHERE tenant_id = $1 AND id = $2").bind(id);
         Ok(self.run(query).await? > 0)
     }
 
@@ -306,18 +185,6 @@ fn managed_resource_server(row: &Record) -> Result<ManagedResourceServer, Storag
         None => row.text("identifier")?,
     };
     Ok(ManagedResourceServer { id, server: row.json("data")?, profile: row.json("profile")? })
-}
-
-fn managed_client_grant(row: &Record) -> Result<ManagedClientGrant, StorageError> {
-    Ok(ManagedClientGrant {
-        id: row.opt_text("id")?.unwrap_or_default(),
-        grant: ClientGrant {
-            client_id: ClientId::new(row.text("client_id")?),
-            audience: row.text("audience")?,
-            scope: row.json("scope")?,
-        },
-        profile: row.json("profile")?,
-    })
 }
 
 fn managed_connection(row: &Record) -> Result<ManagedConnection, StorageError> {

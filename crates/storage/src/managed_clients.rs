@@ -141,9 +141,7 @@ impl TenantTx {
     /// Removes the client with what it may have for APIs. `false`: there is none. Its refresh tokens are revoked before:
     /// what comes from them is ended as the client's settings say.
     pub async fn delete_client(&mut self, id: &ClientId) -> Result<bool, StorageError> {
-        let grants =
-            self.sql("DELETE FROM client_grants WHERE tenant_id = $1 AND client_id = $2").bind(id.as_str());
-        self.write(grants)?;
+        self.delete_client_grants_of(id).await?;
         let query = self.sql("DELETE FROM clients WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
         Ok(self.run(query).await? > 0)
     }

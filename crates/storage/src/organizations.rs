@@ -287,6 +287,7 @@ impl TenantTx {
     /// Removes the organization with its members and groups. `false`: there is none.
     pub async fn delete_organization(&mut self, id: &OrganizationId) -> Result<bool, StorageError> {
         for sql in [
+            "DELETE FROM organization_client_grants WHERE tenant_id = $1 AND organization_id = $2",
             "DELETE FROM organization_member_roles WHERE tenant_id = $1 AND organization_id = $2",
             "DELETE FROM organization_members WHERE tenant_id = $1 AND organization_id = $2",
             "DELETE FROM group_members WHERE tenant_id = $1 AND group_id IN

@@ -106,11 +106,11 @@ async fn bad_grants_are_refused() {
         (json!({ "x": 1 }), "not allowed: x"),
         (json!({ "scope": ["nothing"] }), "has no scope nothing"),
         (json!({ "scope": "a" }), "on property scope."),
-        (json!({ "subject_type": "user" }), "subject_type"),
-        (json!({ "organization_usage": "require" }), "no organizations"),
-        (json!({ "allow_any_organization": true }), "no organizations"),
-        (json!({ "allow_all_scopes": true }), "name the scopes"),
-        (json!({ "authorization_details_types": ["payment"] }), "rich authorization"),
+        (json!({ "subject_type": "robot" }), "on property subject_type."),
+        (json!({ "organization_usage": "perhaps" }), "on property organization_usage."),
+        (json!({ "allow_any_organization": 1 }), "on property allow_any_organization."),
+        (json!({ "allow_all_scopes": "yes" }), "on property allow_all_scopes."),
+        (json!({ "authorization_details_types": [""] }), "1 to 255 characters"),
         (json!({ "default_for": "third_party_clients" }), "third-party"),
     ] {
         api.post("/client-grants", &with(sent)).await.expect_api_error(400, "invalid_body", message);

@@ -341,7 +341,10 @@ async fn bad_clients_are_refused_with_the_place_of_what_is_wrong() {
         (json!({ "client_metadata": { "a": "x".repeat(256) } }), "255 characters"),
         (json!({ "refresh_token": { "leeway": -1 } }), "leeway"),
         (json!({ "require_proof_of_possession": "yes" }), "on property require_proof_of_possession."),
-        (json!({ "signed_request_object": { "required": true } }), "no signed request objects"),
+        (
+            json!({ "signed_request_object": { "required": 1 } }),
+            "on property signed_request_object.required.",
+        ),
         (json!({ "is_first_party": false }), "asks nobody for consent"),
     ] {
         let refused = api.patch(&format!("/clients/{id}"), &sent).await;
@@ -422,7 +425,13 @@ async fn a_client_goes_over_to_keys_and_back_to_a_secret() {
             json!({ "credential_type": "public_key", "pem": first.pem(), "alg": "RS256" }),
             "does not fit its alg",
         ),
-        (json!({ "credential_type": "cert_subject_dn", "pem": first.pem() }), "on property credential_type."),
+        (json!({ "credential_type": "password", "pem": first.pem() }), "on property credential_type."),
+        (json!({ "credential_type": "cert_subject_dn" }), "has a pem or a subject_dn"),
+        (json!({ "credential_type": "public_key" }), "Missing required property: pem"),
+        (
+            json!({ "credential_type": "public_key", "pem": first.pem(), "subject_dn": "CN=x" }),
+            "subject_dn is for certificates",
+        ),
         (
             json!({ "credential_type": "public_key", "pem": first.pem(), "alg": "ES256", "parse_expiry_from_cert": true }),
             "parse_expiry_from_cert",

@@ -10,6 +10,7 @@ mod client_grants;
 mod clients;
 mod connections;
 mod every_operation;
+mod fields;
 mod first_start;
 mod grants;
 mod keys;

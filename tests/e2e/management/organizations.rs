@@ -37,6 +37,9 @@ pub async fn foreign(other: &Api) -> Vec<Foreign> {
         ("POST", "/enabled_connections", "/enabled_connections", Some(json!({ "connection_id": "con_x" }))),
         ("PATCH", "/enabled_connections/{connection_id}", "/enabled_connections/con_x", Some(json!({}))),
         ("DELETE", "/enabled_connections/{connection_id}", "/enabled_connections/con_x", None),
+        ("GET", "/client-grants", "/client-grants", None),
+        ("POST", "/client-grants", "/client-grants", Some(json!({ "grant_id": "cgr_x" }))),
+        ("DELETE", "/client-grants/{grant_id}", "/client-grants/cgr_x", None),
     ] {
         calls.push(Foreign::unknown(method, route(rest), format!("{at}{path}"), body));
     }

@@ -152,14 +152,26 @@ async fn options_about_passwords_are_checked() {
         ),
         (json!({ "password_history": { "enable": true, "size": 25 } }), "size is 0 to 24"),
         (json!({ "password_history": { "enable": "yes" } }), "options.password_history.enable."),
-        (json!({ "password_dictionary": { "enable": true } }), "no list of its own"),
         (json!({ "password_dictionary": { "enable": true, "dictionary": [1] } }), "dictionary[0]."),
         (
             json!({ "password_dictionary": { "enable": true, "dictionary": vec!["x"; 201] } }),
             "at most 200 entries",
         ),
         (json!({ "password_no_personal_info": true }), "options.password_no_personal_info."),
-        (json!({ "password_options": { "complexity": { "min_length": 12 } } }), "set passwordPolicy"),
+        (json!({ "password_options": { "complexity": { "min_length": 73 } } }), "min_length is 1 to 72"),
+        (
+            json!({ "password_options": { "complexity": { "character_types": ["emoji"] } } }),
+            "character_types[0].",
+        ),
+        (
+            json!({ "password_options": { "complexity": { "character_type_rule": "three_of_four" } } }),
+            "all four character_types",
+        ),
+        (json!({ "password_options": { "strength": {} } }), "password_options"),
+        (
+            json!({ "password_options": { "profile_data": { "blocked_fields": vec!["x"; 13] } } }),
+            "at most 12 entries",
+        ),
     ] {
         let answer = api.patch(&at, &json!({ "options": options })).await;
         answer.expect_api_error(400, "invalid_body", message);

@@ -93,7 +93,7 @@ async fn bad_settings_are_refused() {
         (json!({ "idle_session_lifetime_in_minutes": 0 }), "at least a minute"),
         (json!({ "session_cookie": { "mode": "forever" } }), "unknown variant"),
         (json!({ "default_directory": "Nowhere" }), "there is no connection Nowhere"),
-        (json!({ "mtls": { "enable_endpoint_aliases": true } }), "no mutual TLS"),
+        (json!({ "mtls": { "enable_endpoint_aliases": 1 } }), "on property mtls.enable_endpoint_aliases."),
         (json!({ "allowed_logout_urls": ["/bye"] }), "is not an absolute URI"),
     ] {
         api.patch("/tenants/settings", &sent).await.expect_api_error(400, "invalid_body", message);

@@ -3,13 +3,14 @@
 
 use model::{
     AssertionAlgorithm, ClientAuthenticationMethods, ManagedClient, PrivateKeyJwt, PublicKeyCredential,
-    Timestamp, TokenEndpointAuthMethod,
+    Timestamp, TlsCredential, TlsCredentialType, TokenEndpointAuthMethod,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::object::{Object, invalid, read};
+use super::validate::rule;
 use super::{ManageError, validate};
 use crate::hash_credential;
 
@@ -46,12 +47,26 @@ enum Method {
 #[serde(deny_unknown_fields)]
 pub struct GivenMethods {
     private_key_jwt: Option<GivenKeys>,
-    /// There is no mutual TLS here.
-    #[schema(value_type = Option<Object>)]
-    tls_client_auth: Option<Value>,
-    /// There is no mutual TLS here.
-    #[schema(value_type = Option<Object>)]
-    self_signed_tls_client_auth: Option<Value>,
+    tls_client_auth: Option<GivenCertificates>,
+    self_signed_tls_client_auth: Option<GivenCertificates>,
+}
+
+/// The certificates that are to be in use.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenCertificates {
+    credentials: Vec<GivenCertificate>,
+}
+
+/// A certificate that the client has, by its id alone, or a new one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct GivenCertificate {
+    id: Option<String>,
+    credential_type: Option<TlsCredentialType>,
+    name: Option<String>,
+    subject_dn: Option<String>,
+    pem: Option<String>,
 }
 
 /// The keys that are to be in use: one or two.
@@ -74,16 +89,18 @@ struct GivenKey {
     parse_expiry_from_cert: Option<bool>,
 }
 
-/// A public key as the Management API takes it.
+/// A public key, or a certificate, as the Management API takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GivenCredential {
-    /// `public_key`.
+    /// What it is.
     pub credential_type: CredentialType,
     /// What people call it.
     pub name: Option<String>,
-    /// PEM with the label `PUBLIC KEY`.
-    pub pem: String,
+    /// PEM: of a public key with the label `PUBLIC KEY`, which it must have.
+    pub pem: Option<String>,
+    /// Of a certificate: its subject, in the place of `pem`.
+    pub subject_dn: Option<String>,
     /// RS256 where it is not said.
     pub alg: Option<AssertionAlgorithm>,
     /// ISO 8601: after it, the key is no longer believed.
@@ -96,8 +113,23 @@ pub struct GivenCredential {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialType {
-    /// The one that this server has.
+    /// The one that this server knows clients by.
     PublicKey,
+    /// A certificate (RFC 8705 §2.2). It is kept.
+    X509Cert,
+    /// The subject of certificates (RFC 8705 §2.1.2). It is kept.
+    CertSubjectDn,
+}
+
+impl CredentialType {
+    /// What of it is kept.
+    fn of_tls(self) -> Option<TlsCredentialType> {
+        match self {
+            Self::PublicKey => None,
+            Self::X509Cert => Some(TlsCredentialType::X509Cert),
+            Self::CertSubjectDn => Some(TlsCredentialType::CertSubjectDn),
+        }
+    }
 }
 
 impl Authentication {
@@ -129,9 +161,11 @@ impl Authentication {
                     "client_authentication_methods and token_endpoint_auth_method cannot be sent together",
                 ));
             }
-            (Sent::Value(methods), _) => {
-                use_keys(managed, methods, &random, now)?;
-                TokenEndpointAuthMethod::PrivateKeyJwt
+            (Sent::Value(methods), _) => use_methods(managed, methods, &random, now)?,
+            (Sent::Nothing, Sent::Nothing | Sent::Null)
+                if managed.client.token_endpoint_auth_method.is_mutual_tls() =>
+            {
+                managed.client.token_endpoint_auth_method
             }
             (Sent::Nothing, Sent::Nothing | Sent::Null)
                 if managed.client.client_authentication_methods.is_some() =>
@@ -148,16 +182,22 @@ impl Authentication {
         if method != TokenEndpointAuthMethod::PrivateKeyJwt {
             put_keys_aside(managed, &[]);
         }
+        if !method.is_mutual_tls() {
+            managed.profile.tls_credentials.iter_mut().flatten().for_each(|known| known.in_use = false);
+        }
+        let has_no_secret =
+            matches!(method, TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt)
+                || method.is_mutual_tls();
         let hashes = &mut managed.client.client_secret_hashes;
-        match (method, self.secret) {
-            (TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt, Some(_)) => {
+        match (has_no_secret, self.secret) {
+            (true, Some(_)) => {
                 Err(ManageError::invalid("client_secret is for a client that authenticates with a secret"))
             }
-            (TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt, None) => {
+            (true, None) => {
                 hashes.clear();
                 Ok(None)
             }
-            (_, Some(secret)) => {
+            (false, Some(secret)) => {
                 // A hash without salt and work holds only for what nobody can guess.
                 if !(32..=512).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic())
                 {
@@ -168,12 +208,12 @@ impl Authentication {
                 *hashes = vec![hash_credential(&secret)];
                 Ok(None)
             }
-            (_, None) if hashes.is_empty() => {
+            (false, None) if hashes.is_empty() => {
                 let secret = random(super::clients::SECRET_LENGTH);
                 *hashes = vec![hash_credential(&secret)];
                 Ok(Some(secret))
             }
-            (_, None) => Ok(None),
+            (false, None) => Ok(None),
         }
     }
 }
@@ -186,18 +226,96 @@ fn taken<T: serde::de::DeserializeOwned>(sent: &mut Object, name: &str) -> Resul
     })
 }
 
-fn use_keys(
+/// The one method of these.
+fn use_methods(
     managed: &mut ManagedClient,
     methods: GivenMethods,
     random: impl Fn(usize) -> String,
     now: Timestamp,
-) -> Result<(), ManageError> {
-    if methods.tls_client_auth.is_some() || methods.self_signed_tls_client_auth.is_some() {
-        return Err(ManageError::invalid("client_authentication_methods: this server has no mutual TLS"));
+) -> Result<TokenEndpointAuthMethod, ManageError> {
+    match (methods.private_key_jwt, methods.tls_client_auth, methods.self_signed_tls_client_auth) {
+        (Some(keys), None, None) => {
+            use_keys(managed, keys, random, now)?;
+            Ok(TokenEndpointAuthMethod::PrivateKeyJwt)
+        }
+        (None, Some(certificates), None) => {
+            use_certificates(managed, certificates, random, now)?;
+            Ok(TokenEndpointAuthMethod::TlsClientAuth)
+        }
+        (None, None, Some(certificates)) => {
+            use_certificates(managed, certificates, random, now)?;
+            Ok(TokenEndpointAuthMethod::SelfSignedTlsClientAuth)
+        }
+        (None, None, None) => {
+            Err(invalid("Missing required property: private_key_jwt", "client_authentication_methods"))
+        }
+        _ => Err(ManageError::invalid("client_authentication_methods has one method")),
     }
-    let keys = methods.private_key_jwt.ok_or_else(|| {
-        invalid("Missing required property: private_key_jwt", "client_authentication_methods")
-    })?;
+}
+
+/// Keeps what the client would be known by, if this server had mutual TLS.
+fn use_certificates(
+    managed: &mut ManagedClient,
+    certificates: GivenCertificates,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<(), ManageError> {
+    let known = managed.profile.tls_credentials.get_or_insert_default();
+    known.iter_mut().for_each(|credential| credential.in_use = false);
+    for given in certificates.credentials {
+        match (given.id, given.credential_type) {
+            (Some(id), None) => {
+                let found = known.iter_mut().find(|credential| credential.id == id);
+                let missing = || ManageError::invalid(format!("The credential {id} does not exist"));
+                found.ok_or_else(missing)?.in_use = true;
+            }
+            (None, Some(credential_type)) => {
+                let new =
+                    certificate(credential_type, given.name, given.subject_dn, given.pem, &random, now)?;
+                known.push(TlsCredential { in_use: true, ..new });
+            }
+            _ => {
+                return Err(ManageError::invalid(
+                    "a credential of mutual TLS is an id, or a new one with credential_type",
+                ));
+            }
+        }
+    }
+    let is_used = known.iter().any(|credential| credential.in_use);
+    rule(is_used && known.len() <= MAX_CREDENTIALS, "a client with mutual TLS has 1 to 10 credentials")
+}
+
+fn certificate(
+    credential_type: TlsCredentialType,
+    name: Option<String>,
+    subject_dn: Option<String>,
+    pem: Option<String>,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<TlsCredential, ManageError> {
+    rule(pem.is_some() || subject_dn.is_some(), "a certificate has a pem or a subject_dn")?;
+    let is_short = |text: Option<&String>| text.is_none_or(|text| text.len() <= 8192);
+    rule(
+        is_short(pem.as_ref()) && is_short(subject_dn.as_ref()) && is_short(name.as_ref()),
+        "a certificate has at most 8192 bytes",
+    )?;
+    Ok(TlsCredential {
+        id: format!("cred_{}", random(22)),
+        credential_type,
+        name: name.unwrap_or_default(),
+        subject_dn,
+        pem,
+        created_at: now,
+        in_use: false,
+    })
+}
+
+fn use_keys(
+    managed: &mut ManagedClient,
+    keys: GivenKeys,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<(), ManageError> {
     let mut used = Vec::new();
     for given in keys.credentials {
         let id = match (given.id, given.credential_type, given.pem) {
@@ -206,7 +324,8 @@ fn use_keys(
                 let new = GivenCredential {
                     credential_type,
                     name: given.name,
-                    pem,
+                    pem: Some(pem),
+                    subject_dn: None,
                     alg: given.alg,
                     expires_at: given.expires_at,
                     parse_expiry_from_cert: given.parse_expiry_from_cert,
@@ -250,24 +369,48 @@ fn put_keys_aside(managed: &mut ManagedClient, used: &[String]) {
     managed.profile.credentials = (!aside.is_empty()).then_some(aside);
 }
 
+/// What a client is registered with.
+pub(super) enum Credential {
+    Key(PublicKeyCredential),
+    Certificate(TlsCredential),
+}
+
+/// A new one, checked.
+pub(super) fn new_credential(
+    given: GivenCredential,
+    random: impl Fn(usize) -> String,
+    now: Timestamp,
+) -> Result<Credential, ManageError> {
+    let Some(credential_type) = given.credential_type.of_tls() else {
+        return credential(given, random, now).map(Credential::Key);
+    };
+    let new = certificate(credential_type, given.name, given.subject_dn, given.pem, random, now)?;
+    Ok(Credential::Certificate(new))
+}
+
 /// A new key, checked.
-pub(super) fn credential(
+fn credential(
     given: GivenCredential,
     random: impl Fn(usize) -> String,
     now: Timestamp,
 ) -> Result<PublicKeyCredential, ManageError> {
-    if given.parse_expiry_from_cert == Some(true) {
-        return Err(ManageError::invalid(
-            "parse_expiry_from_cert: the pem is a public key, which has no expiry",
-        ));
-    }
+    rule(
+        given.credential_type == CredentialType::PublicKey,
+        "a credential of private_key_jwt is a public_key",
+    )?;
+    rule(
+        given.parse_expiry_from_cert != Some(true),
+        "parse_expiry_from_cert: the pem is a public key, which has no expiry",
+    )?;
+    rule(given.subject_dn.is_none(), "subject_dn is for certificates")?;
+    let pem = given.pem.ok_or_else(|| invalid("Missing required property: pem", ""))?;
     let alg = given.alg.unwrap_or(AssertionAlgorithm::RS256);
     let credential = PublicKeyCredential {
         id: format!("cred_{}", random(22)),
-        kid: validate::public_key(&given.pem, alg)?.thumbprint(),
+        kid: validate::public_key(&pem, alg)?.thumbprint(),
         name: given.name.unwrap_or_default(),
         alg,
-        pem: given.pem,
+        pem,
         expires_at: given.expires_at.as_deref().map(moment).transpose()?,
         created_at: Some(now),
     };
@@ -280,43 +423,78 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, ManageError> {
     Timestamp::parse_iso(text).ok_or_else(|| invalid("not a moment in ISO 8601", "expires_at"))
 }
 
-/// `client_authentication_methods` as it is shown.
+/// `client_authentication_methods` as it is shown: one of these.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MethodsInUse {
-    private_key_jwt: KeysInUse,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    private_key_jwt: Option<CredentialsInUse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tls_client_auth: Option<CredentialsInUse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    self_signed_tls_client_auth: Option<CredentialsInUse>,
 }
 
-/// The keys in use.
+/// The keys or certificates in use.
 #[derive(Debug, Serialize, ToSchema)]
-struct KeysInUse {
-    credentials: Vec<KeyInUse>,
+struct CredentialsInUse {
+    credentials: Vec<CredentialInUse>,
 }
 
-/// A key in use.
+/// A key or certificate in use.
 #[derive(Debug, Serialize, ToSchema)]
-struct KeyInUse {
+struct CredentialInUse {
     id: String,
 }
 
-impl From<&ClientAuthenticationMethods> for MethodsInUse {
-    fn from(methods: &ClientAuthenticationMethods) -> Self {
-        let ids = methods.private_key_jwt.credentials.iter().map(|known| KeyInUse { id: known.id.clone() });
-        Self { private_key_jwt: KeysInUse { credentials: ids.collect() } }
+impl MethodsInUse {
+    /// `None` for a client that has neither keys nor certificates.
+    pub(super) fn of(managed: &ManagedClient) -> Option<Self> {
+        let method = managed.client.token_endpoint_auth_method;
+        let ids: Vec<&String> = match &managed.client.client_authentication_methods {
+            Some(methods) => methods.private_key_jwt.credentials.iter().map(|known| &known.id).collect(),
+            None if method.is_mutual_tls() => {
+                let all = managed.profile.tls_credentials.iter().flatten();
+                all.filter(|known| known.in_use).map(|known| &known.id).collect()
+            }
+            None => return None,
+        };
+        let ids = ids.into_iter().map(|id| CredentialInUse { id: id.clone() });
+        let used = Some(CredentialsInUse { credentials: ids.collect() });
+        let none = Self { private_key_jwt: None, tls_client_auth: None, self_signed_tls_client_auth: None };
+        Some(match method {
+            TokenEndpointAuthMethod::TlsClientAuth => Self { tls_client_auth: used, ..none },
+            TokenEndpointAuthMethod::SelfSignedTlsClientAuth => {
+                Self { self_signed_tls_client_auth: used, ..none }
+            }
+            _ => Self { private_key_jwt: used, ..none },
+        })
     }
 }
 
-/// A key as the Management API shows it.
+/// A key or certificate as the Management API shows it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ClientCredential)]
 pub struct CredentialView {
     /// As `cred_...`.
     id: String,
     credential_type: CredentialType,
-    /// The key's thumbprint (RFC 7638).
-    kid: String,
-    alg: AssertionAlgorithm,
+    /// A key's thumbprint (RFC 7638).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    kid: Option<String>,
+    /// What a key signs with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    alg: Option<AssertionAlgorithm>,
     /// What people call it.
     name: String,
+    /// A certificate's subject (RFC 4514).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    subject_dn: Option<String>,
     /// When it was registered, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
@@ -327,16 +505,44 @@ pub struct CredentialView {
     expires_at: Option<String>,
 }
 
+impl CredentialView {
+    /// As `cred_...`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl From<&PublicKeyCredential> for CredentialView {
     fn from(credential: &PublicKeyCredential) -> Self {
         Self {
             id: credential.id.clone(),
             credential_type: CredentialType::PublicKey,
-            kid: credential.kid.clone(),
-            alg: credential.alg,
+            kid: Some(credential.kid.clone()),
+            alg: Some(credential.alg),
             name: credential.name.clone(),
+            subject_dn: None,
             created_at: credential.created_at.map(Timestamp::to_iso),
             expires_at: credential.expires_at.map(Timestamp::to_iso),
+        }
+    }
+}
+
+impl From<&TlsCredential> for CredentialView {
+    fn from(credential: &TlsCredential) -> Self {
+        let credential_type = match credential.credential_type {
+            TlsCredentialType::X509Cert => CredentialType::X509Cert,
+            TlsCredentialType::CertSubjectDn => CredentialType::CertSubjectDn,
+        };
+        Self {
+            id: credential.id.clone(),
+            credential_type,
+            kid: None,
+            alg: None,
+            name: credential.name.clone(),
+            subject_dn: credential.subject_dn.clone(),
+            created_at: Some(credential.created_at.to_iso()),
+            expires_at: None,
         }
     }
 }

@@ -1,8 +1,7 @@
-//! What clients may have for APIs by themselves, by objects of the Management API.
+//! What clients may have for APIs, by themselves and for users, by objects of the Management API.
 
 use model::{
-    ClientGrant, ClientGrantProfile, ClientId, GrantOrganizationUsage, ManagedClientGrant, SubjectType,
-    TenantId, ordered_id,
+    ClientGrant, ClientGrantProfile, ClientId, ManagedClientGrant, SubjectType, TenantId, ordered_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -16,7 +15,7 @@ use super::{Listed, ManageError};
 use crate::management_api::{self, STORED_AUDIENCE, shown_audience, stored_audience};
 use crate::{Idp, RequestContext, ServerError};
 
-/// A client grant as it is sent, but for what has no effect.
+/// A client grant as it is sent: the rest is [`ClientGrantProfile`].
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClientGrantSettings {
     /// Whose it is. It does not change.
@@ -45,15 +44,15 @@ pub struct ClientGrantFilter {
 impl ClientGrantFilter {
     /// Whether there can be any: those that [`rules`] refuse are nowhere.
     fn may_find(&self) -> bool {
-        self.subject_type.is_none_or(|wanted| wanted == SubjectType::Client)
-            && self.allow_any_organization != Some(true)
-            && self.default_for.is_none()
+        self.default_for.is_none()
     }
 
     fn stored<'a>(&'a self, ctx: &RequestContext) -> storage::ClientGrantFilter<'a> {
         storage::ClientGrantFilter {
             client: self.client_id.as_ref(),
             audience: self.audience.as_deref().map(|audience| stored_audience(ctx, audience)),
+            subject_type: self.subject_type,
+            allow_any_organization: self.allow_any_organization,
         }
     }
 }
@@ -76,7 +75,7 @@ pub async fn list_client_grants(
     let stored = filter.stored(ctx);
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let total = if counted { tx.count_client_grants(stored).await? } else { 0 };
-    listed(ctx, &tx.managed_client_grants(stored, None, offset, limit).await?, total)
+    listed(ctx, &tx.client_grants(stored, None, offset, limit).await?, total)
 }
 
 /// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
@@ -94,7 +93,7 @@ pub async fn list_client_grants_after(
         return Ok(Listed::default());
     }
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    listed(ctx, &tx.managed_client_grants(filter.stored(ctx), after, 0, limit).await?, 0)
+    listed(ctx, &tx.client_grants(filter.stored(ctx), after, 0, limit).await?, 0)
 }
 
 fn listed(ctx: &RequestContext, grants: &[ManagedClientGrant], total: i64) -> Result<Listed, ServerError> {
@@ -115,14 +114,15 @@ pub async fn client_grant(
     ctx: &RequestContext,
     id: &str,
 ) -> Result<Map<String, Value>, ManageError> {
-    let found = idp.storage.begin_read(&ctx.tenant.id).await?.managed_client_grant(id).await?;
+    let found = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant_by_id(id).await?;
     Ok(shown(ctx, &found.ok_or_else(no_grant)?)?)
 }
 
-/// Lets a client have tokens of its own for an API.
+/// Lets a client have tokens for an API: of its own, or of users.
 ///
 /// # Errors
-/// [`ManageError::NotFound`] for the client or the API; [`ManageError::Conflict`] when it has a grant for it;
+/// [`ManageError::NotFound`] for the client or the API; [`ManageError::Conflict`] when it has a grant of that kind for
+/// it;
 /// [`ManageError::Invalid`] with the rule that is broken.
 pub async fn create_client_grant(
     idp: &Idp,
@@ -135,7 +135,8 @@ pub async fn create_client_grant(
     made.grant.audience = stored_audience(ctx, &made.grant.audience).to_owned();
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
-    if tx.client_grant(&made.grant.client_id, &made.grant.audience).await?.is_some() {
+    let (client, audience) = (&made.grant.client_id, &made.grant.audience);
+    if tx.client_grant(client, audience, made.subject_type()).await?.is_some() {
         return Err(ManageError::Conflict("The client has a grant for this API already".to_owned()));
     }
     put(&mut tx, &made).await?;
@@ -162,8 +163,9 @@ pub async fn update_client_grant(
     patched(String::new(), nothing, sent)?;
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
-    let known = tx.managed_client_grant(id).await?.ok_or_else(no_grant)?;
+    let known = tx.client_grant_by_id(id).await?.ok_or_else(no_grant)?;
     let changed = patched(known.id.clone(), whole(&known)?, sent)?;
+    rule(changed.subject_type() == known.subject_type(), "subject_type does not change")?;
     put(&mut tx, &changed).await?;
     tx.commit().await?;
     Ok(shown(ctx, &changed)?)
@@ -221,8 +223,7 @@ async fn put(tx: &mut TenantTx, changed: &ManagedClientGrant) -> Result<(), Mana
     if let Some(unknown) = grant.scope.iter().find(|scope| !scopes.contains(scope)) {
         return Err(ManageError::invalid(format!("the API has no scope {unknown}")));
     }
-    tx.put_client_grant(grant).await?;
-    Ok(tx.put_client_grant_profile(grant, &changed.id, &changed.profile).await?)
+    Ok(tx.put_client_grant(changed).await?)
 }
 
 /// What a grant has in any case.
@@ -243,22 +244,13 @@ fn patched(id: String, mut object: Object, sent: &Object) -> Result<ManagedClien
     Ok(changed)
 }
 
-/// What would be a promise that this server does not keep.
 fn rules(profile: &ClientGrantProfile) -> Result<(), ManageError> {
+    let types = profile.authorization_details_types.iter().flatten();
     rule(
-        profile.subject_type.is_none_or(|subject| subject == SubjectType::Client),
-        "subject_type: users of all clients may have tokens for an API here; grants are for clients themselves",
+        types.into_iter().all(|name| (1..=255).contains(&name.chars().count())),
+        "an entry of authorization_details_types has 1 to 255 characters",
     )?;
-    rule(
-        profile.organization_usage.is_none_or(|usage| usage == GrantOrganizationUsage::Deny)
-            && profile.allow_any_organization != Some(true),
-        "organization_usage: this server has no organizations for client_credentials",
-    )?;
-    rule(
-        profile.authorization_details_types.as_ref().is_none_or(Vec::is_empty),
-        "authorization_details_types: this server has no rich authorization requests",
-    )?;
-    rule(profile.allow_all_scopes != Some(true), "allow_all_scopes: name the scopes")?;
+    // What would be a promise that this server does not keep.
     rule(profile.default_for.is_none(), "default_for: this server has no third-party clients")
 }
 
@@ -268,16 +260,19 @@ fn whole(grant: &ManagedClientGrant) -> Result<Object, ServerError> {
     Ok(object)
 }
 
-fn shown(ctx: &RequestContext, grant: &ManagedClientGrant) -> Result<Map<String, Value>, ServerError> {
+pub(super) fn shown(
+    ctx: &RequestContext,
+    grant: &ManagedClientGrant,
+) -> Result<Map<String, Value>, ServerError> {
     let mut object = Object::new();
     object.insert("id".to_owned(), json!(grant.id));
-    object.insert("subject_type".to_owned(), json!(SubjectType::Client));
+    object.insert("subject_type".to_owned(), json!(grant.subject_type()));
     merge(&mut object, whole(grant)?);
     object.insert("audience".to_owned(), json!(shown_audience(ctx, &grant.grant.audience)));
     Ok(object)
 }
 
-fn no_grant() -> ManageError {
+pub(super) fn no_grant() -> ManageError {
     ManageError::NotFound {
         error_code: Some("inexistent_client_grant"),
         message: "The client grant does not exist".to_owned(),

@@ -1,26 +1,23 @@
-//! The rules for what of a client has no effect: its form, and what would be a promise that this server does not keep.
+//! The rules for the settings of a client that are looked at by few or none: their form.
 
-use model::{
-    ClientProfile, ComplianceLevel, DefaultTokenQuota, JwtAlgorithm, RedirectionPolicy, TokenQuotaLimits,
-};
+use model::{AssertionAlgorithm, Client, ClientProfile, DefaultTokenQuota, TokenQuotaLimits};
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::ManageError;
-use super::validate::rule;
+use super::object::{invalid, read};
+use super::validate::{self, rule};
 
 const MAX_DESCRIPTION_CHARS: usize = 140;
 pub(super) const MAX_URI_BYTES: usize = 2048;
+/// The one flow that has a default organization.
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// Checks it.
 ///
 /// # Errors
 /// [`ManageError::Invalid`] with the rule that is broken.
-pub(super) fn check(profile: &ClientProfile) -> Result<(), ManageError> {
-    form(profile)?;
-    promises(profile)
-}
-
-fn form(profile: &ClientProfile) -> Result<(), ManageError> {
+pub(super) fn check(client: &Client, profile: &ClientProfile) -> Result<(), ManageError> {
     rule(
         profile.description.as_ref().is_none_or(|text| text.chars().count() <= MAX_DESCRIPTION_CHARS),
         "description has at most 140 characters",
@@ -34,10 +31,44 @@ fn form(profile: &ClientProfile) -> Result<(), ManageError> {
         uri("initiate_login_uri", login, &["https"])?;
         rule(!login.contains('#'), "initiate_login_uri may not have a fragment")?;
     }
-    if let Some(quota) = profile.token_quota.as_ref().and_then(|quota| quota.client_credentials.as_ref()) {
+    if let Some(quota) = client.token_quota.as_ref().and_then(|quota| quota.client_credentials.as_ref()) {
         limits("token_quota", quota)?;
     }
-    Ok(())
+    if let Some(default) = &client.default_organization {
+        rule(
+            default.organization_id.as_ref().is_some_and(|id| !id.is_empty()),
+            "default_organization has an organization_id",
+        )?;
+        rule(
+            default.flows.as_ref().is_some_and(|flows| *flows == [CLIENT_CREDENTIALS]),
+            "default_organization.flows is [\"client_credentials\"]",
+        )?;
+    }
+    let signed = client.signed_request_object.as_ref();
+    for credential in signed.and_then(|signed| signed.credentials.as_ref()).into_iter().flatten() {
+        signing_credential(credential)?;
+    }
+    promises(profile)
+}
+
+/// A key for signed requests: the id of one, or a new one, of which the public key is stored.
+fn signing_credential(credential: &Map<String, Value>) -> Result<(), ManageError> {
+    let known = ["id", "credential_type", "name", "pem", "alg", "expires_at", "parse_expiry_from_cert"];
+    if let Some(name) = credential.keys().find(|name| !known.contains(&name.as_str())) {
+        let text = format!("Additional properties not allowed: {name}");
+        return Err(invalid(&text, "signed_request_object.credentials"));
+    }
+    let alg = match credential.get("alg") {
+        None | Some(Value::Null) => AssertionAlgorithm::RS256,
+        Some(alg) => read("signed_request_object.credentials.alg", alg)?,
+    };
+    match credential.get("pem").and_then(Value::as_str) {
+        Some(pem) => validate::public_key(pem, alg).map(drop),
+        None => rule(
+            credential.get("id").is_some_and(Value::is_string),
+            "a credential of signed_request_object is an id, or a new one with credential_type and pem",
+        ),
+    }
 }
 
 /// Whoever sets one of these relies on it: better to say that it is not there.
@@ -50,44 +81,7 @@ fn promises(profile: &ClientProfile) -> Result<(), ManageError> {
     kept(
         profile.sso_disabled != Some(true),
         "sso_disabled: a session of this server is for all clients of the tenant",
-    )?;
-    let alg = profile.jwt_configuration.as_ref().and_then(|settings| settings.alg);
-    kept(
-        alg.is_none_or(|alg| alg == JwtAlgorithm::Rs256),
-        "jwt_configuration.alg: this server signs ID tokens with RS256",
-    )?;
-    let delegation = profile.session_transfer.as_ref().and_then(|transfer| transfer.delegation.as_ref());
-    kept(
-        delegation.is_none_or(|delegation| delegation.allow_delegated_access != Some(true)),
-        "session_transfer.delegation: this server has no session delegation",
-    )?;
-    let signed = profile.signed_request_object.as_ref();
-    kept(
-        signed.is_none_or(|signed| {
-            signed.required != Some(true) && signed.credentials.as_ref().is_none_or(Vec::is_empty)
-        }),
-        "signed_request_object: this server has no signed request objects",
-    )?;
-    kept(
-        profile.compliance_level.is_none_or(|level| level == ComplianceLevel::None),
-        "compliance_level: this server enforces none of these profiles as a whole",
-    )?;
-    kept(profile.encryption_key.is_none(), "encryption_key: this server does not encrypt tokens")?;
-    kept(
-        profile.default_organization.is_none(),
-        "default_organization: this server has no organizations for client_credentials",
-    )?;
-    kept(
-        profile.redirection_policy != Some(RedirectionPolicy::OpenRedirectProtection),
-        "redirection_policy: this server has no open_redirect_protection",
-    )?;
-    let quota = profile.token_quota.as_ref().and_then(|quota| quota.client_credentials.as_ref());
-    kept(quota.is_none_or(is_only_watched), "token_quota: this server enforces no quotas of tokens")
-}
-
-/// Whether the quota is not enforced. Without a word it is.
-fn is_only_watched(limits: &TokenQuotaLimits) -> bool {
-    limits.enforce == Some(false)
+    )
 }
 
 /// The same for a tenant's default.
@@ -95,7 +89,6 @@ pub(super) fn default_quota(quota: &DefaultTokenQuota) -> Result<(), ManageError
     for of in [&quota.clients, &quota.organizations] {
         if let Some(quota) = of.as_ref().and_then(|of| of.client_credentials.as_ref()) {
             limits("default_token_quota", quota)?;
-            rule(is_only_watched(quota), "default_token_quota: this server enforces no quotas of tokens")?;
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::{Idp, ServerError, hash_credential};
 const PARTIAL: [&str; 5] =
     ["session_transfer", "refresh_token", "jwt_configuration", "oidc_logout", "client_metadata"];
 /// What is in our structs and in nobody's hands.
-const OURS: [&str; 3] = ["client_id", "client_secret_hashes", "credentials"];
+const OURS: [&str; 4] = ["client_id", "client_secret_hashes", "credentials", "tls_credentials"];
 /// What the dialect called `oidc_logout` before. Older tools know no other name.
 const OLD_OIDC_LOGOUT: &str = "oidc_backchannel_logout";
 /// As long as the dialect's.
@@ -217,7 +217,7 @@ pub(super) async fn put(
 ) -> Result<(), ManageError> {
     let client = &changed.client;
     validate::client(client, idp.network.has_asn())?;
-    client_rules::check(&changed.profile)?;
+    client_rules::check(client, &changed.profile)?;
     if tx.resource_server(client.client_id.as_str()).await?.is_some() {
         return Err(ManageError::invalid("client_id is the identifier of an API"));
     }
@@ -297,9 +297,9 @@ pub fn client_as_json(tenant: &TenantId, managed: &ManagedClient) -> Result<Map<
     {
         settings.remove("policies");
     }
-    if let Some(methods) = &client.client_authentication_methods {
+    if let Some(methods) = MethodsInUse::of(managed) {
         object.remove("token_endpoint_auth_method");
-        object.insert("client_authentication_methods".to_owned(), json!(MethodsInUse::from(methods)));
+        object.insert("client_authentication_methods".to_owned(), json!(methods));
     }
     object.insert("tenant".to_owned(), json!(tenant));
     object.insert("global".to_owned(), json!(false));
@@ -345,6 +345,10 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: Default::default(),
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
     }
 }
 

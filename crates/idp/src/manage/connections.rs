@@ -11,7 +11,7 @@ use storage::TenantTx;
 use utoipa::ToSchema;
 
 use super::clients::no_client;
-use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
+use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch, read};
 use super::password_policy::PasswordPolicy;
 use super::validate::rule;
 use super::{DEFAULT_CONNECTION, Listed, ManageError};
@@ -341,7 +341,7 @@ const OPTIONS: [&str; 29] = [
     "validation",
 ];
 
-/// The form of a database's options, and what would be a promise that this server does not keep.
+/// The form of a database's options.
 fn options(options: &Object) -> Result<(), ManageError> {
     if let Some(name) = options.keys().find(|name| !OPTIONS.contains(&name.as_str())) {
         return Err(invalid(&format!("Additional properties not allowed: {name}"), "options"));
@@ -355,39 +355,21 @@ fn options(options: &Object) -> Result<(), ManageError> {
             && (options.contains_key("validation") || options.contains_key("requires_username"))),
         "options.attributes excludes options.validation and options.requires_username",
     )?;
-    let at = |pointer: &str| {
-        let mut names = pointer.split('.');
-        let first = names.next().and_then(|name| options.get(name));
-        names.fold(first, |value, name| value.and_then(|value| value.get(name)))
-    };
-    let is_on = |pointer: &str| at(pointer) == Some(&json!(true));
-    let is_full =
-        |pointer: &str| at(pointer).and_then(Value::as_object).is_some_and(|given| !given.is_empty());
-    let kept = |is_promised: bool, text: &str| rule(!is_promised, format!("options.{text}"));
-    kept(
-        is_on("enabledDatabaseCustomization"),
-        "enabledDatabaseCustomization: this server runs no scripts of databases",
-    )?;
-    kept(is_on("import_mode"), "import_mode: this server runs no scripts of databases")?;
-    kept(is_full("customScripts"), "customScripts: this server runs no scripts of databases")?;
-    kept(
-        is_full("password_options"),
-        "password_options: set passwordPolicy, password_complexity_options, password_dictionary, password_history and \
-         password_no_personal_info",
-    )?;
-    PasswordPolicy::of(options)?.check_options()?;
-    kept(
-        is_on("authentication_methods.passkey.enabled"),
-        "authentication_methods.passkey: this server has no passkeys",
-    )?;
-    kept(
-        at("authentication_methods.password.enabled") == Some(&json!(false)),
-        "authentication_methods.password: a database of this server is for passwords",
-    )?;
-    kept(
-        options.get("brute_force_protection") == Some(&json!(false)),
-        "brute_force_protection: this server always limits attempts",
-    )
+    for name in ["enabledDatabaseCustomization", "import_mode", "brute_force_protection"] {
+        if let Some(value) = options.get(name) {
+            read::<Option<bool>>(&format!("options.{name}"), value)?;
+        }
+    }
+    if let Some(scripts) = options.get("customScripts") {
+        read::<Option<BTreeMap<String, String>>>("options.customScripts", scripts)?;
+    }
+    PasswordPolicy::of(options)?.check_options()
+}
+
+/// Whether users may log in with a password: `authentication_methods.password.enabled` of a database's options.
+pub(crate) fn takes_passwords(profile: &ConnectionProfile) -> bool {
+    let methods = profile.options.as_ref().and_then(|options| options.get("authentication_methods"));
+    methods.and_then(|methods| methods.pointer("/password/enabled")) != Some(&json!(false))
 }
 
 fn whole(known: &ManagedConnection) -> Result<Object, ServerError> {

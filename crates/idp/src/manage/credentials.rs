@@ -6,7 +6,7 @@ use model::{
 };
 
 use super::client_authentication::{
-    CredentialView, GivenCredential, MAX_CREDENTIALS, credential, credentials, moment,
+    Credential, CredentialView, GivenCredential, MAX_CREDENTIALS, credentials, moment, new_credential,
 };
 use super::clients::{no_client, put};
 use super::{ManageError, validate};
@@ -72,7 +72,13 @@ pub async fn client_credentials(
     id: &ClientId,
 ) -> Result<Vec<CredentialView>, ManageError> {
     let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
-    Ok(credentials(&client).map(CredentialView::from).collect())
+    Ok(shown(&client).collect())
+}
+
+/// Keys, and certificates after them.
+fn shown(client: &ManagedClient) -> impl Iterator<Item = CredentialView> {
+    let certificates = client.profile.tls_credentials.iter().flatten();
+    credentials(client).map(CredentialView::from).chain(certificates.map(CredentialView::from))
 }
 
 /// One of them.
@@ -86,11 +92,10 @@ pub async fn client_credential(
     credential: &str,
 ) -> Result<CredentialView, ManageError> {
     let client = idp.storage.begin_read(tenant).await?.managed_client(id).await?.ok_or_else(no_client)?;
-    let found = credentials(&client).find(|known| known.id == credential);
-    found.map(CredentialView::from).ok_or_else(no_credential)
+    shown(&client).find(|known| known.id() == credential).ok_or_else(no_credential)
 }
 
-/// Registers a public key of a client. It is in use when the client's `client_authentication_methods` name it.
+/// Registers a public key of a client, or keeps a certificate. It is in use when the client's `client_authentication_methods` name it.
 ///
 /// # Errors
 /// [`ManageError::NotFound`] for the client; [`ManageError::Invalid`] for a key that does not fit its algorithm, or an
@@ -101,21 +106,28 @@ pub async fn create_client_credential(
     id: &ClientId,
     given: GivenCredential,
 ) -> Result<CredentialView, ManageError> {
-    let new = credential(given, |length| random_token(&*idp.random, length), idp.now())?;
+    let new = new_credential(given, |length| random_token(&*idp.random, length), idp.now())?;
     change(idp, tenant, id, |client| {
-        if credentials(client).count() >= MAX_CREDENTIALS {
+        if shown(client).count() >= MAX_CREDENTIALS {
             return Err(ManageError::invalid("a client has at most 10 credentials"));
         }
+        let new = match &new {
+            Credential::Key(new) => new,
+            Credential::Certificate(new) => {
+                client.profile.tls_credentials.get_or_insert_default().push(new.clone());
+                return Ok(CredentialView::from(new));
+            }
+        };
         if credentials(client).any(|known| known.kid == new.kid && known.alg == new.alg) {
             return Err(ManageError::Conflict("The client has a credential with this key".to_owned()));
         }
         client.profile.credentials.get_or_insert_default().push(new.clone());
-        Ok(CredentialView::from(&new))
+        Ok(CredentialView::from(new))
     })
     .await
 }
 
-/// Sets when a public key expires; `None`: it does not.
+/// Sets when a public key expires; `None`: it does not. A certificate says it itself.
 ///
 /// # Errors
 /// [`ManageError::NotFound`]; [`ManageError::Invalid`] for what is no moment.
@@ -152,10 +164,13 @@ pub async fn delete_client_credential(
         let aside = client.profile.credentials.get_or_insert_default();
         let before = aside.len();
         aside.retain(|known| known.id != credential);
-        if aside.len() < before {
+        let certificates = client.profile.tls_credentials.get_or_insert_default();
+        let certificates_before = certificates.len();
+        certificates.retain(|known| known.in_use || known.id != credential);
+        if aside.len() < before || certificates.len() < certificates_before {
             return Ok(());
         }
-        match credentials(client).any(|known| known.id == credential) {
+        match shown(client).any(|known| known.id() == credential) {
             false => Err(no_credential()),
             true => Err(ManageError::Conflict(
                 "The credential is in use: client_authentication_methods has to let go of it first"

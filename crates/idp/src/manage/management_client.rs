@@ -68,6 +68,10 @@ pub async fn put_management_client(
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
     };
     put_client(idp, tenant, &client).await?;
     let grant = ClientGrant {

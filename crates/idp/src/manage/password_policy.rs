@@ -1,6 +1,6 @@
 //! What a database asks of new passwords, by its options in the Management API: `passwordPolicy`,
-//! `password_complexity_options`, `password_dictionary`, `password_no_personal_info` and `password_history`. Passwords that
-//! users have are not looked at.
+//! `password_complexity_options`, `password_dictionary`, `password_no_personal_info` and `password_history`, or
+//! `password_options` in their place. Passwords that users have are not looked at.
 
 use model::{ConnectionId, TenantId, User};
 use serde::Deserialize;
@@ -8,12 +8,11 @@ use serde_json::{Map, Value};
 use storage::TenantTx;
 
 use super::object::{Object, read};
+use super::password_options::{MIN_CHARS, PasswordOptions, field, is_common};
 use super::validate::rule;
 use super::{ManageError, PasswordFault, WeakPassword};
 use crate::{Idp, ServerError, password};
 
-/// Without any policy: NIST SP 800-63B §5.1.1.2.
-const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 256;
 const MAX_MIN_LENGTH: usize = 128;
 const MAX_WORDS: usize = 200;
@@ -38,6 +37,8 @@ pub(super) struct PasswordPolicy {
     no_personal_info: Option<Switch>,
     #[serde(rename = "password_history")]
     history: Option<History>,
+    #[serde(rename = "password_options")]
+    newer: Option<PasswordOptions>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -125,27 +126,78 @@ impl PasswordPolicy {
             format!("options.password_complexity_options.min_length is 1 to {MAX_MIN_LENGTH}"),
         )?;
         let size = self.history.as_ref().and_then(|history| history.size);
-        rule(
-            size.is_none_or(|size| (0..=MAX_HISTORY).contains(&size)),
-            format!("options.password_history.size is 0 to {MAX_HISTORY}"),
-        )?;
-        let Some(dictionary) = &self.dictionary else { return Ok(()) };
-        let words = dictionary.words.as_deref().unwrap_or_default();
-        rule(
-            words.len() <= MAX_WORDS && words.iter().all(|word| word.chars().count() <= MAX_WORD_CHARS),
-            format!(
-                "options.password_dictionary.dictionary has at most {MAX_WORDS} entries of {MAX_WORD_CHARS} characters"
-            ),
-        )?;
-        rule(
-            !dictionary.enable || !words.is_empty(),
-            "options.password_dictionary: this server has no list of its own: name the passwords in `dictionary`",
-        )
+        let newer = self.newer.clone().unwrap_or_default();
+        newer.check()?;
+        let newer_size = newer.history.as_ref().and_then(|history| history.size);
+        for (name, size) in [("password_history", size), ("password_options.history", newer_size)] {
+            rule(
+                size.is_none_or(|size| (0..=MAX_HISTORY).contains(&size)),
+                format!("options.{name}.size is 0 to {MAX_HISTORY}"),
+            )?;
+        }
+        let words = self.dictionary.as_ref().and_then(|dictionary| dictionary.words.as_ref());
+        let custom = newer.dictionary.as_ref().and_then(|dictionary| dictionary.custom.as_ref());
+        for (name, words) in
+            [("password_dictionary.dictionary", words), ("password_options.dictionary.custom", custom)]
+        {
+            rule(
+                words.is_none_or(|words| {
+                    words.len() <= MAX_WORDS
+                        && words.iter().all(|word| word.chars().count() <= MAX_WORD_CHARS)
+                }),
+                format!("options.{name} has at most {MAX_WORDS} entries of {MAX_WORD_CHARS} characters"),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The passwords that are refused besides those that many people have; `None`: none is.
+    fn words(&self) -> Option<&[String]> {
+        let (is_on, words) = match self.newer.as_ref().and_then(|newer| newer.dictionary.as_ref()) {
+            Some(newer) => (newer.active, newer.custom.as_deref()),
+            None => self.dictionary.as_ref().map_or((false, None), |of| (of.enable, of.words.as_deref())),
+        };
+        is_on.then(|| words.unwrap_or_default())
+    }
+
+    /// Whether one of the user's names that may not be is in the password, which is in lower case.
+    fn is_personal(&self, user: &User, password: &str) -> bool {
+        match self.newer.as_ref().and_then(|newer| newer.profile_data.as_ref()) {
+            Some(newer) => {
+                newer.active
+                    && match &newer.blocked_fields {
+                        Some(fields) => has_name(fields.iter().map(|name| field(user, name)), password),
+                        None => is_personal(user, password),
+                    }
+            }
+            None => {
+                self.no_personal_info.as_ref().is_some_and(|switch| switch.enable)
+                    && is_personal(user, password)
+            }
+        }
+    }
+
+    /// Whether length and kinds of characters are as the connection wants them.
+    fn check_strength(&self, password: &str) -> Result<(), WeakPassword> {
+        if let Some(complexity) = self.newer.as_ref().and_then(|newer| newer.complexity.as_ref()) {
+            return complexity.check(password);
+        }
+        let min_length = self.complexity.as_ref().and_then(|complexity| complexity.min_length);
+        let least = min_length.unwrap_or_else(|| self.level.map_or(MIN_CHARS, Level::min_chars));
+        // An empty one is none, whatever was stored.
+        if password.chars().count() < least.max(1) {
+            return Err(WeakPassword::Short(least));
+        }
+        self.level.map_or(Ok(()), |level| level.check(password))
     }
 
     /// How many passwords before the one of the user are remembered; `None`: nothing is.
     pub(super) fn history(&self) -> Option<i64> {
-        self.history.as_ref().filter(|history| history.enable).map(|history| history.size.unwrap_or(HISTORY))
+        let (is_on, size) = match self.newer.as_ref().and_then(|newer| newer.history.as_ref()) {
+            Some(newer) => (newer.active, newer.size),
+            None => self.history.as_ref().map_or((false, None), |history| (history.enable, history.size)),
+        };
+        is_on.then(|| size.unwrap_or(HISTORY))
     }
 
     /// Whether this may be the password of this user, as far as it can be told without those that they had.
@@ -155,23 +207,14 @@ impl PasswordPolicy {
     pub(super) fn check(&self, user: &User, password: &str) -> Result<(), ManageError> {
         let chars = password.chars().count();
         rule(chars <= MAX_CHARS, format!("a password has at most {MAX_CHARS} characters"))?;
-        let min_length = self.complexity.as_ref().and_then(|complexity| complexity.min_length);
-        let least = min_length.unwrap_or_else(|| self.level.map_or(MIN_CHARS, Level::min_chars));
-        // An empty one is none, whatever was stored.
-        if chars < least.max(1) {
-            return Err(PasswordFault::Weak(WeakPassword::Short(least)).into());
-        }
-        if let Some(level) = self.level {
-            level.check(password).map_err(PasswordFault::Weak)?;
-        }
+        self.check_strength(password).map_err(PasswordFault::Weak)?;
         let password = password.to_lowercase();
-        let words = self.dictionary.as_ref().filter(|dictionary| dictionary.enable);
-        let mut words = words.and_then(|dictionary| dictionary.words.as_ref()).into_iter().flatten();
-        if words.any(|word| word.to_lowercase() == password) {
+        if self.words().is_some_and(|words| {
+            is_common(&password) || words.iter().any(|word| word.to_lowercase() == password)
+        }) {
             return Err(PasswordFault::Common.into());
         }
-        if self.no_personal_info.as_ref().is_some_and(|switch| switch.enable) && is_personal(user, &password)
-        {
+        if self.is_personal(user, &password) {
             return Err(PasswordFault::Personal.into());
         }
         Ok(())
@@ -190,8 +233,12 @@ fn is_personal(user: &User, password: &str) -> bool {
         of_metadata("first"),
         of_metadata("last"),
     ];
+    has_name(names.into_iter(), password)
+}
+
+/// Whether one of the names, as a whole, is in the password.
+fn has_name<'a>(names: impl Iterator<Item = Option<&'a str>>, password: &str) -> bool {
     names
-        .into_iter()
         .flatten()
         .map(|name| name.trim().to_lowercase())
         .any(|name| name.chars().count() >= MIN_PERSONAL_CHARS && password.contains(&name))
@@ -316,6 +363,17 @@ mod tests {
                 &["aB1"],
             ),
             (json!({ "password_complexity_options": { "min_length": 3 } }), &["abc"], &["ab"]),
+            // The newer form counts, part by part.
+            (
+                json!({ "passwordPolicy": "excellent", "password_options": { "complexity": { "min_length": 5 } } }),
+                &["aaaaa"],
+                &["aaaa"],
+            ),
+            (
+                json!({ "passwordPolicy": "low", "password_options": { "history": { "active": true } } }),
+                &["abcdef"],
+                &["abcde"],
+            ),
         ] {
             for password in good {
                 assert_eq!(refused(options.clone(), password), None, "{options} {password}");
@@ -342,6 +400,11 @@ mod tests {
         }
         let off = json!({ "password_dictionary": { "enable": false, "dictionary": ["swordfish"] } });
         assert_eq!(refused(off, "swordfish"), None);
+        // There is a list of the server's own.
+        let on = json!({ "password_dictionary": { "enable": true } });
+        let common = Some("PasswordDictionaryError: Password is too common");
+        assert_eq!(refused(on.clone(), "PassWord1").as_deref(), common);
+        assert_eq!(refused(on, "not-so-common-1"), None);
 
         let impersonal = json!({ "password_no_personal_info": { "enable": true } });
         for (password, is_personal) in [
@@ -360,6 +423,12 @@ mod tests {
             assert_eq!(text.is_some(), is_personal, "{password}");
         }
         assert_eq!(refused(json!({}), "12JOHNNY34"), None);
+        let fields = json!({ "active": true, "blocked_fields": ["user_metadata.last", "first", "email"] });
+        let newer = json!({ "password_options": { "profile_data": fields },
+            "password_no_personal_info": { "enable": false } });
+        for (password, is_personal) in [("1Jonathan1", true), ("12john.doe34", true), ("12JOHNNY34", false)] {
+            assert_eq!(refused(newer.clone(), password).is_some(), is_personal, "{password}");
+        }
     }
 
     #[test]
@@ -374,5 +443,12 @@ mod tests {
             assert_eq!(policy.history(), size);
             assert!(policy.check_options().is_ok());
         }
+        let both = |active| {
+            json!({ "password_history": { "enable": true, "size": 3 },
+                "password_options": { "history": { "active": active, "size": 7 } } })
+        };
+        assert_eq!((policy(both(true)).history(), policy(both(false)).history()), (Some(7), None));
+        let long = json!({ "password_options": { "history": { "size": 25 } } });
+        assert!(policy(long).check_options().is_err());
     }
 }

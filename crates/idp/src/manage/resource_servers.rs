@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{
-    ManagedResourceServer, ResourceServer, ResourceServerProfile, SigningAlgorithm, UserAuthorizationPolicy,
-};
+use model::{ManagedResourceServer, ResourceServer, ResourceServerProfile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storage::TenantTx;
@@ -48,6 +46,23 @@ pub struct ResourceServerSettings {
     enforce_policies: bool,
     #[serde(default)]
     subject_type_authorization: model::SubjectTypeAuthorization,
+    /// No access tokens are given for an API that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_encryption: Option<model::TokenEncryption>,
+    /// No access tokens are given for an API that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    consent_policy: Option<model::ConsentPolicy>,
+    /// No access tokens are given for an API that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    authorization_policy: Option<Map<String, Value>>,
+}
+
+/// What is sent for an API and not stored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UnstoredResourceServerSettings {
+    /// At least 16 characters. Nothing is signed with it here.
+    signing_secret: Option<String>,
 }
 
 /// A scope of an API.
@@ -209,11 +224,6 @@ async fn put(tx: &mut TenantTx, api: &ManagedResourceServer) -> Result<(), Manag
     let server = &api.server;
     validate::resource_server(server)?;
     rules(&api.profile)?;
-    rule(
-        server.subject_type_authorization.user.policy != UserAuthorizationPolicy::RequireClientGrant,
-        "subject_type_authorization.user.policy: this server has client grants for clients themselves alone: it is \
-         allow_all or deny_all",
-    )?;
     // An access token for the API would look like an ID token for the client.
     if tx.client(&model::ClientId::new(server.identifier.as_str())).await?.is_some() {
         return Err(ManageError::invalid("the identifier is a client_id"));
@@ -235,6 +245,7 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
     if sent.get("is_system") == Some(&json!(false)) {
         pass_over(&mut sent, &["is_system"]);
     }
+    signing_secret(&mut sent)?;
     // A part that is not sent stays: a policy that denies is not lost by setting the other one.
     patch(&mut object, &sent, &["subject_type_authorization"]);
     let settings: ResourceServerSettings = from_object(&object)?;
@@ -271,6 +282,9 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
             proof_of_possession: settings.proof_of_possession,
             enforce_policies: settings.enforce_policies,
             subject_type_authorization: settings.subject_type_authorization,
+            token_encryption: settings.token_encryption,
+            consent_policy: settings.consent_policy,
+            authorization_policy: settings.authorization_policy,
         },
         profile,
     };
@@ -278,24 +292,26 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
     Ok(changed)
 }
 
-/// What would be a promise that this server does not keep.
+/// Checks the secret of an API, and leaves it out.
+fn signing_secret(sent: &mut Object) -> Result<(), ManageError> {
+    let UnstoredResourceServerSettings { signing_secret } = from_object(sent)?;
+    sent.remove("signing_secret");
+    rule(signing_secret.is_none_or(|secret| secret.len() >= 16), "signing_secret has at least 16 characters")
+}
+
 fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
+    let types = profile.authorization_details.iter().flatten();
     rule(
-        profile.signing_alg.is_none_or(|alg| alg == SigningAlgorithm::Rs256)
-            && profile.signing_secret.is_none(),
-        "signing_alg: this server signs access tokens with RS256 and the tenant's keys",
+        types
+            .into_iter()
+            .all(|of| of.r#type.as_ref().is_none_or(|name| (1..=255).contains(&name.chars().count()))),
+        "a type of authorization_details has 1 to 255 characters",
     )?;
+    // What would be a promise that this server does not keep.
     rule(
         profile.skip_consent_for_verifiable_first_party_clients != Some(false),
         "skip_consent_for_verifiable_first_party_clients: this server asks nobody for consent",
     )?;
-    rule(profile.token_encryption.is_none(), "token_encryption: this server does not encrypt tokens")?;
-    rule(profile.consent_policy.is_none(), "consent_policy: this server asks nobody for consent")?;
-    rule(
-        profile.authorization_details.as_ref().is_none_or(Vec::is_empty),
-        "authorization_details: this server has no rich authorization requests",
-    )?;
-    rule(profile.authorization_policy.is_none(), "authorization_policy: this server has none")?;
     rule(
         profile.token_lifetime_for_web.is_none_or(|secs| (0..=2_592_000).contains(&secs)),
         "token_lifetime_for_web must be 0 to 2592000 seconds",
@@ -320,6 +336,9 @@ fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
         proof_of_possession: server.proof_of_possession.clone(),
         enforce_policies: server.enforce_policies,
         subject_type_authorization: server.subject_type_authorization,
+        token_encryption: server.token_encryption.clone(),
+        consent_policy: server.consent_policy,
+        authorization_policy: server.authorization_policy.clone(),
     };
     let mut object = as_object(&settings)?;
     merge(&mut object, as_object(&api.profile)?);

@@ -271,7 +271,7 @@ fn seconds(name: &str, hours: f64) -> Result<i64, ManageError> {
     Ok(secs as i64)
 }
 
-/// The rules for what has no effect: its form, and what would be a promise that this server does not keep.
+/// The rules for the form of the settings that few look at.
 fn rules(profile: &TenantProfile) -> Result<(), ManageError> {
     for (name, value) in [
         ("picture_url", &profile.picture_url),
@@ -297,9 +297,6 @@ fn rules(profile: &TenantProfile) -> Result<(), ManageError> {
     let mask = profile.device_flow.as_ref().and_then(|flow| flow.mask.as_deref());
     if mask.is_some_and(|mask| mask.len() > 20 || mask.chars().any(|c| !matches!(c, '*' | '-' | ' '))) {
         return Err(invalid("at most 20 of the characters * - and space", "device_flow.mask"));
-    }
-    if profile.mtls.as_ref().is_some_and(|mtls| mtls.enable_endpoint_aliases == Some(true)) {
-        return Err(ManageError::invalid("mtls: this server has no mutual TLS"));
     }
     profile.default_token_quota.as_ref().map_or(Ok(()), client_rules::default_quota)
 }
@@ -393,10 +390,13 @@ mod tests {
                 json!({ "flags": { "enable_sso": "yes" } }),
                 "expected a boolean' on property flags.enable_sso.",
             ),
-            (json!({ "mtls": { "enable_endpoint_aliases": true } }), "no mutual TLS"),
             (
-                json!({ "default_token_quota": { "clients": { "client_credentials": { "per_day": 1 } } } }),
-                "enforces no quotas",
+                json!({ "mtls": { "enable_endpoint_aliases": 1 } }),
+                "on property mtls.enable_endpoint_aliases.",
+            ),
+            (
+                json!({ "default_token_quota": { "clients": { "client_credentials": { "per_day": 0 } } } }),
+                "at least 1",
             ),
             (json!({ "picture_url": "nowhere" }), "picture_url must be an absolute URI"),
             (json!({ "default_redirection_uri": "http://a.example/" }), "with https"),

@@ -180,6 +180,9 @@ fn authentication(client: &Client) -> Result<(), ManageError> {
         TokenEndpointAuthMethod::PrivateKeyJwt => {
             rule(!has_secrets, "a client with private_key_jwt has no secret")?;
         }
+        TokenEndpointAuthMethod::TlsClientAuth | TokenEndpointAuthMethod::SelfSignedTlsClientAuth => {
+            rule(!has_secrets, "a client with mutual TLS has no secret")?;
+        }
         TokenEndpointAuthMethod::ClientSecretPost | TokenEndpointAuthMethod::ClientSecretBasic => {
             rule(has_secrets, "a client that authenticates with a secret has one")?;
         }
@@ -396,6 +399,10 @@ mod tests {
             resource_server_identifier: None,
             oidc_logout: None,
             organization_usage: model::OrganizationUsage::default(),
+            default_organization: None,
+            token_quota: None,
+            signed_request_object: None,
+            compliance_level: None,
         }
     }
 

@@ -60,7 +60,7 @@ pub(crate) async fn authenticate(
     };
     if !matches!(credential, Credential::None) {
         // The client is told nothing more; its people find the reason in the tenant's log.
-        let entry = client.zip(reason).map(|(client, reason)| LogEntry {
+        let entry = client.clone().zip(reason).map(|(client, reason)| LogEntry {
             description: format!("A client assertion was refused: it {reason}."),
             ..log_entry(LogType::Warning, Some(&client), None, &ctx.origin, now)
         });
@@ -72,7 +72,13 @@ pub(crate) async fn authenticate(
             return Err(OAuthError { retry_after_secs: Some(retry_after_secs), ..error }.into());
         }
     }
-    Err(IdpError::oauth(ErrorCode::InvalidClient, "Client authentication failed"))
+    // That it cannot, whatever it sends, is no secret: a client with mutual TLS has none.
+    let method = client.as_ref().map(|client| client.token_endpoint_auth_method);
+    let description = match method.filter(|method| method.is_mutual_tls()) {
+        Some(_) => "Client authentication failed: this server has no mutual TLS (RFC 8705)",
+        None => "Client authentication failed",
+    };
+    Err(IdpError::oauth(ErrorCode::InvalidClient, description))
 }
 
 fn presented<'a>(

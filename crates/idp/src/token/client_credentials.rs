@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use model::{Client, ClientAuthorizationPolicy, LogType, TokenEndpointAuthMethod};
+use model::{Client, ClientAuthorizationPolicy, LogType, SubjectType, TokenEndpointAuthMethod};
 use oauth::ErrorCode;
 use serde_json::json;
 
-use super::{TokenInput, TokenResponse};
+use super::{TokenInput, TokenResponse, token_quota};
 use crate::post_login::log_entry;
-use crate::{Idp, IdpError, RequestContext, management_api, tokens};
+use crate::{Idp, IdpError, RequestContext, management_api, organizations, tokens};
 
 /// An access token for the client itself: only for a confidential client with a grant for the API. No refresh token,
 /// no ID token.
@@ -39,22 +39,28 @@ pub(super) async fn exchange(
             format!("No client may have access tokens of its own for \"{audience}\"."),
         ));
     }
-    let grant = idp.storage.begin_read(&ctx.tenant.id).await?.client_grant(&client.client_id, stored).await?;
-    let Some(grant) = grant else {
-        return Err(IdpError::oauth(
-            ErrorCode::UnauthorizedClient,
-            format!("Client is not authorized to access \"{audience}\". It needs a client grant for it."),
-        ));
+    let (grant, organization) = {
+        let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+        let Some(grant) = tx.client_grant(&client.client_id, stored, SubjectType::Client).await? else {
+            return Err(IdpError::oauth(
+                ErrorCode::UnauthorizedClient,
+                format!("Client is not authorized to access \"{audience}\". It needs a client grant for it."),
+            ));
+        };
+        let organization = organizations::of_client(&mut tx, ctx, client, &grant, &input.parameters).await?;
+        (grant, organization)
     };
-    let granted: Vec<String> = grant.scope.into_iter().filter(|scope| api.scopes.contains(scope)).collect();
+    let granted = grant.scopes_among(&api.scopes);
     let asked_for = |scope: &&String| requested.is_empty() || requested.contains(scope);
     let scope: Vec<String> = granted.iter().filter(asked_for).cloned().collect();
+    token_quota::count(idp, ctx, client, organization.as_ref()).await?;
     let now = idp.now();
     let (access_token, token_type) =
-        tokens::machine_token(idp, ctx, client, api, (&scope, &granted), jkt, now).await?;
+        tokens::machine_token(idp, ctx, client, api, organization.as_ref(), (&scope, &granted), jkt).await?;
     let mut entry =
         log_entry(LogType::SuccessExchangeClientCredentials, Some(client), None, &ctx.origin, now)
-            .with_grant(Some(audience), &scope);
+            .with_grant(Some(audience), &scope)
+            .with_organization(organization.as_ref());
     entry.description = "Client credentials for an access token".to_owned();
     entry.details = json!({ "audience": audience, "scope": scope.join(" ") });
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;

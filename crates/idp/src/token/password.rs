@@ -9,7 +9,7 @@ use super::{TokenInput, TokenResponse};
 use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS, audience_and_scope};
 use crate::password_login::{LoginAttempt, WRONG_CREDENTIALS, attempt, connection_of};
 use crate::post_login::Start;
-use crate::{Idp, IdpError, RequestContext, ServerError, organizations, tokens};
+use crate::{Idp, IdpError, RequestContext, ServerError, api_access, organizations, tokens};
 
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["password", "client_secret", "client_assertion"];
@@ -93,6 +93,8 @@ async fn granted(
     scope.retain(|name| name != ONLINE_ACCESS);
     if let (None, Some(audience)) = (parameters.get("scope"), &audience) {
         scope.clone_from(&tokens::api(idp, ctx, audience).await?.server.scopes);
+        let granted = api_access::granted_scopes(idp, ctx, client, Some(audience)).await?;
+        api_access::limit(&mut scope, granted.as_deref());
     }
     Ok((audience, scope))
 }

@@ -362,6 +362,8 @@ async fn make(
     let permissions = api_access::permissions(idp, ctx, audience, &valid.user, organization_id).await?;
     if matches!(target, Target::Tokens { .. }) {
         api_access::limit(&mut scope, permissions.as_deref());
+        let granted = api_access::granted_scopes(idp, ctx, client, audience).await?;
+        api_access::limit(&mut scope, granted.as_deref());
         outcome.decision.change_scope(&mut scope);
     }
     let grant = Grant {

@@ -140,6 +140,9 @@ impl World {
             proof_of_possession: None,
             enforce_policies: false,
             subject_type_authorization: SubjectTypeAuthorization::default(),
+            token_encryption: None,
+            consent_policy: None,
+            authorization_policy: None,
         };
         manage::put_resource_server(&world.idp, &world.ctx.tenant.id, &api).await.unwrap();
         world.put(&client("native", None)).await;
@@ -312,6 +315,10 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
     }
 }
 

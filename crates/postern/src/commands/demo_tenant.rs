@@ -124,6 +124,9 @@ pub async fn seed(
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
+        token_encryption: None,
+        consent_policy: None,
+        authorization_policy: None,
     };
     manage::put_resource_server(idp, &id, &api).await.or_exit(failed, "the demo API")?;
     for client in [native_client(&demo), web_client(&demo)] {
@@ -218,6 +221,10 @@ fn native_client(demo: &Demo) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
     }
 }
 
@@ -250,5 +257,9 @@ fn web_client(demo: &Demo) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use model::LogoutInitiator::RpLogout;
 use model::{
     ClientId, DeviceDecision, FactorType, PendingAuthorization, PendingAuthorizationId, RefreshTokenId,
-    RoleId, SessionId, SigningKeyState, UserId,
+    RoleId, SessionId, SigningKeyState, SubjectType, UserId,
 };
 use serde_json::{Map, json};
 
@@ -42,7 +42,7 @@ pub async fn every_kind_comes_back_as_it_was_stored(storage: &Storage) {
 pub async fn fill(tx: &mut TenantTx) {
     tx.put_client(&client()).await.unwrap();
     tx.put_resource_server(&resource_server()).await.unwrap();
-    tx.put_client_grant(&client_grant()).await.unwrap();
+    tx.put_client_grant(&managed_client_grant()).await.unwrap();
     tx.put_connection(&connection()).await.unwrap();
     tx.put_user(&user()).await.unwrap();
     for (id, name) in [("rol_1", "writer"), ("rol_2", "admin")] {
@@ -77,7 +77,12 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), Some(resource_server()));
     assert!(tx.has_introspecting_client("https://api.acme.test/").await.unwrap());
     assert!(!tx.has_introspecting_client("https://api.acme.test").await.unwrap());
-    assert_eq!(tx.client_grant(&client_id(), "https://api.acme.test/").await.unwrap(), Some(client_grant()));
+    let api = "https://api.acme.test/";
+    assert_eq!(
+        tx.client_grant(&client_id(), api, SubjectType::Client).await.unwrap(),
+        Some(managed_client_grant())
+    );
+    assert_eq!(tx.client_grant(&client_id(), api, SubjectType::User).await.unwrap(), None);
     assert_eq!(tx.connection(&connection_id()).await.unwrap(), Some(connection()));
     assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), Some(connection()));
     assert_eq!(tx.connections().await.unwrap(), [connection()]);
@@ -126,7 +131,10 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert!(tx.clients().await.unwrap().is_empty());
     assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), None);
     assert!(!tx.has_introspecting_client("https://api.acme.test/").await.unwrap());
-    assert_eq!(tx.client_grant(&client_id(), "https://api.acme.test/").await.unwrap(), None);
+    assert_eq!(
+        tx.client_grant(&client_id(), "https://api.acme.test/", SubjectType::Client).await.unwrap(),
+        None
+    );
     assert_eq!(tx.connection(&connection_id()).await.unwrap(), None);
     assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), None);
     assert!(tx.connections().await.unwrap().is_empty());

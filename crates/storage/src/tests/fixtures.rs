@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use model::{
     ActionId, ActionSource, AppType, AssertionAlgorithm, AuthenticationMethod, Authenticator,
     AuthenticatorId, AuthorizationCode, AuthorizationRequest, BackchannelLogout, BackchannelLogoutInitiators,
-    Client, ClientAuthenticationMethods, ClientGrant, ClientId, Connection, ConnectionId, CookieMode, Device,
-    DeviceCode, DeviceDecision, Execution, ExecutionStatus, FactorType, GeoIp, Group, GroupId, GroupScope,
-    InitiatorMode, JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace, LogoutInitiator,
-    MetadataChange, MfaToken, OidcLogout, Organization, OrganizationBranding, OrganizationColors,
-    OrganizationConnection, OrganizationId, OrganizationUsage, PendingAuthorization, PendingAuthorizationId,
-    PossessionMechanism, PrivateKeyJwt, ProofOfPossession, PublicKeyCredential, PushedAuthorizationRequest,
-    RefreshToken, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings, RequestOrigin, RequiredFor,
-    ResourceServer, Role, RoleId, Session, SessionId, SessionSettings, SessionTransfer, SessionTransferToken,
-    SigningKey, SigningKeyState, StoredAccessToken, SubjectTypeAuthorization, Tenant, TenantFlags, TenantId,
-    Timestamp, TokenDialect, TokenEndpointAuthMethod, User, UserAuthorization, UserAuthorizationPolicy,
-    UserId,
+    Client, ClientAuthenticationMethods, ClientGrant, ClientGrantProfile, ClientId, Connection, ConnectionId,
+    CookieMode, Device, DeviceCode, DeviceDecision, Execution, ExecutionStatus, FactorType, GeoIp, Group,
+    GroupId, GroupScope, InitiatorMode, JwtConfiguration, LogEntry, LogType, LoginHistory, LoginPlace,
+    LogoutInitiator, ManagedClientGrant, MetadataChange, MfaToken, OidcLogout, Organization,
+    OrganizationBranding, OrganizationColors, OrganizationConnection, OrganizationId, OrganizationUsage,
+    PendingAuthorization, PendingAuthorizationId, PossessionMechanism, PrivateKeyJwt, ProofOfPossession,
+    PublicKeyCredential, PushedAuthorizationRequest, RefreshToken, RefreshTokenChanges, RefreshTokenId,
+    RefreshTokenSettings, RequestOrigin, RequiredFor, ResourceServer, Role, RoleId, Session, SessionId,
+    SessionSettings, SessionTransfer, SessionTransferToken, SigningKey, SigningKeyState, StoredAccessToken,
+    SubjectTypeAuthorization, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect,
+    TokenEndpointAuthMethod, User, UserAuthorization, UserAuthorizationPolicy, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -117,6 +117,10 @@ pub fn client() -> Client {
         require_proof_of_possession: true,
         resource_server_identifier: text("https://api.acme.test/"),
         organization_usage: OrganizationUsage::Require,
+        default_organization: None,
+        token_quota: None,
+        signed_request_object: None,
+        compliance_level: None,
         oidc_logout: Some(OidcLogout {
             backchannel_logout_urls: words(&["https://acme.test/logged-out"]),
             backchannel_logout_initiators: Some(BackchannelLogoutInitiators {
@@ -159,6 +163,9 @@ pub fn resource_server() -> ResourceServer {
             user: UserAuthorization { policy: UserAuthorizationPolicy::DenyAll },
             ..SubjectTypeAuthorization::default()
         },
+        token_encryption: None,
+        consent_policy: None,
+        authorization_policy: None,
     }
 }
 
@@ -166,11 +173,15 @@ pub fn role(id: &str, name: &str) -> Role {
     Role { id: RoleId::new(id), name: name.to_owned(), description: text("what it is") }
 }
 
-pub fn client_grant() -> ClientGrant {
-    ClientGrant {
-        client_id: client_id(),
-        audience: "https://api.acme.test/".to_owned(),
-        scope: words(&["read"]),
+pub fn managed_client_grant() -> ManagedClientGrant {
+    ManagedClientGrant {
+        id: "cgr_1".to_owned(),
+        grant: ClientGrant {
+            client_id: client_id(),
+            audience: "https://api.acme.test/".to_owned(),
+            scope: words(&["read"]),
+        },
+        profile: ClientGrantProfile { allow_any_organization: Some(false), ..Default::default() },
     }
 }
 

@@ -1,9 +1,10 @@
 //! What people see of clients, APIs, grants, connections and tenants: parts of the contract's tests.
 
 use model::{
-    Client, ClientGrant, ClientGrantProfile, ClientId, ClientProfile, Connection, ConnectionId,
-    ConnectionProfile, ManagedClient, ManagedClientGrant, ManagedConnection, ManagedResourceServer,
-    ResourceServerProfile, TenantProfile,
+    Client, ClientGrant, ClientGrantProfile, ClientId, ClientProfile, ComplianceLevel, Connection,
+    ConnectionId, ConnectionProfile, ManagedClient, ManagedClientGrant, ManagedConnection,
+    ManagedResourceServer, ResourceServerProfile, SignedRequestObject, SubjectType, TenantProfile,
+    TokenQuota, TokenQuotaLimits,
 };
 
 use super::fixtures::*;
@@ -25,8 +26,11 @@ pub async fn fill(tx: &mut TenantTx) {
     let api = ResourceServerProfile { token_lifetime_for_web: Some(60), ..Default::default() };
     tx.put_resource_server_profile(API, "0123", &api).await.unwrap();
     tx.put_resource_server_profile(API, "its id stays", &api).await.unwrap();
-    let grant = ClientGrantProfile { allow_any_organization: Some(false), ..Default::default() };
-    tx.put_client_grant_profile(&client_grant(), "cgr_1", &grant).await.unwrap();
+    // Its id stays.
+    let again = ManagedClientGrant { id: "cgr_2".to_owned(), ..managed_client_grant() };
+    tx.put_client_grant(&again).await.unwrap();
+    assert!(tx.add_organization_client_grant(&organization().id, "cgr_1").await.unwrap());
+    assert!(!tx.add_organization_client_grant(&organization().id, "cgr_1").await.unwrap());
     let connection = ConnectionProfile { display_name: Some("Ours".to_owned()), ..Default::default() };
     tx.put_connection_profile(&connection_id(), &connection).await.unwrap();
 }
@@ -51,12 +55,12 @@ pub async fn check(tx: &mut TenantTx) {
     }
     assert_eq!(tx.managed_resource_servers(0, 10).await.unwrap(), [api]);
     assert_eq!(tx.count_resource_servers().await.unwrap(), 1);
-    let grant = ManagedClientGrant {
-        id: "cgr_1".to_owned(),
-        grant: client_grant(),
-        profile: ClientGrantProfile { allow_any_organization: Some(false), ..Default::default() },
-    };
-    assert_eq!(tx.managed_client_grant("cgr_1").await.unwrap(), Some(grant.clone()));
+    let grant = managed_client_grant();
+    assert_eq!(tx.client_grant_by_id("cgr_1").await.unwrap(), Some(grant.clone()));
+    let id = organization().id;
+    assert!(tx.has_organization_client_grant(&id, "cgr_1").await.unwrap());
+    assert!(!tx.has_organization_client_grant(&id, "cgr_2").await.unwrap());
+    assert_eq!(tx.organization_client_grants(&id).await.unwrap(), [grant.clone()]);
     for (client, audience, found) in [
         (None, None, 1),
         (Some(client_id()), None, 1),
@@ -65,8 +69,8 @@ pub async fn check(tx: &mut TenantTx) {
         (Some(ClientId::new("x")), None, 0),
         (None, Some("urn:other"), 0),
     ] {
-        let filter = ClientGrantFilter { client: client.as_ref(), audience };
-        let grants = tx.managed_client_grants(filter, None, 0, 10).await.unwrap();
+        let filter = ClientGrantFilter { client: client.as_ref(), audience, ..Default::default() };
+        let grants = tx.client_grants(filter, None, 0, 10).await.unwrap();
         assert_eq!(grants, vec![grant.clone(); found], "{filter:?}");
     }
     let connection = ManagedConnection {
@@ -88,10 +92,14 @@ pub async fn check_hidden(tx: &mut TenantTx) {
     assert_eq!(tx.count_clients(&all).await.unwrap(), 0);
     assert_eq!(tx.managed_resource_server("0123").await.unwrap(), None);
     assert!(tx.managed_resource_servers(0, 10).await.unwrap().is_empty());
-    assert_eq!(tx.managed_client_grant("cgr_1").await.unwrap(), None);
+    assert_eq!(tx.client_grant_by_id("cgr_1").await.unwrap(), None);
+    let organization = organization().id;
+    assert!(!tx.has_organization_client_grant(&organization, "cgr_1").await.unwrap());
+    assert!(tx.organization_client_grants(&organization).await.unwrap().is_empty());
+    assert!(!tx.remove_organization_client_grant(&organization, "cgr_1").await.unwrap());
     for (client, audience) in [(None, None), (Some(client_id()), None), (None, Some(API))] {
-        let filter = ClientGrantFilter { client: client.as_ref(), audience };
-        assert!(tx.managed_client_grants(filter, None, 0, 10).await.unwrap().is_empty());
+        let filter = ClientGrantFilter { client: client.as_ref(), audience, ..Default::default() };
+        assert!(tx.client_grants(filter, None, 0, 10).await.unwrap().is_empty());
         assert_eq!(tx.count_client_grants(filter).await.unwrap(), 0);
     }
     assert_eq!(tx.managed_connection(&connection_id()).await.unwrap(), None);
@@ -101,7 +109,6 @@ pub async fn check_hidden(tx: &mut TenantTx) {
     assert!(!tx.connection_has_users(&connection_id()).await.unwrap());
     tx.put_client_profile(&client_id(), &ClientProfile::default(), now()).await.unwrap();
     tx.put_resource_server_profile(API, "mine", &ResourceServerProfile::default()).await.unwrap();
-    tx.put_client_grant_profile(&client_grant(), "mine", &ClientGrantProfile::default()).await.unwrap();
     tx.put_connection_profile(&connection_id(), &ConnectionProfile::default()).await.unwrap();
     assert!(!tx.delete_client(&client_id()).await.unwrap());
     assert!(!tx.delete_resource_server(API).await.unwrap());
@@ -113,6 +120,8 @@ pub async fn check_hidden(tx: &mut TenantTx) {
 pub async fn remove(tx: &mut TenantTx) {
     let (tenant, profile) = tx.tenant().await.unwrap().unwrap();
     tx.put_tenant(&tenant, &profile).await.unwrap();
+    // It went with the organization.
+    assert!(!tx.remove_organization_client_grant(&organization().id, "cgr_1").await.unwrap());
     assert!(tx.delete_client_grant("cgr_1").await.unwrap());
     assert!(tx.delete_resource_server(API).await.unwrap());
     assert!(tx.delete_client(&client_id()).await.unwrap());
@@ -177,37 +186,54 @@ pub async fn client_grants_are_listed_in_pages_and_filtered(storage: &Storage) {
     let mut tx = storage.begin(&acme()).await.unwrap();
     let (a, b) = (ClientId::new("a"), ClientId::new("b"));
     // Neither the order of the clients nor that of the APIs is the one in which they were made.
-    for (id, client, audience) in
-        [("cgr_1", &b, "urn:y"), ("cgr_3", &a, "urn:y"), ("cgr_2", &b, "urn:x"), ("cgr_4", &a, "urn:z")]
-    {
+    let users = ClientGrantProfile { subject_type: Some(SubjectType::User), ..Default::default() };
+    let any = ClientGrantProfile { allow_any_organization: Some(true), ..Default::default() };
+    for (id, client, audience, profile) in [
+        ("cgr_1", &b, "urn:y", &ClientGrantProfile::default()),
+        ("cgr_3", &a, "urn:y", &ClientGrantProfile::default()),
+        ("cgr_2", &b, "urn:x", &any),
+        ("cgr_4", &a, "urn:z", &ClientGrantProfile::default()),
+        ("cgr_5", &a, "urn:y", &users),
+    ] {
         let grant =
             ClientGrant { client_id: client.clone(), audience: audience.to_owned(), scope: Vec::new() };
-        tx.put_client_grant(&grant).await.unwrap();
-        tx.put_client_grant_profile(&grant, id, &ClientGrantProfile::default()).await.unwrap();
+        let managed = ManagedClientGrant { id: id.to_owned(), grant, profile: profile.clone() };
+        tx.put_client_grant(&managed).await.unwrap();
     }
-    for (client, audience, expected) in [
-        (None, None, &["cgr_1", "cgr_2", "cgr_3", "cgr_4"][..]),
-        (Some(&a), None, &["cgr_3", "cgr_4"]),
-        (Some(&b), None, &["cgr_1", "cgr_2"]),
-        (None, Some("urn:y"), &["cgr_1", "cgr_3"]),
-        (Some(&a), Some("urn:y"), &["cgr_3"]),
-        (Some(&b), Some("urn:z"), &[]),
+    let found = tx.client_grant(&a, "urn:y", SubjectType::User).await.unwrap().unwrap();
+    assert_eq!((found.id.as_str(), found.grant.audience.as_str()), ("cgr_5", "urn:y"));
+    let (own, of_users) = (Some(SubjectType::Client), Some(SubjectType::User));
+    for (client, audience, subject_type, allow_any_organization, expected) in [
+        (None, None, None, None, &["cgr_1", "cgr_2", "cgr_3", "cgr_4", "cgr_5"][..]),
+        (Some(&a), None, None, None, &["cgr_3", "cgr_4", "cgr_5"]),
+        (Some(&b), None, None, None, &["cgr_1", "cgr_2"]),
+        (None, Some("urn:y"), None, None, &["cgr_1", "cgr_3", "cgr_5"]),
+        (None, Some("urn:y"), own, None, &["cgr_1", "cgr_3"]),
+        (Some(&a), Some("urn:y"), of_users, None, &["cgr_5"]),
+        (None, None, of_users, None, &["cgr_5"]),
+        (None, None, None, Some(true), &["cgr_2"]),
+        (Some(&b), None, None, Some(false), &["cgr_1"]),
+        (Some(&b), Some("urn:z"), None, None, &[]),
     ] {
-        let filter = ClientGrantFilter { client, audience };
+        let filter = ClientGrantFilter { client, audience, subject_type, allow_any_organization };
         assert_eq!(tx.count_client_grants(filter).await.unwrap(), i64::try_from(expected.len()).unwrap());
         let (mut by_number, mut by_place, mut after) = (Vec::new(), Vec::new(), String::new());
         for offset in 0.. {
-            let page = tx.managed_client_grants(filter, None, offset, 1).await.unwrap();
+            let page = tx.client_grants(filter, None, offset, 1).await.unwrap();
             let Some(one) = page.first() else { break };
             by_number.push(one.id.clone());
         }
-        while let Some(one) = tx.managed_client_grants(filter, Some(&after), 0, 1).await.unwrap().pop() {
+        while let Some(one) = tx.client_grants(filter, Some(&after), 0, 1).await.unwrap().pop() {
             after.clone_from(&one.id);
             by_place.push(one.id);
         }
         assert_eq!(by_number, expected, "{filter:?}");
         assert_eq!(by_place, expected, "{filter:?}");
     }
+    // An API takes both of a client's grants with it.
+    assert!(tx.delete_client_grant("cgr_5").await.unwrap());
+    assert!(!tx.delete_client_grant("cgr_5").await.unwrap());
+    assert!(tx.client_grant(&a, "urn:y", SubjectType::Client).await.unwrap().is_some());
 }
 
 pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
@@ -257,7 +283,7 @@ pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
     }
 }
 
-/// A client of a version in which `par_request_expiry` had no effect.
+/// A client of a version in which `par_request_expiry`, and one in which some others, had no effect.
 pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
@@ -267,16 +293,32 @@ pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage)
         tx.put_client_profile(&client.client_id, &client_profile(), at(5)).await.unwrap();
     }
     tx.commit().await.unwrap();
-    let profile = r#"{"description":"\u0000 \"par_request_expiry\":7","par_request_expiry":60}"#;
+    let profile = r#"{"description":"\u0000 \"par_request_expiry\":7","par_request_expiry":60,"compliance_level":"none",
+        "token_quota":{"client_credentials":{"enforce":false,"per_day":3}},"signed_request_object":{"required":false}}"#;
     let store = Statement::new("UPDATE clients SET profile = $1 WHERE id = $2");
     storage.write(&store.bind(profile).bind(client_id().as_str())).await.unwrap();
-    let migration = match storage.kind() {
-        DatabaseKind::Sqlite => include_str!("../../migrations/sqlite/0046_par_request_expiry.sql"),
-        DatabaseKind::Postgres => include_str!("../../migrations/postgres/0046_par_request_expiry.sql"),
+    let migrations = match storage.kind() {
+        DatabaseKind::Sqlite => [
+            include_str!("../../migrations/sqlite/0046_par_request_expiry.sql"),
+            include_str!("../../migrations/sqlite/0071_client_settings_with_an_effect.sql"),
+        ],
+        DatabaseKind::Postgres => [
+            include_str!("../../migrations/postgres/0046_par_request_expiry.sql"),
+            include_str!("../../migrations/postgres/0071_client_settings_with_an_effect.sql"),
+        ],
     };
-    storage.write(&Statement::new(migration)).await.unwrap();
+    for statement in migrations.iter().flat_map(|migration| migration.split_inclusive(";\n")) {
+        storage.write(&Statement::new(statement)).await.unwrap();
+    }
     let mut tx = storage.begin_read(&acme()).await.unwrap();
-    let expected = Client { par_request_expiry: Some(60), ..client() };
+    let limits = TokenQuotaLimits { enforce: Some(false), per_day: Some(3), per_hour: None };
+    let expected = Client {
+        par_request_expiry: Some(60),
+        compliance_level: Some(ComplianceLevel::None),
+        token_quota: Some(TokenQuota { client_credentials: Some(limits) }),
+        signed_request_object: Some(SignedRequestObject { required: Some(false), credentials: None }),
+        ..client()
+    };
     assert_eq!(tx.client(&client_id()).await.unwrap(), Some(expected));
     assert_eq!(tx.client(&unset.client_id).await.unwrap(), Some(unset));
 }
@@ -289,19 +331,16 @@ async fn pages_of_client_grants_are_read_by_an_index() {
     let client = client_id();
     for (client, audience, index) in [
         (None, None, "client_grants_by_id (tenant_id=?"),
-        (None, Some("urn:x"), "client_grants_by_audience_and_id (tenant_id=? AND audience=?"),
+        (None, Some("urn:x"), "client_grants_by_api_and_id (tenant_id=? AND <expr>=?"),
         (Some(&client), None, "(tenant_id=? AND client_id=?"),
-        (Some(&client), Some("urn:x"), "(tenant_id=? AND client_id=? AND audience=?"),
+        (Some(&client), Some("urn:x"), "(tenant_id=? AND client_id=?"),
     ] {
         for after in [None, Some("cgr_1")] {
-            let plan = tx.explain_client_grants(ClientGrantFilter { client, audience }, after).await;
+            let filter = ClientGrantFilter { client, audience, ..Default::default() };
+            let plan = tx.explain_client_grants(filter, after).await;
             assert!(plan[0].contains(index), "{client:?} {audience:?} {after:?}: {plan:?}");
             let is_sorted = plan.iter().any(|step| step.contains("TEMP B-TREE"));
-            assert_eq!(
-                is_sorted,
-                client.is_some() && audience.is_none(),
-                "{client:?} {audience:?} {after:?}: {plan:?}"
-            );
+            assert_eq!(is_sorted, client.is_some(), "{client:?} {audience:?} {after:?}: {plan:?}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub async fn what_a_tenant_sets_up_makes_a_new_version_and_what_its_users_do_doe
     let changes: [(&str, Step); 7] = [
         ("client", |tx| Box::pin(async { tx.put_client(&client()).await.unwrap() })),
         ("API", |tx| Box::pin(async { tx.put_resource_server(&resource_server()).await.unwrap() })),
-        ("grant", |tx| Box::pin(async { tx.put_client_grant(&client_grant()).await.unwrap() })),
+        ("grant", |tx| Box::pin(async { tx.put_client_grant(&managed_client_grant()).await.unwrap() })),
         ("connection", |tx| Box::pin(async { tx.put_connection(&connection()).await.unwrap() })),
         ("key", |tx| {
             Box::pin(async { tx.put_signing_key(&signing_key("new", SigningKeyState::Next)).await.unwrap() })

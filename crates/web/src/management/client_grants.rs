@@ -1,4 +1,4 @@
-//! `/client-grants`: what clients may have for APIs by themselves.
+//! `/client-grants`: what clients may have for APIs, by themselves and for users.
 
 use axum::Json;
 use axum::extract::State;
@@ -64,9 +64,9 @@ struct ListQuery {
     audience: Option<String>,
     /// Of this client.
     client_id: Option<String>,
-    /// `client` is the one kind that there is.
+    /// `client`: for clients by themselves; `user`: for users.
     subject_type: Option<SubjectType>,
-    /// Whether it is for any organization; none is.
+    /// Those that count in the name of any organization, or those that do not.
     allow_any_organization: Option<bool>,
     /// Of which clients it is the default; none is.
     default_for: Option<String>,
@@ -110,7 +110,7 @@ async fn list(
     request_body = NewClientGrant, security(("token" = ["create:client_grants"])),
     responses(
         (status = 201, description = "The client grant.", body = ClientGrant), (status = 404, description = "No such client or API."),
-        (status = 409, description = "The client has one for the API.")
+        (status = 409, description = "The client has one of that kind for the API.")
     )
 )]
 async fn create(

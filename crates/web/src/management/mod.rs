@@ -16,6 +16,7 @@ mod grants;
 mod keys;
 mod log_streams;
 mod logs;
+mod organization_grants;
 mod organizations;
 mod page;
 mod rate_limit;
@@ -61,6 +62,7 @@ fn operations() -> OpenApiRouter<AppState> {
         .merge(keys::routes())
         .merge(log_streams::routes())
         .merge(logs::routes())
+        .merge(organization_grants::routes())
         .merge(organizations::routes())
         .merge(refresh_tokens::routes())
         .merge(resource_servers::routes())

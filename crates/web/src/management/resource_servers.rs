@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, ManageError, ResourceServerSettings};
+use idp::manage::{self, ManageError, ResourceServerSettings, UnstoredResourceServerSettings};
 use model::ResourceServerProfile;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -22,12 +22,12 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 body!(
     /// What an API is made of.
     NewResourceServer, "A new API. What is not sent has a default.",
-    [ResourceServerSettings, ResourceServerProfile], ["identifier"]
+    [ResourceServerSettings, ResourceServerProfile, UnstoredResourceServerSettings], ["identifier"]
 );
 body!(
     /// What is changed of an API.
     ResourceServerChange, "What is to change of an API. `null` puts the default back.",
-    [ResourceServerSettings, ResourceServerProfile], []
+    [ResourceServerSettings, ResourceServerProfile, UnstoredResourceServerSettings], []
 );
 
 answer!(

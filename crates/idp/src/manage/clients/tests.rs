@@ -94,10 +94,6 @@ fn unknown_names_wrong_types_and_broken_rules_are_refused() {
             "unknown variant `form`",
         ),
         (json!({ "session_transfer": { "can_create_session_transfer_token": "yes" } }), "expected a boolean"),
-        (
-            json!({ "session_transfer": { "delegation": { "allow_delegated_access": true } } }),
-            "no session delegation",
-        ),
         (json!({ "session_transfer": { "delegation": true } }), "invalid type: boolean"),
         (json!({ "session_transfer": 1 }), "invalid type"),
         (json!({ "refresh_token": { "leeway": -1 } }), "leeway must be"),
@@ -162,7 +158,7 @@ fn unknown_names_wrong_types_and_broken_rules_are_refused() {
         let patched = patched_client(&client(), &object(patch.clone()));
         let checked = patched.and_then(|changed| {
             validate::client(&changed.client, true)?;
-            client_rules::check(&changed.profile)
+            client_rules::check(&changed.client, &changed.profile)
         });
         let error = checked.expect_err(&patch.to_string()).to_string();
         assert!(error.contains(reason), "{patch}: {error}");
@@ -212,7 +208,7 @@ fn created(sent: Value) -> Result<ManagedClient, ManageError> {
     let random = |length| "x".repeat(length);
     authentication.apply(&mut client, super::default_method, random, made)?;
     validate::client(&client.client, false)?;
-    client_rules::check(&client.profile)?;
+    client_rules::check(&client.client, &client.profile)?;
     Ok(client)
 }
 
@@ -250,10 +246,14 @@ fn what_is_sent_without_effect_comes_back_as_it_was_sent() {
         "addons": { "samlp": { "audience": "urn:a", "mappings": {} } },
         "mobile": { "ios": { "team_id": "T", "app_bundle_identifier": "a.b" } },
         "native_social_login": { "apple": { "enabled": false } },
-        "jwt_configuration": { "alg": "RS256", "lifetime_in_seconds": 60, "secret_encoded": true },
-        "session_transfer": { "delegation": { "allow_delegated_access": false, "enforce_device_binding": "ip" } },
+        "jwt_configuration": { "alg": "HS256", "lifetime_in_seconds": 60, "secret_encoded": true },
+        "session_transfer": { "delegation": { "allow_delegated_access": true, "enforce_device_binding": "ip" } },
         "organization_require_behavior": "pre_login_prompt",
-        "signed_request_object": { "required": false }, "compliance_level": "none",
+        "signed_request_object": { "required": true }, "compliance_level": "fapi2_sp_pkj_mtls",
+        "encryption_key": { "pub": "x", "cert": "y", "subject": "z" },
+        "default_organization": { "organization_id": "org_1", "flows": ["client_credentials"] },
+        "token_quota": { "client_credentials": { "enforce": true, "per_day": 5, "per_hour": 2 } },
+        "redirection_policy": "open_redirect_protection",
         "token_exchange": { "allow_any_profile_of_type": ["custom_authentication"] },
         "third_party_security_mode": "strict", "client_metadata": { "a": "b" },
     });
@@ -307,28 +307,49 @@ fn promises_that_this_server_does_not_keep_and_wrong_forms_are_refused() {
     for (sent, reason) in [
         (json!({ "is_first_party": false }), "is_first_party"),
         (json!({ "sso_disabled": true }), "sso_disabled"),
-        (json!({ "jwt_configuration": { "alg": "HS256" } }), "signs ID tokens with RS256"),
         (json!({ "jwt_configuration": { "alg": "none" } }), "unknown variant `none`"),
         (
-            json!({ "session_transfer": { "delegation": { "allow_delegated_access": true } } }),
-            "no session delegation",
+            json!({ "signed_request_object": { "required": "yes" } }),
+            "on property signed_request_object.required.",
         ),
-        (json!({ "signed_request_object": { "required": true } }), "no signed request objects"),
-        (json!({ "compliance_level": "fapi2_sp_pkj_mtls" }), "enforces none"),
-        (json!({ "encryption_key": { "pub": "x" } }), "does not encrypt"),
+        (json!({ "signed_request_object": { "credentials": [{ "x": 1 }] } }), "not allowed: x"),
+        (json!({ "signed_request_object": { "credentials": [{ "pem": "x" }] } }), "pem must be a PUBLIC KEY"),
+        (json!({ "signed_request_object": { "credentials": [{}] } }), "is an id"),
+        (json!({ "compliance_level": "fapi3" }), "unknown variant `fapi3`"),
+        (json!({ "encryption_key": "x" }), "on property encryption_key."),
+        (json!({ "default_organization": { "organization_id": "org_1" } }), "default_organization.flows"),
         (
-            json!({ "default_organization": { "organization_id": "org_1", "flows": ["client_credentials"] } }),
-            "no organizations",
+            json!({ "default_organization": { "organization_id": "org_1", "flows": ["implicit"] } }),
+            "default_organization.flows",
         ),
-        (json!({ "redirection_policy": "open_redirect_protection" }), "redirection_policy"),
-        (json!({ "token_quota": { "client_credentials": { "per_day": 5 } } }), "enforces no quotas"),
+        (json!({ "default_organization": { "flows": ["client_credentials"] } }), "has an organization_id"),
+        (json!({ "redirection_policy": "never" }), "unknown variant `never`"),
+        (
+            json!({ "token_quota": { "client_credentials": { "per_day": "5" } } }),
+            "client_credentials.per_day.",
+        ),
+        (json!({ "token_quota": { "password": {} } }), "not allowed: password' on property token_quota."),
         (
             json!({ "token_quota": { "client_credentials": { "per_day": 0, "enforce": false } } }),
             "at least 1",
         ),
         (
             json!({ "client_authentication_methods": { "tls_client_auth": { "credentials": [] } } }),
-            "no mutual TLS",
+            "1 to 10 credentials",
+        ),
+        (
+            json!({ "client_authentication_methods": { "tls_client_auth": { "credentials": [{ "id": "cred_1" }] } } }),
+            "does not exist",
+        ),
+        (
+            json!({ "client_authentication_methods": { "tls_client_auth": { "credentials": [
+                { "credential_type": "cert_subject_dn" }] } } }),
+            "has a pem or a subject_dn",
+        ),
+        (
+            json!({ "client_authentication_methods": { "private_key_jwt": { "credentials": [] },
+                "tls_client_auth": { "credentials": [] } } }),
+            "has one method",
         ),
         (json!({ "client_authentication_methods": {} }), "private_key_jwt"),
         (

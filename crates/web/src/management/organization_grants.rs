@@ -1,0 +1,123 @@
+//! `/organizations/{id}/client-grants`: the client grants that count in the name of an organization.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use idp::manage;
+use model::OrganizationId;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::client_grants::ClientGrant;
+use super::schema::list;
+use super::user_access::part_of;
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Page};
+use crate::AppState;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(remove))
+}
+
+list!(
+    /// Client grants of an organization.
+    OrganizationClientGrants, "Client grants.", ClientGrant, "client_grants", [Rows, Totals]
+);
+
+/// A client grant by its id.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OrganizationClientGrantBody {
+    /// As `cgr_...`.
+    grant_id: String,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`.
+    include_totals: Option<bool>,
+    /// For this API.
+    audience: Option<String>,
+    /// Of this client.
+    client_id: Option<String>,
+}
+
+/// List an organization's client grants
+#[utoipa::path(
+    get, path = "/organizations/{id}/client-grants", tag = "organizations",
+    operation_id = "client_grants_of_organization",
+    params(("id" = String, Path, description = "Its id."), ListQuery),
+    security(("token" = ["read:organization_client_grants"])),
+    responses(
+        (status = 200, description = "The client grants, in the order in which they were made.", body = OrganizationClientGrants),
+        (status = 404, description = "There is no such organization.")
+    )
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiQuery(query): ApiQuery<ListQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let (page, id) =
+        (Page::new(query.page, query.per_page, query.include_totals, 50)?, OrganizationId::new(id));
+    let (audience, client) = (query.audience.as_deref(), query.client_id.as_deref());
+    let grants =
+        manage::organization_client_grants(&state.idp, caller.context(), &id, audience, client).await?;
+    Ok(Json(part_of(&page, "client_grants", &grants)))
+}
+
+/// Add a client grant to an organization
+#[utoipa::path(
+    post, path = "/organizations/{id}/client-grants", tag = "organizations",
+    request_body = OrganizationClientGrantBody, operation_id = "add_client_grant_to_organization",
+    params(("id" = String, Path, description = "Its id.")),
+    security(("token" = ["create:organization_client_grants"])),
+    responses(
+        (status = 201, description = "The client grant.", body = ClientGrant),
+        (status = 404, description = "There is no such organization or client grant."),
+        (status = 409, description = "The organization has it.")
+    )
+)]
+async fn add(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath(id): ApiPath<String>,
+    ApiJson(body): ApiJson<OrganizationClientGrantBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let (context, id) = (caller.context(), OrganizationId::new(id));
+    let grant = manage::add_organization_client_grant(&state.idp, context, &id, &body.grant_id).await?;
+    Ok((StatusCode::CREATED, Json(Value::Object(grant))))
+}
+
+/// Remove a client grant from an organization
+#[utoipa::path(
+    delete, path = "/organizations/{id}/client-grants/{grant_id}", tag = "organizations",
+    operation_id = "remove_client_grant_from_organization",
+    params(
+        ("id" = String, Path, description = "The organization's id."),
+        ("grant_id" = String, Path, description = "The client grant's id.")
+    ),
+    security(("token" = ["delete:organization_client_grants"])),
+    responses(
+        (status = 204, description = "The organization has not got it any more."),
+        (status = 404, description = "There is no such organization, or it had not got it.")
+    )
+)]
+async fn remove(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    ApiPath((id, grant)): ApiPath<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let id = OrganizationId::new(id);
+    manage::remove_organization_client_grant(&state.idp, caller.context(), &id, &grant).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
