@@ -1,12 +1,11 @@
 //! `password_options` of a database: the newer form of what it asks of new passwords. Each of its four parts counts in the
 //! place of the older option for the same.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use model::User;
 use serde::Deserialize;
 use serde_json::Value;
+use zxcvbn::feedback::{Feedback, Warning};
+use zxcvbn::zxcvbn;
 
 use super::validate::rule;
 use super::{ManageError, WeakPassword};
@@ -15,13 +14,14 @@ use super::{ManageError, WeakPassword};
 pub(super) const MIN_CHARS: usize = 8;
 const MAX_MIN_LENGTH: usize = 72;
 const MAX_FIELDS: usize = 12;
-/// Passwords that many people have, in lower case, one a line: `common_passwords.LICENSE`.
-static COMMON: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
-
-/// Whether many people have this password, which is in lower case.
+/// Whether many people have this password as it is, in any case of letters, by the lists of `zxcvbn`.
 pub(super) fn is_common(password: &str) -> bool {
-    COMMON.contains(password)
+    let estimate = zxcvbn(password, &[]);
+    let warning = estimate.feedback().and_then(Feedback::warning);
+    matches!(
+        warning,
+        Some(Warning::ThisIsATop10Password | Warning::ThisIsATop100Password | Warning::ThisIsACommonPassword)
+    )
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -244,7 +244,6 @@ mod tests {
             assert!(is_common(password), "{password}");
         }
         assert!(!is_common("correct horse battery staple"));
-        assert!(COMMON.len() >= 10_000, "{}", COMMON.len());
-        assert!(COMMON.iter().all(|word| word.to_lowercase() == **word));
+        assert!(!is_common("password-of-mine"));
     }
 }
