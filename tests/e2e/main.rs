@@ -15,6 +15,7 @@ mod client_credentials;
 mod command_line;
 mod components;
 mod conformance;
+mod consent;
 mod device;
 mod discovery;
 mod double_spend;

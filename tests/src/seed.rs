@@ -73,6 +73,8 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 
@@ -143,6 +145,7 @@ pub fn api() -> ResourceServer {
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
+        skip_consent_for_verifiable_first_party_clients: true,
     }
 }
 

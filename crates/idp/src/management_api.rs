@@ -133,6 +133,7 @@ pub fn resource_server(ctx: &RequestContext) -> model::ResourceServer {
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: model::SubjectTypeAuthorization::default(),
+        skip_consent_for_verifiable_first_party_clients: true,
     }
 }
 

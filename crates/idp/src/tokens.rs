@@ -266,6 +266,7 @@ fn mfa_api(ctx: &RequestContext) -> Api {
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
+        skip_consent_for_verifiable_first_party_clients: true,
     };
     Api { server, is_introspected: false }
 }

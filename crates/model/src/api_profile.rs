@@ -26,7 +26,6 @@ optional_fields! {
         signing_alg: SigningAlgorithm,
         signing_secret: String,
         token_lifetime_for_web: i64,
-        skip_consent_for_verifiable_first_party_clients: bool,
         token_encryption: Map<String, Value>,
         consent_policy: String,
         authorization_details: Vec<Map<String, Value>>,

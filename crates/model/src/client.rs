@@ -75,6 +75,17 @@ pub struct Client {
     /// Whether its users log in in the name of an organization.
     #[serde(default)]
     pub organization_usage: OrganizationUsage,
+    /// Whether it belongs to whom the tenant belongs. Of any other client, the users are asked for their consent.
+    #[serde(default = "yes")]
+    pub is_first_party: bool,
+    /// Whether its users log in each time: no session that they have already is enough.
+    #[serde(default)]
+    pub sso_disabled: bool,
+}
+
+/// Where nobody has said otherwise.
+pub(crate) fn yes() -> bool {
+    true
 }
 
 /// `oidc_logout` of a client: OpenID Connect Back-Channel Logout (`reference/native-to-web.md` section 3.5).

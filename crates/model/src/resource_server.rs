@@ -35,6 +35,9 @@ pub struct ResourceServer {
     /// Who may have access tokens for it.
     #[serde(default)]
     pub subject_type_authorization: SubjectTypeAuthorization,
+    /// Whether first-party clients have their users' access tokens for it without asking them.
+    #[serde(default = "crate::client::yes")]
+    pub skip_consent_for_verifiable_first_party_clients: bool,
 }
 
 impl ResourceServer {

@@ -15,6 +15,7 @@ mod backchannel_logouts;
 mod clients;
 mod codes;
 mod connect;
+mod consents;
 mod device_codes;
 mod error;
 mod executions;
@@ -59,6 +60,7 @@ mod tests;
 
 pub use codes::{CodeSession, CodeUse, SpentCode};
 pub use connect::{DatabaseKind, Storage, TenantTx};
+pub use consents::{ConsentKey, Consents};
 pub use error::StorageError;
 pub use executions::StoredExecution;
 pub use grants::{TokenFilter, UserGrant};

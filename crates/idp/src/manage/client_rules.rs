@@ -43,14 +43,6 @@ fn form(profile: &ClientProfile) -> Result<(), ManageError> {
 /// Whoever sets one of these relies on it: better to say that it is not there.
 fn promises(profile: &ClientProfile) -> Result<(), ManageError> {
     let kept = |holds: bool, broken: &str| rule(holds, broken.to_owned());
-    kept(
-        profile.is_first_party != Some(false),
-        "is_first_party: this server asks nobody for consent, so all clients are first-party ones",
-    )?;
-    kept(
-        profile.sso_disabled != Some(true),
-        "sso_disabled: a session of this server is for all clients of the tenant",
-    )?;
     let alg = profile.jwt_configuration.as_ref().and_then(|settings| settings.alg);
     kept(
         alg.is_none_or(|alg| alg == JwtAlgorithm::Rs256),

@@ -68,6 +68,8 @@ pub async fn put_management_client(
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        is_first_party: true,
+        sso_disabled: false,
     };
     put_client(idp, tenant, &client).await?;
     let grant = ClientGrant {

@@ -48,6 +48,9 @@ pub struct ResourceServerSettings {
     enforce_policies: bool,
     #[serde(default)]
     subject_type_authorization: model::SubjectTypeAuthorization,
+    /// Whether first-party clients have their users' access tokens for it without asking them.
+    #[serde(default = "skips_consent")]
+    skip_consent_for_verifiable_first_party_clients: bool,
 }
 
 /// A scope of an API.
@@ -56,6 +59,10 @@ pub struct Scope {
     value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+}
+
+fn skips_consent() -> bool {
+    true
 }
 
 fn default_lifetime() -> i64 {
@@ -271,6 +278,8 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
             proof_of_possession: settings.proof_of_possession,
             enforce_policies: settings.enforce_policies,
             subject_type_authorization: settings.subject_type_authorization,
+            skip_consent_for_verifiable_first_party_clients: settings
+                .skip_consent_for_verifiable_first_party_clients,
         },
         profile,
     };
@@ -285,12 +294,11 @@ fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
             && profile.signing_secret.is_none(),
         "signing_alg: this server signs access tokens with RS256 and the tenant's keys",
     )?;
-    rule(
-        profile.skip_consent_for_verifiable_first_party_clients != Some(false),
-        "skip_consent_for_verifiable_first_party_clients: this server asks nobody for consent",
-    )?;
     rule(profile.token_encryption.is_none(), "token_encryption: this server does not encrypt tokens")?;
-    rule(profile.consent_policy.is_none(), "consent_policy: this server asks nobody for consent")?;
+    rule(
+        profile.consent_policy.is_none(),
+        "consent_policy: this server has no consent for single transactions",
+    )?;
     rule(
         profile.authorization_details.as_ref().is_none_or(Vec::is_empty),
         "authorization_details: this server has no rich authorization requests",
@@ -320,6 +328,8 @@ fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
         proof_of_possession: server.proof_of_possession.clone(),
         enforce_policies: server.enforce_policies,
         subject_type_authorization: server.subject_type_authorization,
+        skip_consent_for_verifiable_first_party_clients: server
+            .skip_consent_for_verifiable_first_party_clients,
     };
     let mut object = as_object(&settings)?;
     merge(&mut object, as_object(&api.profile)?);
@@ -336,7 +346,6 @@ fn as_shown(api: &ManagedResourceServer) -> Result<Map<String, Value>, ServerErr
         ("is_system", json!(false)),
         ("signing_alg", json!("RS256")),
         ("token_lifetime_for_web", json!(web)),
-        ("skip_consent_for_verifiable_first_party_clients", json!(true)),
     ] {
         object.insert(name.to_owned(), value);
     }

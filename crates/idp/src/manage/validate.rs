@@ -396,6 +396,8 @@ mod tests {
             resource_server_identifier: None,
             oidc_logout: None,
             organization_usage: model::OrganizationUsage::default(),
+            is_first_party: true,
+            sso_disabled: false,
         }
     }
 

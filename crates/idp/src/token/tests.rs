@@ -140,6 +140,7 @@ impl World {
             proof_of_possession: None,
             enforce_policies: false,
             subject_type_authorization: SubjectTypeAuthorization::default(),
+            skip_consent_for_verifiable_first_party_clients: true,
         };
         manage::put_resource_server(&world.idp, &world.ctx.tenant.id, &api).await.unwrap();
         world.put(&client("native", None)).await;
@@ -203,6 +204,7 @@ impl World {
                 redirect_uri: "https://app.example/cb".to_owned(),
                 redirect_uri_was_sent: true,
                 audience: audience.map(str::to_owned),
+                consented: None,
                 requested_scopes: scope.clone(),
                 scope,
                 state: None,
@@ -312,6 +314,8 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 

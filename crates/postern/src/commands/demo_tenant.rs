@@ -124,6 +124,7 @@ pub async fn seed(
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
+        skip_consent_for_verifiable_first_party_clients: true,
     };
     manage::put_resource_server(idp, &id, &api).await.or_exit(failed, "the demo API")?;
     for client in [native_client(&demo), web_client(&demo)] {
@@ -218,6 +219,8 @@ fn native_client(demo: &Demo) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 
@@ -250,5 +253,7 @@ fn web_client(demo: &Demo) -> Client {
         resource_server_identifier: None,
         oidc_logout: None,
         organization_usage: OrganizationUsage::default(),
+        is_first_party: true,
+        sso_disabled: false,
     }
 }

@@ -117,6 +117,8 @@ pub fn client() -> Client {
         require_proof_of_possession: true,
         resource_server_identifier: text("https://api.acme.test/"),
         organization_usage: OrganizationUsage::Require,
+        is_first_party: false,
+        sso_disabled: true,
         oidc_logout: Some(OidcLogout {
             backchannel_logout_urls: words(&["https://acme.test/logged-out"]),
             backchannel_logout_initiators: Some(BackchannelLogoutInitiators {
@@ -159,6 +161,7 @@ pub fn resource_server() -> ResourceServer {
             user: UserAuthorization { policy: UserAuthorizationPolicy::DenyAll },
             ..SubjectTypeAuthorization::default()
         },
+        skip_consent_for_verifiable_first_party_clients: false,
     }
 }
 
@@ -267,6 +270,7 @@ pub fn request() -> AuthorizationRequest {
         redirect_uri_was_sent: true,
         audience: text("https://api.acme.test/"),
         scope: words(&["openid"]),
+        consented: None,
         requested_scopes: words(&["openid", "admin"]),
         state: text("state"),
         nonce: text("nonce"),
