@@ -6,6 +6,7 @@ use end_to_end::flow::{
     arrive_by_cookie, asks_to_log_in, code_of, exchange_web, log_in, native_tokens, refresh, text,
     transfer_token,
 };
+use end_to_end::management::Api;
 use end_to_end::{Login, RawClient, Response, TestServer, race, seed};
 use idp::manage;
 use model::{ClientId, UserId};
@@ -281,11 +282,10 @@ async fn a_withdrawn_consent_ends_what_it_gave_and_the_user_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_consent_that_is_withdrawn_while_an_action_runs_gives_no_code() {
+async fn a_page_gives_what_it_showed_whatever_became_of_the_consent_before() {
     let server = TestServer::start().await;
     third_party(&server).await;
     let (browser, _) = agreed(&server, "openid").await;
-    // Asked twice, in two tabs; one answer is withdrawn before the other one comes.
     let page = consent_page(&login("openid read:things").begin(&browser).await);
     withdraw(&server).await;
     code_of(&say(&browser, &page, "accept").await);
@@ -450,4 +450,32 @@ async fn what_goes_away_takes_its_consents_with_it() {
     let user: UserId = server.user_id(seed::ADA).await;
     manage::delete_user(idp, &tenant, &user).await.unwrap();
     exchange_web(&server.client(), &code).await.expect_error(403, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_settings_are_stored_shown_and_filtered_and_the_grant_is_listed_and_deleted() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let client = format!("/clients/{}", seed::WEB);
+    let patch = json!({ "is_first_party": false, "sso_disabled": true });
+    let changed = api.patch(&client, &patch).await.expect_json(200);
+    assert_eq!((&changed["is_first_party"], &changed["sso_disabled"]), (&json!(false), &json!(true)));
+    let listed = api.get("/clients?is_first_party=false").await.expect_json(200);
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["client_id"]), (1, &json!(seed::WEB)));
+    let (browser, _) = agreed(&server, "openid read:things").await;
+    let list = api.get("/grants?include_totals=true").await.expect_json(200);
+    assert_eq!(list["total"], 1);
+    let grant = &list["grants"][0];
+    assert_eq!((&grant["clientID"], &grant["audience"]), (&json!(seed::WEB), &json!(seed::API)));
+    assert_eq!(grant["scope"], json!(["openid", "read:things"]));
+    let id = text(grant, "id");
+    api.delete(&format!("/grants/{id}")).await.expect(204);
+    api.delete(&format!("/grants/{id}")).await.expect_api_error(404, "inexistent_grant", "does not exist");
+    let begun = login("openid").begin(&browser).await;
+    assert!(asks_to_log_in(&begun), "there is no single sign-on: {begun:?}");
+    consent_page(&log_in(&browser, begun.location(), seed::ADA, seed::PASSWORD).await);
+    let reset = json!({ "is_first_party": null, "sso_disabled": null });
+    let changed = api.patch(&client, &reset).await.expect_json(200);
+    assert_eq!((&changed["is_first_party"], &changed["sso_disabled"]), (&json!(true), &json!(false)));
+    code_of(&login("openid").begin(&browser).await);
 }

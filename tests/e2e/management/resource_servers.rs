@@ -35,7 +35,7 @@ async fn an_api_is_made_found_changed_and_listed_after_the_management_api() {
         "identifier": "https://notes.example/", "name": "Notes", "signing_alg": "RS256", "token_lifetime": 600,
         "scopes": [{ "value": "read:notes", "description": "Read notes" }, { "value": "write:notes" }],
         "allow_offline_access": true, "token_dialect": "rfc9068_profile", "token_lifetime_for_web": 60,
-        "skip_consent_for_verifiable_first_party_clients": true, "enforce_policies": false,
+        "skip_consent_for_verifiable_first_party_clients": false, "enforce_policies": false,
         "subject_type_authorization": { "user": { "policy": "allow_all" }, "client": { "policy": "require_client_grant" } },
     });
     let made = api.post("/resource-servers", &new).await.expect_json(201);
@@ -135,8 +135,14 @@ async fn bad_apis_are_refused() {
         (json!({ "signing_alg": "none" }), "on property signing_alg."),
         (json!({ "enforce_policies": "true" }), "on property enforce_policies."),
         (json!({ "token_encryption": { "format": "compact-nested-jwe" } }), "does not encrypt tokens"),
-        (json!({ "consent_policy": "transactional-authorization-with-mfa" }), "asks nobody for consent"),
-        (json!({ "skip_consent_for_verifiable_first_party_clients": false }), "asks nobody for consent"),
+        (
+            json!({ "consent_policy": "transactional-authorization-with-mfa" }),
+            "consent for single transactions",
+        ),
+        (
+            json!({ "skip_consent_for_verifiable_first_party_clients": "no" }),
+            "on property skip_consent_for_verifiable_first_party_clients.",
+        ),
         (json!({ "authorization_details": [{ "type": "payment" }] }), "rich authorization requests"),
         (
             json!({ "proof_of_possession": { "mechanism": "mtls" } }),

@@ -2,7 +2,7 @@
 
 use model::{
     ClientId, ConnectionId, LogoutInitiator::RpLogout, OrganizationId, Permission, RefreshTokenId, RoleId,
-    SessionId, UserId,
+    SessionId, User, UserId,
 };
 
 use super::contract::fill;
@@ -250,6 +250,8 @@ pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) 
     assert_eq!(tx.user_grants(none, 2, 1, at(2)).await.unwrap(), all[1..3]);
     assert!(tx.user_grants(none, 10, 0, at(100)).await.unwrap().is_empty(), "all have ended");
 
+    tx.put_connection(&connection()).await.unwrap();
+    tx.put_user(&User { user_id: ann.clone(), ..user() }).await.unwrap();
     // A consent stands for the tokens: what was agreed to, not what was issued. Each organization has its own.
     let globex = OrganizationId::new("org_globex");
     let of = |organization| ConsentKey { user: &ann, client: &app, audience: Some("api"), organization };
