@@ -259,7 +259,7 @@ fn rules(profile: &ClientGrantProfile) -> Result<(), ManageError> {
         "authorization_details_types: this server has no rich authorization requests",
     )?;
     rule(profile.allow_all_scopes != Some(true), "allow_all_scopes: name the scopes")?;
-    rule(profile.default_for.is_none(), "default_for: a grant of this server is for one client")
+    rule(profile.default_for.is_none(), "default_for: this server has no grants for all third-party clients")
 }
 
 fn whole(grant: &ManagedClientGrant) -> Result<Object, ServerError> {
