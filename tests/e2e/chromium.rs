@@ -220,9 +220,6 @@ async fn a_user_without_javascript_is_asked_for_consent() {
         assert_eq!(browser.text("h1").await, "Allow access?");
         assert!(browser.text(".scopes").await.contains("read:things"));
         browser.assert_fits_a_phone().await;
-        if let Some(place) = std::env::var_os("CONSENT_SCREENSHOT") {
-            std::fs::write(place, browser.screenshot().await).expect("a picture");
-        }
         browser.click(&format!("button[value={button}]")).await;
         let url = browser.arrives_at(&format!("{home}/callback?")).await;
         assert!(url.contains(answer), "{url}");
