@@ -194,3 +194,34 @@ async fn an_action_takes_a_browser_without_javascript_to_another_site_and_back()
     assert_eq!(browser.text("h1").await, "This did not work");
     browser.assert_fits_a_phone().await;
 }
+
+// BR4 AZ15
+#[tokio::test]
+async fn a_user_without_javascript_is_asked_for_consent() {
+    let server = TestServer::start().await;
+    let home = relying_party().await;
+    moved_client(&server, seed::WEB, &home).await;
+    let patch = json!({ "is_first_party": false });
+    let patch = patch.as_object().expect("an object");
+    manage::update_client(&server.idp, &server.acme(), &model::ClientId::new(seed::WEB), patch)
+        .await
+        .expect("a client");
+    let browser = Chromium::start_without_javascript().await;
+    let login = Login::of(seed::WEB, &format!("{home}/callback"))
+        .with("audience", seed::API)
+        .with("scope", "openid profile email offline_access read:things write:things");
+    let authorize = with_query(&format!("{}authorize", server.issuer(seed::ACME)), &login.pairs());
+    for (button, answer) in [("decline", "error=access_denied"), ("accept", "code=")] {
+        browser.open(&authorize).await;
+        browser.type_where_the_focus_is(seed::ADA).await;
+        browser.type_into("#password", seed::PASSWORD).await;
+        browser.click("button").await;
+        browser.arrives_at(&format!("{}u/consent", server.issuer(seed::ACME))).await;
+        assert_eq!(browser.text("h1").await, "Allow access?");
+        assert!(browser.text(".scopes").await.contains("read:things"));
+        browser.assert_fits_a_phone().await;
+        browser.click(&format!("button[value={button}]")).await;
+        let url = browser.arrives_at(&format!("{home}/callback?")).await;
+        assert!(url.contains(answer), "{url}");
+    }
+}

@@ -38,7 +38,7 @@ fn assert_description(response: &Response, description: &str) {
 }
 
 /// Types the code at `/activate`.
-async fn enter(browser: &RawClient, user_code: &str) -> Response {
+pub(crate) async fn enter(browser: &RawClient, user_code: &str) -> Response {
     let csrf = browser.get("/activate").await.expect(200).field("csrf");
     browser.post_form("/activate", &[("csrf", &csrf), ("user_code", user_code)]).await
 }

@@ -85,6 +85,7 @@ async fn abandon_logins(tx: &mut TenantTx, count: usize, expires_at: Timestamp) 
                 redirect_uri_was_sent: true,
                 audience: None,
                 scope: Vec::new(),
+                consented: None,
                 requested_scopes: Vec::new(),
                 state: None,
                 nonce: None,

@@ -16,6 +16,7 @@ mod client_grants_for_users;
 mod command_line;
 mod components;
 mod conformance;
+mod consent;
 mod device;
 mod discovery;
 mod double_spend;

@@ -77,6 +77,8 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 
@@ -150,6 +152,7 @@ pub fn api() -> ResourceServer {
         token_encryption: None,
         consent_policy: None,
         authorization_policy: None,
+        skip_consent_for_verifiable_first_party_clients: true,
     }
 }
 

@@ -122,7 +122,8 @@ pub async fn authorize(
         cookies.session = CookieChange::Clear;
     }
     let authenticated = match transfer {
-        Transfer::None => session.map(Authenticated::Session),
+        // A session transfer token is a login of its own; that of another client is not (`sso_disabled`).
+        Transfer::None => session.filter(|_| !client.sso_disabled).map(Authenticated::Session),
         // An invalid token suppresses single sign-on for this request; the session itself stays.
         Transfer::Refused | Transfer::OtherUser => None,
         Transfer::Accepted(accepted) => Some(match session {
@@ -379,6 +380,7 @@ pub(crate) async fn request(
         audience,
         organization_id,
         scope,
+        consented: None,
         requested_scopes,
         state: parameters.get("state").map(str::to_owned),
         nonce: parameters.get("nonce").map(str::to_owned),

@@ -1,5 +1,6 @@
 //! The end of `/authorize`: the Actions decide, and one transaction commits session, code, metadata and records.
 
+mod consent;
 mod suspended;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use oauth::{AuthorizationResponse, ErrorCode, OAuthError};
 use serde_json::{Map, Value, json};
 use storage::TenantTx;
 
+use self::consent::{Agreed, Consent};
 use crate::authorize::{answer, mode_of, request_failed};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::decision::Decision;
@@ -24,7 +26,10 @@ use crate::revocation::{self, Event};
 use crate::transfer::Accepted;
 use crate::{CookieChange, Idp, RequestContext, api_access, measure, organizations, risk};
 
-pub(crate) use suspended::{FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept};
+pub(crate) use consent::resume_after_consent;
+pub(crate) use suspended::{
+    ConsentDue, FactorsDue, WaitsFor, resume, resume_after_factor, wait_for_code_kept,
+};
 
 /// How long an authorization code lives (RFC 6749 §4.1.2 allows ten minutes).
 const CODE_LIFETIME_SECS: i64 = 60;
@@ -99,6 +104,7 @@ struct Login<'a> {
     parent_metadata: Option<BTreeMap<String, String>>,
     /// The session's two ends before the Actions.
     ends_before: (Timestamp, Timestamp),
+    consent: Consent,
 }
 
 /// Runs the Actions and commits what they decide. No transaction is open while they run, so what the login rests on is
@@ -172,6 +178,15 @@ async fn decide(
     if let Some(provider) = outcome.decision.due_at_the_end() {
         return suspended::suspend_at_the_end(idp, login, outcome, provider, continued, browser_cookie).await;
     }
+    match consent::due(idp, &login, &outcome.decision).await? {
+        Ok(consent) => login.consent = consent,
+        Err(scope) => return consent::ask(idp, login, outcome, scope, browser_cookie).await,
+    }
+    finish(idp, login, outcome).await
+}
+
+/// Does what the Actions decided.
+async fn finish(idp: &Idp, mut login: Login<'_>, mut outcome: Outcome) -> Result<Completed, ServerError> {
     match take_changes(idp, &mut login, &mut outcome) {
         Ok(()) => grant(idp, login, outcome).await,
         Err(reason) => {
@@ -291,6 +306,7 @@ async fn prepare<'a>(
         replaces,
         transfer_token,
         parent_metadata,
+        consent: Consent::NotNeeded,
     }))
 }
 
@@ -398,6 +414,7 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
     {
         return Ok(Completed::Ended);
     }
+    let Some(agreed) = consent::commit(&mut tx, &login, now).await? else { return Ok(Completed::Ended) };
     let (hash, expires_at) = match &login.request.device_code_hash {
         None => (hash_credential(&code), now.plus_secs(CODE_LIFETIME_SECS)),
         Some(device) => match tx.approve_device_code(device, now).await? {
@@ -406,7 +423,7 @@ async fn grant(idp: &Idp, mut login: Login<'_>, outcome: Outcome) -> Result<Comp
             None => return Ok(Completed::Device { end: DeviceEnd::Gone, session: CookieChange::Keep }),
         },
     };
-    let granted = authorization_code(&login, &outcome, permissions.as_deref(), expires_at, now);
+    let granted = authorization_code(&login, &outcome, permissions.as_deref(), agreed, expires_at, now);
     tx.insert_code(&hash, &granted).await?;
     tx.record_login(&login.user.user_id, now, &login.ctx.origin.ip).await?;
     if login.authenticated {
@@ -473,17 +490,29 @@ async fn commit_session(
     Ok(true)
 }
 
+/// The scopes of the login: those that were asked for and that the user may have. Actions have the last word.
+fn granted_scope(login: &Login<'_>, decision: &Decision, permissions: Option<&[String]>) -> Vec<String> {
+    let mut scope = login.request.scope.clone();
+    api_access::limit(&mut scope, permissions);
+    decision.change_scope(&mut scope);
+    scope
+}
+
 fn authorization_code(
     login: &Login<'_>,
     outcome: &Outcome,
     permissions: Option<&[String]>,
+    agreed: Agreed,
     expires_at: Timestamp,
     now: Timestamp,
 ) -> AuthorizationCode {
-    // The parameters as sent were for the Actions; the code needs what was granted. Actions have the last word.
-    let mut request = AuthorizationRequest { query: Map::new(), ..login.request.clone() };
-    api_access::limit(&mut request.scope, permissions);
-    outcome.decision.change_scope(&mut request.scope);
+    // The parameters as sent were for the Actions; the code needs what was granted.
+    let mut request = AuthorizationRequest { query: Map::new(), consented: None, ..login.request.clone() };
+    request.scope = granted_scope(login, &outcome.decision, permissions);
+    if let Agreed::To(scope) = agreed {
+        request.scope.retain(|name| scope.contains(name));
+        request.consented = Some(scope);
+    }
     AuthorizationCode {
         client_id: login.client.client_id.clone(),
         user_id: login.user.user_id.clone(),

@@ -15,6 +15,7 @@ pub(crate) use user_code::UserCode;
 
 use crate::authorize::{self, ONLINE_ACCESS, live_session};
 use crate::complete::{Authenticated, Completed, complete};
+use crate::consent::{self, Wanted};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::rate_limit::{self, Attempt};
@@ -76,6 +77,10 @@ pub struct ConfirmPage {
     pub client_name: String,
     /// Who is logged in in this browser.
     pub user: Option<String>,
+    /// What it wants, where its user is asked for consent: to connect it is to agree.
+    pub wanted: Option<Wanted>,
+    /// Goes back with the form: that this is what was shown.
+    pub shown: String,
 }
 
 /// What becomes of a user code.
@@ -93,6 +98,8 @@ pub struct DeviceForm<'a> {
     pub csrf: &'a str,
     /// As typed, or as the page gave it.
     pub user_code: &'a str,
+    /// As the page for a right code gave it.
+    pub shown: &'a str,
     /// The cookie that binds the pages to this browser.
     pub browser_cookie: Option<&'a str>,
     /// The session cookie.
@@ -186,6 +193,7 @@ async fn make(
             audience,
             organization_id,
             scope,
+            consented: None,
             requested_scopes,
             state: None,
             nonce: None,
@@ -268,7 +276,7 @@ pub async fn enter(idp: &Idp, ctx: &RequestContext, form: DeviceForm<'_>) -> Res
     let session = live_session(idp, ctx, form.session_cookie, now).await?;
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let found = match tx.waiting_device(&user_code.hash(), now).await? {
-        Some(device) => tx.client(&device.request.client_id).await?,
+        Some(device) => tx.client(&device.request.client_id).await?.map(|client| (client, device.request)),
         None => None,
     };
     let user = match session {
@@ -276,15 +284,24 @@ pub async fn enter(idp: &Idp, ctx: &RequestContext, form: DeviceForm<'_>) -> Res
         None => None,
     };
     drop(tx);
-    let Some(client) = found else {
+    let Some((client, request)) = found else {
         log(idp, ctx, None, LogType::FailedDeviceActivation, "Unknown user code").await?;
         return again(UNKNOWN_CODE, 400, None);
     };
+    let user_code = user_code.to_string();
+    let audience = request.audience.as_deref();
+    let wanted = match consent::is_asked_for(idp, ctx, &client, audience).await? {
+        true => Some(consent::wanted(idp, ctx, audience, &request.scope).await?),
+        false => None,
+    };
+    let shown = if wanted.is_some() { shown(browser, &user_code, &request) } else { String::new() };
     Ok(CodeOutcome::Confirm(ConfirmPage {
-        csrf: csrf(browser, &user_code.to_string()),
-        user_code: user_code.to_string(),
+        csrf: csrf(browser, &user_code),
+        user_code,
         client_name: client.name,
-        user: user.map(|user| user.email.or(user.username).unwrap_or_else(|| user.user_id.to_string())),
+        user: user.map(consent::shown_name),
+        wanted,
+        shown,
     }))
 }
 
@@ -310,7 +327,7 @@ pub async fn decide(
     };
     drop(tx);
     let gone = DecisionOutcome::Ended { end: DeviceEnd::Gone, cookies: CookieChanges::default() };
-    let (Some(DeviceCode { request, .. }), Some(client)) = (device, client) else { return Ok(gone) };
+    let (Some(DeviceCode { mut request, .. }), Some(client)) = (device, client) else { return Ok(gone) };
     let hash = request.device_code_hash.clone().unwrap_or_default();
     if !connect {
         let mut entry =
@@ -324,7 +341,13 @@ pub async fn decide(
         tx.commit().await?;
         return Ok(DecisionOutcome::Ended { end: DeviceEnd::Cancelled, cookies: CookieChanges::default() });
     }
-    if let Some(session) = live_session(idp, ctx, form.session_cookie, now).await? {
+    // What the page did not show, another one asks for after the login.
+    let was_shown = shown(browser, &user_code.to_string(), &request);
+    if verify_slices_are_equal(was_shown.as_bytes(), form.shown.as_bytes()).is_ok() {
+        request.consented = Some(request.scope.clone());
+    }
+    let session = live_session(idp, ctx, form.session_cookie, now).await?;
+    if let Some(session) = session.filter(|_| !client.sso_disabled) {
         let transaction_id = PendingAuthorizationId::new(random_token(&*idp.random, 32));
         let who = Authenticated::Session(session);
         let id = transaction_id.as_str();
@@ -364,6 +387,12 @@ fn check_csrf<'a>(form: &DeviceForm<'a>, user_code: &str) -> Result<&'a str, Pag
 
 fn not_ours() -> PageError {
     OAuthError::invalid_request("This form was not sent by our page. Enter the code again.").into()
+}
+
+/// Only the page that showed these scopes for this code in this browser can know it.
+fn shown(browser: &str, user_code: &str, request: &AuthorizationRequest) -> String {
+    let audience = request.audience.as_deref().unwrap_or_default();
+    hash_credential(&format!("consent\0{browser}\0{user_code}\0{audience}\0{}", request.scope.join(" ")))
 }
 
 /// Only a page that saw the browser's secret cookie can know it; with a user code, only one for that code.

@@ -8,6 +8,7 @@ pub mod authorize;
 pub mod backchannel_logout;
 mod certificate;
 mod complete;
+pub mod consent;
 mod context;
 mod credential;
 mod decision;

@@ -139,6 +139,7 @@ pub fn resource_server(ctx: &RequestContext) -> model::ResourceServer {
         token_encryption: None,
         consent_policy: None,
         authorization_policy: None,
+        skip_consent_for_verifiable_first_party_clients: true,
     }
 }
 

@@ -9,7 +9,7 @@
 //! used. So does an access token in JWT form that a back end introspects; any other one ends by expiry alone.
 
 use model::{ClientId, LogoutInitiator, RefreshTokenId, SessionId, Timestamp, UserId};
-use storage::{RefreshTokens, Sessions, StorageError, TenantTx};
+use storage::{Consents, RefreshTokens, Sessions, StorageError, TenantTx};
 
 use crate::measure;
 
@@ -24,7 +24,7 @@ pub(crate) enum Event<'a> {
     /// The client's refresh tokens rotate from now on, and this one is the first to do so: those of the same user and API
     /// that do not are gone.
     RotationTurnedOn(&'a UserId, &'a ClientId, Option<&'a str>, &'a RefreshTokenId),
-    /// All refresh tokens of a user and a client for an API were: the dialect's grant.
+    /// All refresh tokens of a user and a client for an API were, and the consent is withdrawn: the dialect's grant.
     GrantRevoked(&'a UserId, &'a ClientId, Option<&'a str>),
     /// All refresh tokens of a user at a client were, but for the online ones, which are their sessions'.
     ClientTokensRevoked(&'a UserId, &'a ClientId),
@@ -95,6 +95,8 @@ impl Event<'_> {
 pub(crate) struct Invalidated<'a> {
     pub sessions: Option<Sessions<'a>>,
     pub refresh_tokens: Option<RefreshTokens<'a>>,
+    /// Consents of the user that are withdrawn: the user is asked again.
+    pub consents: Option<Consents<'a>>,
     /// Why, for the clients of the sessions: those that are named, and those that were made from the refresh tokens.
     pub initiator: LogoutInitiator,
 }
@@ -106,13 +108,15 @@ pub struct Ended {
     pub sessions: u64,
     /// Refresh tokens named by the event.
     pub refresh_tokens: u64,
+    /// Consents of users.
+    pub consents: u64,
 }
 
 impl Ended {
     /// Whether anything ended.
     #[must_use]
     pub fn any(self) -> bool {
-        self.sessions + self.refresh_tokens > 0
+        self.sessions + self.refresh_tokens + self.consents > 0
     }
 }
 
@@ -159,6 +163,11 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
             (Some(Sessions::OfUser(user)), Some(RefreshTokens::OfUser(user)))
         }
     };
+    let consents = match event {
+        Event::GrantRevoked(user, client, audience) => Some(Consents::OfGrant(user, client, audience)),
+        Event::UserGrantsRevoked(user) => Some(Consents::OfUser(user)),
+        _ => None,
+    };
     let initiator = match event {
         Event::Logout(_) => LogoutInitiator::RpLogout,
         Event::PasswordChanged(_) => LogoutInitiator::PasswordChanged,
@@ -178,12 +187,13 @@ pub(crate) fn invalidated_by(event: Event<'_>) -> Invalidated<'_> {
         | Event::AccessRevoked { .. }
         | Event::SessionReplaced(_) => LogoutInitiator::SessionRevoked,
     };
-    Invalidated { sessions, refresh_tokens, initiator }
+    Invalidated { sessions, refresh_tokens, consents, initiator }
 }
 
 /// Ends what the event invalidates, in the caller's transaction: one statement for its sessions, one for its refresh
 /// tokens, however many there are, and after each one that queues the back-channel logouts. Sessions come first: who
-/// issues a refresh token in a session holds that session's row, so the statement for refresh tokens sees the token.
+/// issues a refresh token in a session holds that session's row, so the statement for refresh tokens sees the token. So do
+/// consents: who issues one because of a consent holds its row.
 pub(crate) async fn apply(
     tx: &mut TenantTx,
     event: Event<'_>,
@@ -191,6 +201,9 @@ pub(crate) async fn apply(
 ) -> Result<Ended, StorageError> {
     let invalidated = invalidated_by(event);
     let mut ended = Ended::default();
+    if let Some(which) = invalidated.consents {
+        ended.consents = tx.delete_consents(which).await?;
+    }
     if let Some(which) = invalidated.sessions {
         ended.sessions = tx.revoke_sessions(which, invalidated.initiator, now).await?;
     }

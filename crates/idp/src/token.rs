@@ -81,6 +81,11 @@ enum GrantType {
 }
 
 impl GrantType {
+    /// Whether a user logs in by it who sees no page of ours.
+    fn has_user_without_browser(self) -> bool {
+        matches!(self, Self::Password | Self::PasswordRealm | Self::Mfa(_))
+    }
+
     /// What metrics call it.
     fn name(self) -> &'static str {
         match self {
@@ -164,6 +169,11 @@ pub async fn token(
             ErrorCode::UnauthorizedClient,
             format!("Grant type `{name}` not allowed for the client."),
         ));
+    }
+    if !client.is_first_party && grant_type.has_user_without_browser() {
+        let text =
+            format!("Grant type `{name}` not allowed for third-party clients: no page asks for consent.");
+        return Err(IdpError::oauth(ErrorCode::UnauthorizedClient, text));
     }
     let ctx = &RequestContext { origin: origin(idp, ctx, &client, &input), ..ctx.clone() };
     let may_go_on = match served::check(&client, &input.parameters) {

@@ -272,6 +272,7 @@ fn mfa_api(ctx: &RequestContext) -> Api {
         token_encryption: None,
         consent_policy: None,
         authorization_policy: None,
+        skip_consent_for_verifiable_first_party_clients: true,
     };
     Api { server, is_introspected: false }
 }

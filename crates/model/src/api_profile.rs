@@ -25,7 +25,6 @@ optional_fields! {
         scope_descriptions: BTreeMap<String, String>,
         signing_alg: SigningAlgorithm,
         token_lifetime_for_web: i64,
-        skip_consent_for_verifiable_first_party_clients: bool,
         authorization_details: Vec<AuthorizationDetailsType>,
     }
 }

@@ -29,6 +29,9 @@ pub struct AuthorizationRequest {
     pub organization_id: Option<OrganizationId>,
     /// The scopes granted to this request.
     pub scope: Vec<String>,
+    /// Where the user was asked for it: the scopes that they agreed to. What is issued rests on that consent then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consented: Option<Vec<String>>,
     /// The scopes asked for, as Actions see them.
     pub requested_scopes: Vec<String>,
     /// Echoed.

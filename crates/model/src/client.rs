@@ -90,6 +90,12 @@ pub struct Client {
     /// The profile that all its requests keep. One that has any is not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compliance_level: Option<ComplianceLevel>,
+    /// Whether it belongs to whom the tenant belongs. Of any other client, the users are asked for their consent.
+    #[serde(default = "yes")]
+    pub is_first_party: bool,
+    /// Whether its users log in each time: no session that they have already is enough.
+    #[serde(default)]
+    pub sso_disabled: bool,
 }
 
 impl Client {
@@ -103,6 +109,11 @@ impl Client {
             .into_iter()
             .find_map(|(is_set, name)| is_set.then_some(name))
     }
+}
+
+/// Where nobody has said otherwise.
+pub(crate) fn yes() -> bool {
+    true
 }
 
 /// `oidc_logout` of a client: OpenID Connect Back-Channel Logout (`reference/native-to-web.md` section 3.5).

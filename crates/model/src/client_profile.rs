@@ -22,10 +22,8 @@ optional_fields! {
     pub struct ClientProfile {
         description: String,
         logo_uri: String,
-        is_first_party: bool,
         oidc_conformant: bool,
         sso: bool,
-        sso_disabled: bool,
         cross_origin_authentication: bool,
         cross_origin_loc: String,
         custom_login_page_on: bool,

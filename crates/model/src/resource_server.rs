@@ -47,6 +47,9 @@ pub struct ResourceServer {
     /// Who decides about its access tokens besides. An API with it is not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_policy: Option<Map<String, Value>>,
+    /// Whether first-party clients have their users' access tokens for it without asking them.
+    #[serde(default = "crate::client::yes")]
+    pub skip_consent_for_verifiable_first_party_clients: bool,
 }
 
 impl ResourceServer {

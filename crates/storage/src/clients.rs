@@ -26,12 +26,13 @@ impl TenantTx {
         let query = self
             .sql(
                 "INSERT INTO clients (tenant_id, id, data, cascades, resource_server_identifier,
-                     backchannel_logout_initiators, name, app_type)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                     backchannel_logout_initiators, name, app_type, is_first_party)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                  ON CONFLICT (tenant_id, id) DO UPDATE SET data = excluded.data, cascades = excluded.cascades,
                      name = excluded.name, app_type = excluded.app_type,
                      resource_server_identifier = excluded.resource_server_identifier,
-                     backchannel_logout_initiators = excluded.backchannel_logout_initiators",
+                     backchannel_logout_initiators = excluded.backchannel_logout_initiators,
+                     is_first_party = excluded.is_first_party",
             )
             .bind(client.client_id.as_str())
             .bind(to_json(client)?)
@@ -39,7 +40,8 @@ impl TenantTx {
             .bind(client.resource_server_identifier.clone())
             .bind(client.oidc_logout.as_ref().and_then(initiators))
             .bind(client.name.as_str())
-            .bind(client.app_type.as_str());
+            .bind(client.app_type.as_str())
+            .bind(i64::from(client.is_first_party));
         self.write(query)
     }
 

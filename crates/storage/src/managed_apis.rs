@@ -106,9 +106,12 @@ impl TenantTx {
         self.write(query)
     }
 
-    /// Removes the API with all client grants for it. `false`: there is none.
+    /// Removes the API with all client grants for it, and what users have agreed to. `false`: there is none.
     pub async fn delete_resource_server(&mut self, identifier: &str) -> Result<bool, StorageError> {
         self.delete_client_grants_for(identifier).await?;
+        let consents =
+            self.sql("DELETE FROM consents WHERE tenant_id = $1 AND audience = $2").bind(identifier);
+        self.write(consents)?;
         let query = self
             .sql("DELETE FROM resource_servers WHERE tenant_id = $1 AND identifier = $2")
             .bind(identifier);

@@ -127,21 +127,23 @@ impl TenantTx {
     ) -> Result<(), StorageError> {
         let query = self
             .sql(
-                "UPDATE clients SET profile = $3, is_first_party = $4, updated_at = $5,
-                     created_at = CASE WHEN created_at = 0 THEN $5 ELSE created_at END
+                "UPDATE clients SET profile = $3, updated_at = $4,
+                     created_at = CASE WHEN created_at = 0 THEN $4 ELSE created_at END
                  WHERE tenant_id = $1 AND id = $2",
             )
             .bind(id.as_str())
             .bind(to_json(profile)?)
-            .bind(i64::from(profile.is_first_party.unwrap_or(true)))
             .bind(now.as_ms());
         self.write(query)
     }
 
-    /// Removes the client with what it may have for APIs. `false`: there is none. Its refresh tokens are revoked before:
+    /// Removes the client with what it may have for APIs and what users have agreed to. `false`: there is none. Its refresh tokens are revoked before:
     /// what comes from them is ended as the client's settings say.
     pub async fn delete_client(&mut self, id: &ClientId) -> Result<bool, StorageError> {
         self.delete_client_grants_of(id).await?;
+        let consents =
+            self.sql("DELETE FROM consents WHERE tenant_id = $1 AND client_id = $2").bind(id.as_str());
+        self.write(consents)?;
         let query = self.sql("DELETE FROM clients WHERE tenant_id = $1 AND id = $2").bind(id.as_str());
         Ok(self.run(query).await? > 0)
     }

@@ -66,6 +66,7 @@ pub fn router(state: AppState) -> Router {
         .route("/authorize", get(oidc::authorize::get).post(oidc::authorize::post))
         .route("/u/login", get(pages::login::show).post(pages::login::submit))
         .route("/continue", get(pages::resume::get).post(pages::resume::post))
+        .route("/u/consent", get(pages::consent::show).post(pages::consent::submit))
         .route("/u/mfa", get(pages::mfa::show).post(pages::mfa::submit))
         .route("/activate", get(pages::activate::show).post(pages::activate::submit))
         .route("/activate/confirm", post(pages::activate::confirm))

@@ -345,7 +345,8 @@ async fn bad_clients_are_refused_with_the_place_of_what_is_wrong() {
             json!({ "signed_request_object": { "required": 1 } }),
             "on property signed_request_object.required.",
         ),
-        (json!({ "is_first_party": false }), "asks nobody for consent"),
+        (json!({ "is_first_party": "no" }), "on property is_first_party."),
+        (json!({ "sso_disabled": 1 }), "on property sso_disabled."),
     ] {
         let refused = api.patch(&format!("/clients/{id}"), &sent).await;
         refused.expect_api_error(400, "invalid_body", message);

@@ -35,7 +35,7 @@ async fn an_api_is_made_found_changed_and_listed_after_the_management_api() {
         "identifier": "https://notes.example/", "name": "Notes", "signing_alg": "RS256", "token_lifetime": 600,
         "scopes": [{ "value": "read:notes", "description": "Read notes" }, { "value": "write:notes" }],
         "allow_offline_access": true, "token_dialect": "rfc9068_profile", "token_lifetime_for_web": 60,
-        "skip_consent_for_verifiable_first_party_clients": true, "enforce_policies": false,
+        "skip_consent_for_verifiable_first_party_clients": false, "enforce_policies": false,
         "subject_type_authorization": { "user": { "policy": "allow_all" }, "client": { "policy": "require_client_grant" } },
     });
     let made = api.post("/resource-servers", &new).await.expect_json(201);
@@ -139,7 +139,10 @@ async fn bad_apis_are_refused() {
         (json!({ "token_encryption": { "x": 1 } }), "not allowed: x' on property token_encryption."),
         (json!({ "consent_policy": "sometimes" }), "on property consent_policy."),
         (json!({ "authorization_policy": "x" }), "on property authorization_policy."),
-        (json!({ "skip_consent_for_verifiable_first_party_clients": false }), "asks nobody for consent"),
+        (
+            json!({ "skip_consent_for_verifiable_first_party_clients": "no" }),
+            "on property skip_consent_for_verifiable_first_party_clients.",
+        ),
         (json!({ "authorization_details": [{ "type": "x".repeat(256) }] }), "1 to 255 characters"),
         (json!({ "authorization_details": [{ "typ": "payment" }] }), "not allowed: typ"),
         (

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use storage::TenantTx;
 use url::Url;
 
+use super::consent::Consent;
 use super::{Completed, Login, decide, login_entry, refuse, user_of};
 use crate::authorize::browser_secret;
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
@@ -54,6 +55,8 @@ pub(crate) enum WaitsFor {
     Factors(Vec<FactorRequest>),
     /// The user keeps a new recovery code. What is still to be met after that.
     RecoveryCodeKept(Vec<FactorRequest>),
+    /// The user's word about these scopes.
+    Consent(Vec<String>),
 }
 
 impl WaitsFor {
@@ -84,12 +87,31 @@ impl FactorsDue {
     pub(crate) fn of(pending: &PendingAuthorization) -> Result<Option<Self>, ServerError> {
         let Some(suspended) = read(pending)? else { return Ok(None) };
         let (requests, code_kept) = match suspended.waits_for {
-            WaitsFor::Continue => return Ok(None),
+            WaitsFor::Continue | WaitsFor::Consent(_) => return Ok(None),
             WaitsFor::Factors(requests) => (requests, false),
             WaitsFor::RecoveryCodeKept(requests) => (requests, true),
         };
         let shown = suspended.decision.shown_factors();
         Ok(Some(Self { user_id: suspended.session.user_id, requests, shown, code_kept }))
+    }
+}
+
+/// What a login under way says about the consent that it waits for.
+pub(crate) struct ConsentDue {
+    pub user_id: UserId,
+    /// What the user is asked for.
+    pub scope: Vec<String>,
+}
+
+impl ConsentDue {
+    /// `None`: the login waits for something else.
+    pub(crate) fn of(pending: &PendingAuthorization) -> Result<Option<Self>, ServerError> {
+        Ok(match read(pending)? {
+            Some(SuspendedLogin { waits_for: WaitsFor::Consent(scope), session, .. }) => {
+                Some(Self { user_id: session.user_id, scope })
+            }
+            _ => None,
+        })
     }
 }
 
@@ -184,7 +206,7 @@ async fn ask_for_factors(
     }
 }
 
-fn is_silent(login: &Login<'_>) -> bool {
+pub(super) fn is_silent(login: &Login<'_>) -> bool {
     login.request.prompt.iter().any(|prompt| prompt == "none")
 }
 
@@ -229,7 +251,7 @@ async fn commit_part(
 
 /// Stores the login with what its Actions asked for so far; the handle with which it goes on, and the cookie that binds it
 /// to the browser.
-async fn store(
+pub(super) async fn store(
     idp: &Idp,
     login: Login<'_>,
     outcome: Outcome,
@@ -328,7 +350,7 @@ fn after_factor(
     shown: Option<FactorType>,
 ) -> (Vec<FactorRequest>, Decision) {
     let mut requests = match waits_for {
-        WaitsFor::Continue => Vec::new(),
+        WaitsFor::Continue | WaitsFor::Consent(_) => Vec::new(),
         WaitsFor::Factors(requests) | WaitsFor::RecoveryCodeKept(requests) => requests,
     };
     if let Some(factor) = shown {
@@ -341,14 +363,14 @@ fn after_factor(
 }
 
 /// What of a suspended login is no part of the login itself.
-struct Restored {
-    decision: Decision,
+pub(super) struct Restored {
+    pub decision: Decision,
     resume: Resume,
-    waits_for: WaitsFor,
+    pub waits_for: WaitsFor,
 }
 
 /// The login as it was; `None` when its user may not go on.
-async fn restore<'a>(
+pub(super) async fn restore<'a>(
     idp: &Idp,
     ctx: &'a RequestContext,
     client: &'a Client,
@@ -391,6 +413,7 @@ async fn restore<'a>(
         replaces: suspended.replaces,
         transfer_token: suspended.transfer_token,
         parent_metadata,
+        consent: Consent::NotNeeded,
     };
     let restored =
         Restored { decision: suspended.decision, resume: suspended.resume, waits_for: suspended.waits_for };

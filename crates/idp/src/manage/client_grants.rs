@@ -251,7 +251,7 @@ fn rules(profile: &ClientGrantProfile) -> Result<(), ManageError> {
         "an entry of authorization_details_types has 1 to 255 characters",
     )?;
     // What would be a promise that this server does not keep.
-    rule(profile.default_for.is_none(), "default_for: this server has no third-party clients")
+    rule(profile.default_for.is_none(), "default_for: this server has no grants for all third-party clients")
 }
 
 fn whole(grant: &ManagedClientGrant) -> Result<Object, ServerError> {

@@ -48,7 +48,7 @@ pub(super) fn check(client: &Client, profile: &ClientProfile) -> Result<(), Mana
     for credential in signed.and_then(|signed| signed.credentials.as_ref()).into_iter().flatten() {
         signing_credential(credential)?;
     }
-    promises(profile)
+    Ok(())
 }
 
 /// A key for signed requests: the id of one, or a new one, of which the public key is stored.
@@ -71,20 +71,7 @@ fn signing_credential(credential: &Map<String, Value>) -> Result<(), ManageError
     }
 }
 
-/// Whoever sets one of these relies on it: better to say that it is not there.
-fn promises(profile: &ClientProfile) -> Result<(), ManageError> {
-    let kept = |holds: bool, broken: &str| rule(holds, broken.to_owned());
-    kept(
-        profile.is_first_party != Some(false),
-        "is_first_party: this server asks nobody for consent, so all clients are first-party ones",
-    )?;
-    kept(
-        profile.sso_disabled != Some(true),
-        "sso_disabled: a session of this server is for all clients of the tenant",
-    )
-}
-
-/// The same for a tenant's default.
+/// The limits of a tenant's default quotas of tokens.
 pub(super) fn default_quota(quota: &DefaultTokenQuota) -> Result<(), ManageError> {
     for of in [&quota.clients, &quota.organizations] {
         if let Some(quota) = of.as_ref().and_then(|of| of.client_credentials.as_ref()) {

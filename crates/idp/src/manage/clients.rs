@@ -264,13 +264,9 @@ fn shown(
 pub fn client_as_json(tenant: &TenantId, managed: &ManagedClient) -> Result<Map<String, Value>, ServerError> {
     let client = &managed.client;
     let mut object = Map::new();
-    for (name, default) in [
-        ("is_first_party", true),
-        ("oidc_conformant", false),
-        ("sso_disabled", false),
-        ("cross_origin_authentication", false),
-        ("custom_login_page_on", true),
-    ] {
+    for (name, default) in
+        [("oidc_conformant", false), ("cross_origin_authentication", false), ("custom_login_page_on", true)]
+    {
         object.insert(name.to_owned(), json!(default));
     }
     object.insert("jwt_configuration".to_owned(), json!({ "secret_encoded": false }));
@@ -349,6 +345,8 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 

@@ -1,9 +1,9 @@
-//! What users have granted clients, and on which devices. This server asks for no consent and keeps none: a grant is what
-//! lives of the refresh tokens of one user, client and API, and a device credential is one such token.
+//! What users have granted clients, and on which devices. Where users are asked, a grant is their consent; else it is what
+//! lives of the refresh tokens of one user, client and API. A device credential is one such token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::{ClientId, RefreshToken, RefreshTokenId, TenantId, UserId};
+use model::{ClientId, OrganizationId, RefreshToken, RefreshTokenId, TenantId, UserId};
 use serde::Serialize;
 use serde_json::json;
 use storage::{TokenFilter, UserGrant};
@@ -33,10 +33,11 @@ pub async fn list_grants(
     Ok((grants, total))
 }
 
-/// Ends all refresh tokens of a grant, online ones among them (`DELETE /api/v2/grants/{id}`).
+/// Ends all refresh tokens of a grant, online ones among them, and withdraws the consent
+/// (`DELETE /api/v2/grants/{id}`): those of the user, the client and the API, in whoever's name.
 ///
 /// # Errors
-/// [`ManageError::NotFound`] for an id that is none, or of which nothing lives.
+/// [`ManageError::NotFound`] for an id that is none, or of which nothing is left.
 pub async fn delete_grant(idp: &Idp, tenant: &TenantId, id: &str) -> Result<Ended, ManageError> {
     let (user, client, audience) = named(id).ok_or_else(no_grant)?;
     let mut tx = idp.storage.begin(tenant).await?;
@@ -49,7 +50,8 @@ pub async fn delete_grant(idp: &Idp, tenant: &TenantId, id: &str) -> Result<Ende
     Ok(ended)
 }
 
-/// Ends all refresh tokens of a user, online ones among them (`DELETE /api/v2/grants?user_id=`). Their sessions go on.
+/// Ends all refresh tokens of a user, online ones among them, and withdraws all consents
+/// (`DELETE /api/v2/grants?user_id=`). Their sessions go on.
 ///
 /// # Errors
 /// [`ManageError::Server`].
@@ -96,8 +98,12 @@ pub struct GrantView {
     pub user_id: UserId,
     /// For which API. What is for none is for the issuer's `/userinfo`.
     pub audience: String,
-    /// What any of its refresh tokens has.
+    /// What the user agreed to, or, where nobody was asked, what any of its refresh tokens has.
     pub scope: Vec<String>,
+    /// In the name of which organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub organization_id: Option<OrganizationId>,
 }
 
 impl GrantView {
@@ -105,13 +111,18 @@ impl GrantView {
     #[must_use]
     pub fn new(grant: UserGrant, ctx: &RequestContext) -> Self {
         let parts = (&grant.user_id, &grant.client_id, &grant.audience);
+        let parts = match &grant.organization_id {
+            None => json!(parts),
+            Some(organization) => json!((parts.0, parts.1, parts.2, organization)),
+        };
         Self {
             // A text of JSON cannot fail to be written.
-            id: URL_SAFE_NO_PAD.encode(json!(parts).to_string()),
+            id: URL_SAFE_NO_PAD.encode(parts.to_string()),
             client_id: grant.client_id,
             user_id: grant.user_id,
             audience: grant.audience.unwrap_or_else(|| userinfo_audience(ctx)),
             scope: grant.scope,
+            organization_id: grant.organization_id,
         }
     }
 }
@@ -166,7 +177,13 @@ pub fn granted_audience<'a>(audience: &'a str, ctx: &RequestContext) -> Option<&
 
 /// Whose grant it is. The id says it itself, and stays the same as long as the grant lives.
 fn named(id: &str) -> Option<(UserId, ClientId, Option<String>)> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(id).ok()?).ok()
+    let id = URL_SAFE_NO_PAD.decode(id).ok()?;
+    if let Ok((user, client, audience, _)) =
+        serde_json::from_slice::<(UserId, ClientId, Option<String>, OrganizationId)>(&id)
+    {
+        return Some((user, client, audience));
+    }
+    serde_json::from_slice(&id).ok()
 }
 
 fn no_grant() -> ManageError {

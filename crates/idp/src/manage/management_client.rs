@@ -72,6 +72,8 @@ pub async fn put_management_client(
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: true,
+        sso_disabled: false,
     };
     put_client(idp, tenant, &client).await?;
     let grant = ClientGrant {

@@ -46,6 +46,9 @@ pub struct ResourceServerSettings {
     enforce_policies: bool,
     #[serde(default)]
     subject_type_authorization: model::SubjectTypeAuthorization,
+    /// Whether first-party clients have their users' access tokens for it without asking them.
+    #[serde(default = "skips_consent")]
+    skip_consent_for_verifiable_first_party_clients: bool,
     /// No access tokens are given for an API that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_encryption: Option<model::TokenEncryption>,
@@ -71,6 +74,10 @@ pub struct Scope {
     value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+}
+
+fn skips_consent() -> bool {
+    true
 }
 
 fn default_lifetime() -> i64 {
@@ -285,6 +292,8 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
             token_encryption: settings.token_encryption,
             consent_policy: settings.consent_policy,
             authorization_policy: settings.authorization_policy,
+            skip_consent_for_verifiable_first_party_clients: settings
+                .skip_consent_for_verifiable_first_party_clients,
         },
         profile,
     };
@@ -306,11 +315,6 @@ fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {
             .into_iter()
             .all(|of| of.r#type.as_ref().is_none_or(|name| (1..=255).contains(&name.chars().count()))),
         "a type of authorization_details has 1 to 255 characters",
-    )?;
-    // What would be a promise that this server does not keep.
-    rule(
-        profile.skip_consent_for_verifiable_first_party_clients != Some(false),
-        "skip_consent_for_verifiable_first_party_clients: this server asks nobody for consent",
     )?;
     rule(
         profile.token_lifetime_for_web.is_none_or(|secs| (0..=2_592_000).contains(&secs)),
@@ -339,6 +343,8 @@ fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
         token_encryption: server.token_encryption.clone(),
         consent_policy: server.consent_policy,
         authorization_policy: server.authorization_policy.clone(),
+        skip_consent_for_verifiable_first_party_clients: server
+            .skip_consent_for_verifiable_first_party_clients,
     };
     let mut object = as_object(&settings)?;
     merge(&mut object, as_object(&api.profile)?);
@@ -355,7 +361,6 @@ fn as_shown(api: &ManagedResourceServer) -> Result<Map<String, Value>, ServerErr
         ("is_system", json!(false)),
         ("signing_alg", json!("RS256")),
         ("token_lifetime_for_web", json!(web)),
-        ("skip_consent_for_verifiable_first_party_clients", json!(true)),
     ] {
         object.insert(name.to_owned(), value);
     }

@@ -403,6 +403,8 @@ mod tests {
             token_quota: None,
             signed_request_object: None,
             compliance_level: None,
+            is_first_party: true,
+            sso_disabled: false,
         }
     }
 

@@ -6,7 +6,7 @@ use model::{
 };
 use oauth::{ErrorCode, OAuthError, Parameters};
 use serde_json::json;
-use storage::{CodeSession, CodeUse};
+use storage::{CodeSession, CodeUse, ConsentKey};
 
 use super::new_refresh_token::{Origin, REFRESH_TOKENS_PER_USER_AND_CLIENT, make_room, new_refresh_token};
 use super::{TokenInput, TokenResponse};
@@ -155,6 +155,11 @@ async fn exchange_found(
     if !spent.is_first {
         drop(tx);
         return replay(idp, ctx, client, hash).await;
+    }
+    if code.request.consented.is_some()
+        && tx.use_consent(ConsentKey::of(&user.user_id, &code.request), now).await?.is_none()
+    {
+        return Err(invalid_code().into());
     }
     // The session or the membership may have ended while the tokens were signed.
     if !spent.session_lives || !organizations::is_member(&mut tx, organization_id, &user.user_id).await? {

@@ -9,7 +9,7 @@ use super::{TokenInput, TokenResponse};
 use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS, audience_and_scope};
 use crate::password_login::{LoginAttempt, WRONG_CREDENTIALS, attempt, connection_of};
 use crate::post_login::Start;
-use crate::{Idp, IdpError, RequestContext, ServerError, api_access, organizations, tokens};
+use crate::{Idp, IdpError, RequestContext, ServerError, api_access, consent, organizations, tokens};
 
 /// Parameters that an Action does not see.
 const CREDENTIAL_PARAMETERS: [&str; 3] = ["password", "client_secret", "client_assertion"];
@@ -90,6 +90,9 @@ async fn granted(
         return Ok((Some(mfa), tokens::mfa_scope(requested)));
     }
     let (audience, mut scope) = audience_and_scope(idp, ctx, client, parameters, requested).await?;
+    if consent::is_asked_for(idp, ctx, client, audience.as_deref()).await? {
+        return Err(IdpError::oauth(ErrorCode::ConsentRequired, "Consent required"));
+    }
     scope.retain(|name| name != ONLINE_ACCESS);
     if let (None, Some(audience)) = (parameters.get("scope"), &audience) {
         scope.clone_from(&tokens::api(idp, ctx, audience).await?.server.scopes);

@@ -232,7 +232,8 @@ async fn target(
 }
 
 /// The API that the access token is for, and all that the client may have there: what the user granted, and what the
-/// client's policies add (multi-resource refresh tokens). With policies, an API that neither names is passed over.
+/// client's policies add (multi-resource refresh tokens). With policies, an API that neither names is passed over. A user
+/// who is asked for consent has agreed to one API: policies add nothing to that.
 async fn available(
     idp: &Idp,
     ctx: &RequestContext,
@@ -241,7 +242,7 @@ async fn available(
     asked_for: Option<&str>,
 ) -> Result<(Option<String>, Vec<String>), IdpError> {
     let granted = token.audience.clone().unwrap_or_else(|| tokens::userinfo_audience(ctx));
-    let policies = &client.refresh_token.policies;
+    let policies: &[_] = if client.is_first_party { &client.refresh_token.policies } else { &[] };
     let asked_for = asked_for.unwrap_or(&granted);
     if asked_for != granted && policies.is_empty() {
         return Err(IdpError::oauth(
@@ -254,6 +255,7 @@ async fn available(
         Some(policy) => idp.settings.api(&ctx.tenant, &policy.audience).await?,
         None => None,
     };
+    let api = api.filter(|api| api.server.skip_consent_for_verifiable_first_party_clients);
     let (Some(policy), Some(api)) = (policy, api) else {
         return Ok((token.audience.clone(), token.scope.clone()));
     };

@@ -143,6 +143,7 @@ impl World {
             token_encryption: None,
             consent_policy: None,
             authorization_policy: None,
+            skip_consent_for_verifiable_first_party_clients: true,
         };
         manage::put_resource_server(&world.idp, &world.ctx.tenant.id, &api).await.unwrap();
         world.put(&client("native", None)).await;
@@ -206,6 +207,7 @@ impl World {
                 redirect_uri: "https://app.example/cb".to_owned(),
                 redirect_uri_was_sent: true,
                 audience: audience.map(str::to_owned),
+                consented: None,
                 requested_scopes: scope.clone(),
                 scope,
                 state: None,
@@ -319,6 +321,8 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 

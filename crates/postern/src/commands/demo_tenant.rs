@@ -127,6 +127,7 @@ pub async fn seed(
         token_encryption: None,
         consent_policy: None,
         authorization_policy: None,
+        skip_consent_for_verifiable_first_party_clients: true,
     };
     manage::put_resource_server(idp, &id, &api).await.or_exit(failed, "the demo API")?;
     for client in [native_client(&demo), web_client(&demo)] {
@@ -225,6 +226,8 @@ fn native_client(demo: &Demo) -> Client {
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: true,
+        sso_disabled: false,
     }
 }
 
@@ -261,5 +264,7 @@ fn web_client(demo: &Demo) -> Client {
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: true,
+        sso_disabled: false,
     }
 }

@@ -121,6 +121,8 @@ pub fn client() -> Client {
         token_quota: None,
         signed_request_object: None,
         compliance_level: None,
+        is_first_party: false,
+        sso_disabled: true,
         oidc_logout: Some(OidcLogout {
             backchannel_logout_urls: words(&["https://acme.test/logged-out"]),
             backchannel_logout_initiators: Some(BackchannelLogoutInitiators {
@@ -166,6 +168,7 @@ pub fn resource_server() -> ResourceServer {
         token_encryption: None,
         consent_policy: None,
         authorization_policy: None,
+        skip_consent_for_verifiable_first_party_clients: false,
     }
 }
 
@@ -278,6 +281,7 @@ pub fn request() -> AuthorizationRequest {
         redirect_uri_was_sent: true,
         audience: text("https://api.acme.test/"),
         scope: words(&["openid"]),
+        consented: None,
         requested_scopes: words(&["openid", "admin"]),
         state: text("state"),
         nonce: text("nonce"),

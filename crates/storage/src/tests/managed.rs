@@ -14,11 +14,7 @@ use crate::{ClientFilter, ClientGrantFilter, ConnectionFilter, DatabaseKind, Sto
 const API: &str = "https://api.acme.test/";
 
 fn client_profile() -> ClientProfile {
-    ClientProfile {
-        description: Some("What it is".to_owned()),
-        is_first_party: Some(true),
-        ..Default::default()
-    }
+    ClientProfile { description: Some("What it is".to_owned()), sso: Some(true), ..Default::default() }
 }
 
 pub async fn fill(tx: &mut TenantTx) {
@@ -138,10 +134,10 @@ pub async fn clients_are_listed_in_pages_and_filtered(storage: &Storage) {
         (4, "First_again", model::AppType::NonInteractive, true),
     ] {
         let id = ClientId::new(format!("c{number}"));
-        let client = Client { client_id: id.clone(), name: name.to_owned(), app_type, ..client() };
+        let client =
+            Client { client_id: id.clone(), name: name.to_owned(), app_type, is_first_party, ..client() };
         tx.put_client(&client).await.unwrap();
-        let profile = ClientProfile { is_first_party: Some(is_first_party), ..Default::default() };
-        tx.put_client_profile(&id, &profile, at(number)).await.unwrap();
+        tx.put_client_profile(&id, &ClientProfile::default(), at(number)).await.unwrap();
     }
     // A change leaves it in its place.
     tx.put_client_profile(&ClientId::new("c1"), &ClientProfile::default(), at(9)).await.unwrap();

@@ -2,12 +2,14 @@
 
 use model::{
     ClientId, ConnectionId, LogoutInitiator::RpLogout, OrganizationId, Permission, RefreshTokenId, RoleId,
-    SessionId, UserId,
+    SessionId, User, UserId,
 };
 
 use super::contract::fill;
 use super::fixtures::*;
-use crate::{PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter, UserGrant};
+use crate::{
+    ConsentKey, Consents, PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter, UserGrant,
+};
 
 pub fn permission(name: &str) -> Permission {
     Permission { resource_server_identifier: resource_server().identifier, permission_name: name.to_owned() }
@@ -221,6 +223,7 @@ pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) 
         user_id: UserId::new(user),
         client_id: ClientId::new(client),
         audience: audience.map(str::to_owned),
+        organization_id: None,
         scope: scope.iter().map(|&name| name.to_owned()).collect(),
     };
     let all = [
@@ -246,6 +249,47 @@ pub async fn a_grant_is_what_lives_of_a_users_refresh_tokens(storage: &Storage) 
     }
     assert_eq!(tx.user_grants(none, 2, 1, at(2)).await.unwrap(), all[1..3]);
     assert!(tx.user_grants(none, 10, 0, at(100)).await.unwrap().is_empty(), "all have ended");
+
+    tx.put_connection(&connection()).await.unwrap();
+    tx.put_user(&User { user_id: ann.clone(), ..user() }).await.unwrap();
+    // A consent stands for the tokens: what was agreed to, not what was issued. Each organization has its own.
+    let globex = OrganizationId::new("org_globex");
+    let of = |organization| ConsentKey { user: &ann, client: &app, audience: Some("api"), organization };
+    let read = ["read".to_owned()];
+    for (organization, scope) in [(None, &all[0].scope), (Some(&globex), &all[3].scope)] {
+        assert_eq!(tx.consent(of(organization)).await.unwrap(), None);
+        assert_eq!(tx.use_consent(of(organization), at(2)).await.unwrap(), None);
+        tx.put_consent(of(organization), &read, at(2)).await.unwrap();
+        tx.put_consent(of(organization), scope, at(3)).await.unwrap();
+        assert_eq!(tx.consent(of(organization)).await.unwrap().as_ref(), Some(scope));
+        assert_eq!(tx.use_consent(of(organization), at(4)).await.unwrap().as_ref(), Some(scope));
+    }
+    let in_globex = UserGrant { organization_id: Some(globex.clone()), ..all[3].clone() };
+    let in_globex = UserGrant { user_id: ann.clone(), ..in_globex };
+    // By the moment at which they began.
+    let with_consents = [all[1].clone(), all[0].clone(), in_globex.clone(), all[2].clone(), all[3].clone()];
+    assert_eq!(tx.user_grants(none, 10, 0, at(2)).await.unwrap(), with_consents);
+    assert_eq!(tx.user_grants(none, 2, 1, at(2)).await.unwrap(), with_consents[1..3]);
+    for (filter, found) in [
+        (none, 5),
+        (of_ann, 4),
+        (TokenFilter { client: Some(&app), ..of_ann }, 3),
+        (TokenFilter { audience: Some(Some("api")), client: Some(&app), ..none }, 3),
+        (TokenFilter { audience: Some(None), ..of_ann }, 1),
+    ] {
+        assert_eq!(tx.user_grants(filter, 10, 0, at(2)).await.unwrap().len(), found, "{filter:?}");
+        let count = tx.count_user_grants(filter, at(2)).await.unwrap();
+        assert_eq!(usize::try_from(count).unwrap(), found, "{filter:?}");
+    }
+    assert_eq!(tx.user_grants(none, 10, 0, at(100)).await.unwrap().len(), 2, "consents do not end");
+    let of_site = Consents::OfGrant(&ann, &ClientId::new("site"), Some("api"));
+    assert_eq!(tx.delete_consents(of_site).await.unwrap(), 0);
+    assert_eq!(tx.delete_consents(Consents::OfGrant(&ann, &app, None)).await.unwrap(), 0);
+    assert_eq!(tx.delete_consents(Consents::OfGrant(&ann, &app, Some("api"))).await.unwrap(), 2);
+    tx.put_consent(of(None), &read, at(2)).await.unwrap();
+    assert_eq!(tx.delete_consents(Consents::OfUser(&UserId::new("bob"))).await.unwrap(), 0);
+    assert_eq!(tx.delete_consents(Consents::OfUser(&ann)).await.unwrap(), 1);
+    assert_eq!(tx.user_grants(none, 10, 0, at(2)).await.unwrap(), all);
 
     let ids = |tokens: Vec<model::RefreshToken>| {
         tokens.into_iter().map(|token| token.id.as_str().to_owned()).collect::<Vec<_>>()

@@ -10,7 +10,7 @@ use super::fixtures::{
     user_id, with_tenants,
 };
 use super::{postgres, sqlite};
-use crate::{PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter};
+use crate::{ConsentKey, Consents, PermissionHolder, RefreshTokens, Sessions, Storage, TokenFilter};
 use model::LogoutInitiator::RpLogout;
 use model::{FactorType, GroupId, OrganizationId, RefreshToken, RefreshTokenId, RoleId, SessionId};
 use serde_json::Map;
@@ -86,6 +86,14 @@ async fn statements(storage: &Storage) -> Vec<&'static str> {
         tx.count_user_grants(filter, now()).await.unwrap();
         tx.offline_refresh_tokens(filter, 10, 0, now()).await.unwrap();
         tx.count_offline_refresh_tokens(filter, now()).await.unwrap();
+    }
+    let request = code("session").request;
+    let key = ConsentKey::of(&user, &request);
+    tx.put_consent(key, &[], now()).await.unwrap();
+    tx.consent(key).await.unwrap();
+    tx.use_consent(key, now()).await.unwrap();
+    for which in [Consents::OfGrant(&user, &client, None), Consents::OfUser(&user)] {
+        tx.delete_consents(which).await.unwrap();
     }
     tx.users_by_email("ann@acme.test", 10).await.unwrap();
     tx.spend_session_transfer_token("transfer", at(1)).await.unwrap();

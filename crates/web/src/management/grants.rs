@@ -53,7 +53,7 @@ list!(
 
 /// List grants
 ///
-/// A grant is what lives of the refresh tokens of one user, client and API: this server asks for no consent.
+/// A grant is a user's consent, or, where users are not asked, what lives of the refresh tokens of one user, client and API.
 #[utoipa::path(
     get, path = "/grants", tag = "grants", params(ListQuery), operation_id = "list_grants",
     security(("token" = ["read:grants"])),
@@ -82,7 +82,7 @@ async fn list(
 
 /// Delete a grant
 ///
-/// Its refresh tokens end, with what was made from them.
+/// The refresh tokens of its user, client and API end, with what was made from them, and the user is asked again.
 #[utoipa::path(
     delete, path = "/grants/{id}", tag = "grants", operation_id = "delete_grant",
     params(("id" = String, Path, description = "Its id.")),

@@ -170,6 +170,7 @@ fn form<'a>(caller: &'a Caller, parameters: &'a Parameters) -> DeviceForm<'a> {
     DeviceForm {
         csrf: parameters.get("csrf").unwrap_or_default(),
         user_code: parameters.get("user_code").unwrap_or_default(),
+        shown: parameters.get("shown").unwrap_or_default(),
         browser_cookie: caller.cookies.browser.as_deref(),
         session_cookie: caller.cookies.session.as_deref(),
     }

@@ -1,6 +1,7 @@
 //! What people see.
 
 pub(crate) mod activate;
+pub(crate) mod consent;
 pub(crate) mod error;
 pub(crate) mod login;
 pub(crate) mod logout;

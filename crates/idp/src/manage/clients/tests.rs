@@ -305,8 +305,6 @@ fn refresh_tokens_that_are_to_expire_are_not_endless() {
 fn promises_that_this_server_does_not_keep_and_wrong_forms_are_refused() {
     let long = "x".repeat(141);
     for (sent, reason) in [
-        (json!({ "is_first_party": false }), "is_first_party"),
-        (json!({ "sso_disabled": true }), "sso_disabled"),
         (json!({ "jwt_configuration": { "alg": "none" } }), "unknown variant `none`"),
         (
             json!({ "signed_request_object": { "required": "yes" } }),
