@@ -48,7 +48,7 @@ mod tests {
             TenantProfile::schema(),
         ] {
             let RefOr::T(Schema::Object(object)) = schema else { panic!("no object") };
-            assert!(object.properties.len() > 3);
+            assert!(!object.properties.is_empty());
             for name in object.properties.keys() {
                 assert!(docs.contains(&format!("`{name}`")), "{name}");
             }
