@@ -56,7 +56,7 @@ pub async fn check(tx: &mut TenantTx) {
     let id = organization().id;
     assert!(tx.has_organization_client_grant(&id, "cgr_1").await.unwrap());
     assert!(!tx.has_organization_client_grant(&id, "cgr_2").await.unwrap());
-    assert_eq!(tx.organization_client_grants(&id).await.unwrap(), [grant.clone()]);
+    assert_eq!(tx.organization_client_grants(&id).await.unwrap(), std::slice::from_ref(&grant));
     for (client, audience, found) in [
         (None, None, 1),
         (Some(client_id()), None, 1),
