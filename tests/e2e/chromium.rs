@@ -201,7 +201,7 @@ async fn a_user_without_javascript_is_asked_for_consent() {
     let server = TestServer::start().await;
     let home = relying_party().await;
     moved_client(&server, seed::WEB, &home).await;
-    let patch = json!({ "is_first_party": false });
+    let patch = json!({ "is_first_party": false, "third_party_security_mode": "permissive" });
     let patch = patch.as_object().expect("an object");
     manage::update_client(&server.idp, &server.acme(), &model::ClientId::new(seed::WEB), patch)
         .await

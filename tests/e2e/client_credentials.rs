@@ -32,7 +32,7 @@ async fn put_api(server: &TestServer, identifier: &str, scopes: &[&str]) {
 
 async fn grant(server: &TestServer, audience: &str, scopes: &[&str]) {
     let grant = ClientGrant {
-        client_id: ClientId::new(seed::MACHINE),
+        client_id: Some(ClientId::new(seed::MACHINE)),
         audience: audience.to_owned(),
         scope: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
     };

@@ -9,7 +9,7 @@ use end_to_end::flow::{
 use end_to_end::management::Api;
 use end_to_end::{Login, RawClient, Response, TestServer, race, seed};
 use idp::manage;
-use model::{ClientId, UserId};
+use model::{Client, ClientId, ThirdPartySecurityMode, UserId};
 use serde_json::{Value, json};
 use storage::TokenFilter;
 
@@ -18,9 +18,14 @@ use crate::device as tv;
 const CONSENT: &str = "/u/consent?state=";
 const DECLINED: &str = "User did not authorize the request";
 
-/// The web client is somebody else's from now on.
+/// The web client is somebody else's from now on, and has the API without a grant (`third_party.rs` has the others).
 async fn third_party(server: &TestServer) {
-    server.change_client(seed::WEB, |client| client.is_first_party = false).await;
+    server.change_client(seed::WEB, |client| permissive(client, true)).await;
+}
+
+fn permissive(client: &mut Client, is_third_party: bool) {
+    client.is_first_party = !is_third_party;
+    client.third_party_security_mode = Some(ThirdPartySecurityMode::Permissive);
 }
 
 /// Of the third party's client, for the API.
@@ -346,7 +351,7 @@ async fn a_session_transfer_token_is_a_login_and_no_consent() {
 #[tokio::test]
 async fn to_connect_a_third_partys_device_is_to_agree() {
     let server = TestServer::start().await;
-    server.change_client(seed::TV, |client| client.is_first_party = false).await;
+    server.change_client(seed::TV, |client| permissive(client, true)).await;
     let (tv, browser) = (server.client(), server.client());
     let codes = tv::ask(&tv).await;
     let page = tv::enter(&browser, &text(&codes, "user_code")).await;
@@ -393,10 +398,10 @@ async fn no_consent_can_be_asked_for_where_there_is_no_page() {
         ("scope", "openid read:things"),
     ];
     let app = server.client();
-    let allow = |is_first_party| {
+    let allow = |is_first_party: bool| {
         move |client: &mut model::Client| {
             client.grant_types.push("password".to_owned());
-            client.is_first_party = is_first_party;
+            permissive(client, !is_first_party);
         }
     };
     server.change_client(seed::NATIVE, allow(true)).await;
@@ -457,7 +462,8 @@ async fn the_settings_are_stored_shown_and_filtered_and_the_grant_is_listed_and_
     let server = TestServer::start().await;
     let api = Api::of(&server).await;
     let client = format!("/clients/{}", seed::WEB);
-    let patch = json!({ "is_first_party": false, "sso_disabled": true });
+    let patch =
+        json!({ "is_first_party": false, "third_party_security_mode": "permissive", "sso_disabled": true });
     let changed = api.patch(&client, &patch).await.expect_json(200);
     assert_eq!((&changed["is_first_party"], &changed["sso_disabled"]), (&json!(false), &json!(true)));
     let listed = api.get("/clients?is_first_party=false").await.expect_json(200);

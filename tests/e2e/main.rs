@@ -50,6 +50,7 @@ mod response_mode;
 mod revocation;
 mod secrets;
 mod sessions;
+mod third_party;
 mod tls;
 mod token;
 mod transfer;

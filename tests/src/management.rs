@@ -36,7 +36,7 @@ impl Api {
         if let Some(scopes) = scopes {
             let scope = scopes.iter().map(|scope| (*scope).to_owned()).collect();
             let audience = management_api::STORED_AUDIENCE.to_owned();
-            let grant = ClientGrant { client_id: made.client_id.clone(), audience, scope };
+            let grant = ClientGrant { client_id: Some(made.client_id.clone()), audience, scope };
             manage::put_client_grant(idp, &id, &grant).await.unwrap();
         }
         let token = token(&client, tenant, &made.client_id, &made.client_secret).await;

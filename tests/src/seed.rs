@@ -78,6 +78,8 @@ fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callback
         signed_request_object: None,
         compliance_level: None,
         is_first_party: true,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: false,
     }
 }
@@ -176,7 +178,7 @@ pub async fn seed(idp: &Idp) {
             manage::put_client(idp, &id, &client).await.expect("a client");
         }
         let grant = ClientGrant {
-            client_id: ClientId::new(MACHINE),
+            client_id: Some(ClientId::new(MACHINE)),
             audience: API.to_owned(),
             scope: vec!["read:things".into()],
         };

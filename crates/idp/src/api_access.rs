@@ -1,5 +1,6 @@
 //! Which clients may have a user's access token for an API, and what the user may do there: the API's
-//! `subject_type_authorization`, with client grants for users, and `enforce_policies`. An API without them costs nothing: nothing is read.
+//! `subject_type_authorization`, with client grants, and `enforce_policies`. An API without them costs nothing: nothing is read, but
+//! for the grants of third parties' strict clients.
 
 use std::sync::Arc;
 
@@ -7,8 +8,10 @@ use model::{
     Client, ManagedClientGrant, OrganizationId, ResourceServer, SubjectType, User, UserAuthorizationPolicy,
 };
 use oauth::ErrorCode;
+use storage::TenantTx;
 
 use crate::authorize::is_about_the_user;
+use crate::management_api::STORED_AUDIENCE;
 use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
 
@@ -24,9 +27,12 @@ pub(crate) async fn check(
     api: &ResourceServer,
 ) -> Result<Option<Vec<String>>, IdpError> {
     let grant = match api.subject_type_authorization.user.policy {
-        UserAuthorizationPolicy::AllowAll => return Ok(None),
+        UserAuthorizationPolicy::AllowAll if !client.is_strict() => return Ok(None),
         UserAuthorizationPolicy::DenyAll => None,
-        UserAuthorizationPolicy::RequireClientGrant => grant_for_users(idp, ctx, client, api).await?,
+        UserAuthorizationPolicy::AllowAll | UserAuthorizationPolicy::RequireClientGrant => {
+            let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
+            client_grant(&mut tx, client, &api.identifier, SubjectType::User).await?
+        }
     };
     match grant {
         Some(grant) => Ok(Some(grant.scopes_among(&api.scopes))),
@@ -40,14 +46,22 @@ pub(crate) async fn check(
     }
 }
 
-async fn grant_for_users(
-    idp: &Idp,
-    ctx: &RequestContext,
+/// What the client may have for the API of this stored audience, by itself or for users: by its own grant, or else, as a
+/// third party's, by the default one (`default_for`). A strict client never has the Management API.
+pub(crate) async fn client_grant(
+    tx: &mut TenantTx,
     client: &Client,
-    api: &ResourceServer,
+    audience: &str,
+    subject_type: SubjectType,
 ) -> Result<Option<ManagedClientGrant>, ServerError> {
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    Ok(tx.client_grant(&client.client_id, &api.identifier, SubjectType::User).await?)
+    if client.is_strict() && audience == STORED_AUDIENCE {
+        return Ok(None);
+    }
+    let own = tx.client_grant(Some(&client.client_id), audience, subject_type).await?;
+    if own.is_some() || client.is_first_party {
+        return Ok(own);
+    }
+    Ok(tx.client_grant(None, audience, subject_type).await?)
 }
 
 /// What a refresh may have at an API that asks for grants: [`check`] by its audience.

@@ -109,7 +109,7 @@ pub async fn authorize(
                 failed(idp, ctx, &client, LogType::FailedLogin, &error.description).await?;
             }
             let mode = mode.unwrap_or(ResponseMode::Query);
-            let answer = error_answer(ctx, mode, &redirect_uri, state.as_deref(), &error);
+            let answer = error_answer(ctx, &client, mode, &redirect_uri, state.as_deref(), &error);
             return Ok(AuthorizeOutcome::Answer { answer, cookies });
         }
         Err(IdpError::Server(error)) => return Err(error.into()),
@@ -160,7 +160,7 @@ pub async fn authorize(
     if silent {
         failed(idp, ctx, &client, LogType::FailedSilentAuth, "Login required").await?;
         let error = OAuthError::new(ErrorCode::LoginRequired, "Login required");
-        let answer = request_failed(ctx, &request, &error);
+        let answer = request_failed(ctx, &client, &request, &error);
         return Ok(AuthorizeOutcome::Answer { answer, cookies });
     }
     let (handle, cookies) = begin_login(idp, ctx, request, input.browser_cookie, cookies, now).await?;
@@ -170,10 +170,11 @@ pub async fn authorize(
 /// What the client learns of the error of a request that was in order.
 pub(crate) fn request_failed(
     ctx: &RequestContext,
+    client: &Client,
     request: &AuthorizationRequest,
     error: &OAuthError,
 ) -> AuthorizationResponse {
-    error_answer(ctx, mode_of(request), &request.redirect_uri, request.state.as_deref(), error)
+    error_answer(ctx, client, mode_of(request), &request.redirect_uri, request.state.as_deref(), error)
 }
 
 /// How the client wants the answer to a request that was in order.
@@ -181,9 +182,11 @@ pub(crate) fn mode_of(request: &AuthorizationRequest) -> ResponseMode {
     request.response_mode.as_deref().and_then(ResponseMode::named).unwrap_or(ResponseMode::Query)
 }
 
-/// The answer with an error: `error`, `error_description`, `state`, `iss` (RFC 9207 §2).
+/// The answer with an error: `error`, `error_description`, `state`, `iss` (RFC 9207 §2). It stays here when the client does
+/// not hear of errors.
 fn error_answer(
     ctx: &RequestContext,
+    client: &Client,
     mode: ResponseMode,
     redirect_uri: &str,
     state: Option<&str>,
@@ -191,7 +194,8 @@ fn error_answer(
 ) -> AuthorizationResponse {
     let description = oauth::sanitize_description(&error.description);
     let parameters = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
-    answer(ctx, mode, redirect_uri, state, parameters)
+    let answer = answer(ctx, mode, redirect_uri, state, parameters);
+    AuthorizationResponse { kept_here: (!client.hears_errors()).then(|| error.clone()), ..answer }
 }
 
 /// The answer with `state` and `iss`.
@@ -204,7 +208,7 @@ pub(crate) fn answer(
 ) -> AuthorizationResponse {
     parameters.extend(state.map(|state| ("state", state.to_owned())));
     parameters.push(("iss", ctx.issuer.clone()));
-    AuthorizationResponse { redirect_uri: redirect_uri.to_owned(), mode, parameters }
+    AuthorizationResponse { redirect_uri: redirect_uri.to_owned(), mode, parameters, kept_here: None }
 }
 
 /// Whether a scope is the same for every API: about the user, or for a refresh token.
@@ -442,7 +446,7 @@ pub(crate) fn is_correlation_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(allowed)
 }
 
-/// PKCE with S256 only (RFC 7636 §4.3; RFC 9700 §2.1.1); required from public clients.
+/// PKCE with S256 only (RFC 7636 §4.3; RFC 9700 §2.1.1); required from public clients and from third parties' strict ones.
 fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, IdpError> {
     let method = parameters.get("code_challenge_method");
     match (parameters.get("code_challenge"), method) {
@@ -454,6 +458,9 @@ fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<Str
         (None, Some(_)) => refuse(ErrorCode::InvalidRequest, "code_challenge_method without code_challenge"),
         (None, None) if client.token_endpoint_auth_method == TokenEndpointAuthMethod::None => {
             refuse(ErrorCode::InvalidRequest, "Public clients must use PKCE: code_challenge is missing")
+        }
+        (None, None) if client.is_strict() => {
+            refuse(ErrorCode::InvalidRequest, "This client must use PKCE: code_challenge is missing")
         }
         (None, None) => Ok(None),
     }

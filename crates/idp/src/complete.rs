@@ -391,7 +391,7 @@ async fn refuse(
         return Ok(Completed::Device { end: DeviceEnd::Denied(reason.to_owned()), session: cookie });
     }
     tx.commit().await?;
-    let answer = request_failed(login.ctx, login.request, &error);
+    let answer = request_failed(login.ctx, login.client, login.request, &error);
     Ok(Completed::Answer { answer, session: cookie })
 }
 

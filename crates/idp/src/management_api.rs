@@ -4,6 +4,7 @@ use model::{Client, LogType, SubjectType, Timestamp};
 use oauth::ErrorCode;
 use serde_json::json;
 
+use crate::api_access::client_grant;
 use crate::post_login::log_entry;
 use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
@@ -177,7 +178,7 @@ pub async fn authenticate(idp: &Idp, ctx: &RequestContext, token: &str) -> Resul
     let client = idp.settings.client(&ctx.tenant, &token.client_id).await?;
     let Some(client) = client else { return Err(invalid("The client of this token is not there any more")) };
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let Some(grant) = tx.client_grant(&token.client_id, STORED_AUDIENCE, SubjectType::Client).await? else {
+    let Some(grant) = client_grant(&mut tx, &client, STORED_AUDIENCE, SubjectType::Client).await? else {
         return Err(invalid("The client of this token has no grant for this API any more"));
     };
     let has = |scope: &&str| {

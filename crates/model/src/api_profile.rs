@@ -83,7 +83,14 @@ optional_fields! {
         subject_type: SubjectType,
         authorization_details_types: Vec<String>,
         allow_all_scopes: bool,
-        default_for: String,
+        default_for: DefaultFor,
+    }
+}
+
+values! {
+    /// `default_for` of a client grant.
+    pub enum DefaultFor("snake_case") {
+        ThirdPartyClients,
     }
 }
 

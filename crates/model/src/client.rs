@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ClientId, ComplianceLevel, DefaultOrganization, OrganizationUsage, SignedRequestObject, Timestamp,
-    TokenQuota,
+    ClientId, ComplianceLevel, DefaultOrganization, OrganizationUsage, RedirectionPolicy,
+    SignedRequestObject, ThirdPartySecurityMode, Timestamp, TokenQuota,
 };
 
 /// An OAuth client of a tenant ("application" in the dialect). As JSON, in the database too, it has the names of the
@@ -93,12 +93,31 @@ pub struct Client {
     /// Whether it belongs to whom the tenant belongs. Of any other client, the users are asked for their consent.
     #[serde(default = "yes")]
     pub is_first_party: bool,
+    /// What is asked of it when it belongs to somebody else; absent: what is asked of the `strict` ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub third_party_security_mode: Option<ThirdPartySecurityMode>,
+    /// Whether a strict one hears of the errors of its authorization requests; absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirection_policy: Option<RedirectionPolicy>,
     /// Whether its users log in each time: no session that they have already is enough.
     #[serde(default)]
     pub sso_disabled: bool,
 }
 
 impl Client {
+    /// Whether it belongs to somebody else and is trusted with nothing but what it was given: the dialect's mode `strict`.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        !self.is_first_party && self.third_party_security_mode != Some(ThirdPartySecurityMode::Permissive)
+    }
+
+    /// Whether the errors of its authorization requests lead to its redirect URI. Those of a strict client stay on a page of
+    /// ours (RFC 9700 §4.11.2), unless its `redirection_policy` is `allow_always`.
+    #[must_use]
+    pub fn hears_errors(&self) -> bool {
+        !self.is_strict() || self.redirection_policy == Some(RedirectionPolicy::AllowAlways)
+    }
+
     /// The setting whose promise this server cannot keep. A client that has one is refused, rather than served with less
     /// safety than its people think.
     #[must_use]
@@ -481,8 +500,9 @@ pub enum ExpirationType {
 /// Lets a client have tokens for an API: of its own (`client_credentials`), or of users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientGrant {
-    /// Which client.
-    pub client_id: ClientId,
+    /// Which client; absent: the default of all that belong to third parties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
     /// Which API.
     pub audience: String,
     /// Which of its scopes.

@@ -42,8 +42,6 @@ optional_fields! {
         organization_discovery_methods: Vec<OrganizationDiscoveryMethod>,
         encryption_key: Map<String, Value>,
         token_exchange: TokenExchange,
-        third_party_security_mode: ThirdPartySecurityMode,
-        redirection_policy: RedirectionPolicy,
         skip_non_verifiable_callback_uri_confirmation_prompt: bool,
         async_approval_notification_channels: Vec<ApprovalChannel>,
         express_configuration: Map<String, Value>,

@@ -33,9 +33,9 @@ pub use action::{
 };
 pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
 pub use api_profile::{
-    Active, AuthorizationDetailsType, ClientGrantProfile, ConnectionProfile, GrantOrganizationUsage,
-    ManagedClientGrant, ManagedConnection, ManagedResourceServer, ResourceServerProfile, SigningAlgorithm,
-    SubjectType,
+    Active, AuthorizationDetailsType, ClientGrantProfile, ConnectionProfile, DefaultFor,
+    GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer,
+    ResourceServerProfile, SigningAlgorithm, SubjectType,
 };
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{

@@ -1,5 +1,6 @@
 use form_urlencoded::Serializer;
 
+use crate::OAuthError;
 use crate::redirect::redirect_with;
 
 /// How the answer of the authorization endpoint travels to the client (OAuth 2.0 Multiple Response Type Encoding Practices
@@ -47,12 +48,18 @@ pub struct AuthorizationResponse {
     pub mode: ResponseMode,
     /// Names and values, not encoded.
     pub parameters: Vec<(&'static str, String)>,
+    /// An error that the client does not hear of: the user sees it on a page of the server, and the browser is sent nowhere
+    /// (RFC 9700 §4.11.2).
+    pub kept_here: Option<OAuthError>,
 }
 
 impl AuthorizationResponse {
     /// Where a redirect leads; `None`: the answer travels in no redirect.
     #[must_use]
     pub fn location(&self) -> Option<String> {
+        if self.kept_here.is_some() {
+            return None;
+        }
         let parameters: Vec<_> =
             self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         match self.mode {
@@ -74,8 +81,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_travels_in_the_query_the_fragment_or_in_no_redirect() {
-        let answer = |mode| AuthorizationResponse {
+    fn an_answer_travels_in_the_query_the_fragment_or_in_no_redirect_and_what_is_kept_here_nowhere() {
+        let answer = |mode, kept_here| AuthorizationResponse {
+            kept_here,
             redirect_uri: "https://a.example/cb?x=1".to_owned(),
             mode,
             parameters: vec![("code", "c".to_owned()), ("state", "a b&\r\n".to_owned())],
@@ -87,7 +95,9 @@ mod tests {
             ("web_message", None),
         ] {
             let mode = ResponseMode::named(name).unwrap();
-            assert_eq!(answer(mode).location().as_deref(), location, "{name}");
+            assert_eq!(answer(mode, None).location().as_deref(), location, "{name}");
+            let kept = answer(mode, Some(OAuthError::invalid_request("no")));
+            assert_eq!(kept.location(), None, "{name}");
         }
         assert_eq!(ResponseMode::named("jwt"), None);
     }

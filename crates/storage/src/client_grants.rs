@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use model::{ClientGrant, ClientId, ManagedClientGrant, OrganizationId, SubjectType};
+use model::{ClientGrant, ClientId, DefaultFor, ManagedClientGrant, OrganizationId, SubjectType};
 
 use crate::row::{Record, to_json};
 use crate::statement::Statement;
@@ -20,7 +20,12 @@ pub struct ClientGrantFilter<'a> {
     pub subject_type: Option<SubjectType>,
     /// Those that count for any organization, or those that do not.
     pub allow_any_organization: Option<bool>,
+    /// The default of these clients.
+    pub default_for: Option<DefaultFor>,
 }
+
+/// What stands in the column `client_id` of a grant that is the default of all third parties' clients: no client has it.
+const NO_CLIENT: &str = "";
 
 macro_rules! columns {
     () => {
@@ -39,10 +44,11 @@ impl ClientGrantFilter<'_> {
     /// The list of `what` of the grants that are filtered for. It ends with a condition.
     fn select(&self, what: &str, statement: &mut Statement) -> String {
         let mut sql = format!("SELECT {what} FROM client_grants WHERE tenant_id = $1");
+        let default = self.default_for.map(|DefaultFor::ThirdPartyClients| NO_CLIENT);
         let client = self.client.map(ClientId::as_str);
         // Of a client and an API, the client has the fewer grants.
-        let api = if client.is_some() { concat!(api!(), " || ''") } else { api!() };
-        for (column, value) in [("client_id", client), (api, self.audience)] {
+        let api = if client.or(default).is_some() { concat!(api!(), " || ''") } else { api!() };
+        for (column, value) in [("client_id", client), ("client_id", default), (api, self.audience)] {
             if let Some(value) = value {
                 let _ = write!(sql, " AND {column} = {}", statement.push(value.into()));
             }
@@ -61,7 +67,7 @@ impl ClientGrantFilter<'_> {
     /// What they are in the order of. A client has a grant or two for an API, a few in all: they are found by the client and
     /// sorted then. SQLite would go through all of the tenant's in their order if it could.
     fn place(&self) -> &'static str {
-        if self.client.is_some() { "id || ''" } else { "id" }
+        if self.client.is_some() || self.default_for.is_some() { "id || ''" } else { "id" }
     }
 }
 
@@ -74,10 +80,10 @@ fn key(audience: &str, subject_type: SubjectType) -> Cow<'_, str> {
 }
 
 impl TenantTx {
-    /// What the client may have for the API: by itself, or for users.
+    /// What the client may have for the API: by itself, or for users. `None`: the default of third parties' clients.
     pub async fn client_grant(
         &mut self,
-        client: &ClientId,
+        client: Option<&ClientId>,
         audience: &str,
         subject_type: SubjectType,
     ) -> Result<Option<ManagedClientGrant>, StorageError> {
@@ -87,7 +93,7 @@ impl TenantTx {
                 columns!(),
                 " FROM client_grants WHERE tenant_id = $1 AND client_id = $2 AND audience = $3"
             ))
-            .bind(client.as_str())
+            .bind(client.map_or(NO_CLIENT, ClientId::as_str))
             .bind(key(audience, subject_type).as_ref());
         self.row("client_grants", "client_id", query).await?.as_ref().map(client_grant).transpose()
     }
@@ -107,7 +113,7 @@ impl TenantTx {
                      id = COALESCE(client_grants.id, excluded.id), profile = excluded.profile,
                      any_organization = excluded.any_organization",
             )
-            .bind(grant.client_id.as_str())
+            .bind(grant.client_id.as_ref().map_or(NO_CLIENT, ClientId::as_str))
             .bind(key(&grant.audience, managed.subject_type()).as_ref())
             .bind(api)
             .bind(to_json(&grant.scope)?)
@@ -288,7 +294,7 @@ fn client_grant(row: &Record) -> Result<ManagedClientGrant, StorageError> {
     Ok(ManagedClientGrant {
         id: row.opt_text("id")?.unwrap_or_default(),
         grant: ClientGrant {
-            client_id: ClientId::new(row.text("client_id")?),
+            client_id: Some(row.text("client_id")?).filter(|id| id != NO_CLIENT).map(ClientId::new),
             audience,
             scope: row.json("scope")?,
         },

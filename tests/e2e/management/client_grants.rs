@@ -111,7 +111,9 @@ async fn bad_grants_are_refused() {
         (json!({ "allow_any_organization": 1 }), "on property allow_any_organization."),
         (json!({ "allow_all_scopes": "yes" }), "on property allow_all_scopes."),
         (json!({ "authorization_details_types": [""] }), "1 to 255 characters"),
-        (json!({ "default_for": "third_party_clients" }), "third-party"),
+        (json!({ "default_for": "third_party_clients" }), "and not both"),
+        (json!({ "default_for": "everybody" }), "unknown variant `everybody`"),
+        (json!({ "client_id": null }), "a client_id or default_for"),
     ] {
         api.post("/client-grants", &with(sent)).await.expect_api_error(400, "invalid_body", message);
     }

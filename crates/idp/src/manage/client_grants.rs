@@ -1,7 +1,8 @@
 //! What clients may have for APIs, by themselves and for users, by objects of the Management API.
 
 use model::{
-    ClientGrant, ClientGrantProfile, ClientId, ManagedClientGrant, SubjectType, TenantId, ordered_id,
+    ClientGrant, ClientGrantProfile, ClientId, DefaultFor, ManagedClientGrant, SubjectType, TenantId,
+    ordered_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -18,8 +19,9 @@ use crate::{Idp, RequestContext, ServerError};
 /// A client grant as it is sent: the rest is [`ClientGrantProfile`].
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClientGrantSettings {
-    /// Whose it is. It does not change.
-    client_id: String,
+    /// Whose it is; absent with `default_for`. It does not change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
     /// The API. It does not change.
     audience: String,
     #[serde(default)]
@@ -38,21 +40,17 @@ pub struct ClientGrantFilter {
     /// For any organization, or not.
     pub allow_any_organization: Option<bool>,
     /// The default for such clients.
-    pub default_for: Option<String>,
+    pub default_for: Option<DefaultFor>,
 }
 
 impl ClientGrantFilter {
-    /// Whether there can be any: those that [`rules`] refuse are nowhere.
-    fn may_find(&self) -> bool {
-        self.default_for.is_none()
-    }
-
     fn stored<'a>(&'a self, ctx: &RequestContext) -> storage::ClientGrantFilter<'a> {
         storage::ClientGrantFilter {
             client: self.client_id.as_ref(),
             audience: self.audience.as_deref().map(|audience| stored_audience(ctx, audience)),
             subject_type: self.subject_type,
             allow_any_organization: self.allow_any_organization,
+            default_for: self.default_for,
         }
     }
 }
@@ -69,9 +67,6 @@ pub async fn list_client_grants(
     (offset, limit): (i64, i64),
     counted: bool,
 ) -> Result<Listed, ServerError> {
-    if !filter.may_find() {
-        return Ok(Listed::default());
-    }
     let stored = filter.stored(ctx);
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let total = if counted { tx.count_client_grants(stored).await? } else { 0 };
@@ -89,9 +84,6 @@ pub async fn list_client_grants_after(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Listed, ServerError> {
-    if !filter.may_find() {
-        return Ok(Listed::default());
-    }
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     listed(ctx, &tx.client_grants(filter.stored(ctx), after, 0, limit).await?, 0)
 }
@@ -118,7 +110,7 @@ pub async fn client_grant(
     Ok(shown(ctx, &found.ok_or_else(no_grant)?)?)
 }
 
-/// Lets a client have tokens for an API: of its own, or of users.
+/// Lets a client, or with `default_for` all of third parties, have tokens for an API: of their own, or of users.
 ///
 /// # Errors
 /// [`ManageError::NotFound`] for the client or the API; [`ManageError::Conflict`] when it has a grant of that kind for
@@ -136,8 +128,12 @@ pub async fn create_client_grant(
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
     let (client, audience) = (&made.grant.client_id, &made.grant.audience);
-    if tx.client_grant(client, audience, made.subject_type()).await?.is_some() {
-        return Err(ManageError::Conflict("The client has a grant for this API already".to_owned()));
+    if tx.client_grant(client.as_ref(), audience, made.subject_type()).await?.is_some() {
+        let text = match client {
+            Some(_) => "The client has a grant for this API already",
+            None => "There is a default grant for this API already",
+        };
+        return Err(ManageError::Conflict(text.to_owned()));
     }
     put(&mut tx, &made).await?;
     tx.commit().await?;
@@ -154,13 +150,12 @@ pub async fn update_client_grant(
     id: &str,
     sent: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ManageError> {
-    if let Some(name) = ["client_id", "audience"].into_iter().find(|name| sent.contains_key(*name)) {
+    let fixed = ["client_id", "audience", "default_for"];
+    if let Some(name) = fixed.into_iter().find(|name| sent.contains_key(*name)) {
         return Err(invalid(&format!("Additional properties not allowed: {name}"), ""));
     }
     // What is malformed is so for whichever grant.
-    let nothing =
-        Object::from_iter([("client_id".to_owned(), json!("")), ("audience".to_owned(), json!(""))]);
-    patched(String::new(), nothing, sent)?;
+    patched(String::new(), nothing(), sent)?;
     let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
     tx.lock_settings().await?;
     let known = tx.client_grant_by_id(id).await?.ok_or_else(no_grant)?;
@@ -204,9 +199,13 @@ fn new_id(idp: &Idp) -> String {
 /// Checks the grant and stores it.
 async fn put(tx: &mut TenantTx, changed: &ManagedClientGrant) -> Result<(), ManageError> {
     let grant = &changed.grant;
-    rules(&changed.profile)?;
-    if tx.client(&grant.client_id).await?.is_none() {
-        return Err(no_client());
+    rules(changed)?;
+    if let Some(id) = &grant.client_id {
+        let client = tx.client(id).await?.ok_or_else(no_client)?;
+        rule(
+            !client.is_strict() || grant.audience != STORED_AUDIENCE,
+            "a third party's client in strict mode has no access to the Management API",
+        )?;
     }
     let scopes: Vec<String> = match grant.audience == STORED_AUDIENCE {
         true => management_api::SCOPES.iter().map(|(scope, _)| (*scope).to_owned()).collect(),
@@ -228,14 +227,14 @@ async fn put(tx: &mut TenantTx, changed: &ManagedClientGrant) -> Result<(), Mana
 
 /// What a grant has in any case.
 fn nothing() -> Object {
-    Object::from_iter([("client_id".to_owned(), json!("")), ("audience".to_owned(), json!(""))])
+    Object::from_iter([("audience".to_owned(), json!(""))])
 }
 
 fn patched(id: String, mut object: Object, sent: &Object) -> Result<ManagedClientGrant, ManageError> {
     patch(&mut object, sent, &[]);
     let settings: ClientGrantSettings = from_object(&object)?;
     let grant = ClientGrant {
-        client_id: ClientId::new(settings.client_id),
+        client_id: settings.client_id.map(ClientId::new),
         audience: settings.audience,
         scope: settings.scope,
     };
@@ -244,14 +243,21 @@ fn patched(id: String, mut object: Object, sent: &Object) -> Result<ManagedClien
     Ok(changed)
 }
 
-fn rules(profile: &ClientGrantProfile) -> Result<(), ManageError> {
+fn rules(changed: &ManagedClientGrant) -> Result<(), ManageError> {
+    let profile = &changed.profile;
+    rule(
+        changed.grant.client_id.is_some() != profile.default_for.is_some(),
+        "a client grant has a client_id or default_for, and not both",
+    )?;
+    rule(
+        profile.default_for.is_none() || changed.grant.audience != STORED_AUDIENCE,
+        "third parties' clients have no default grant for the Management API",
+    )?;
     let types = profile.authorization_details_types.iter().flatten();
     rule(
         types.into_iter().all(|name| (1..=255).contains(&name.chars().count())),
         "an entry of authorization_details_types has 1 to 255 characters",
-    )?;
-    // What would be a promise that this server does not keep.
-    rule(profile.default_for.is_none(), "default_for: this server has no grants for all third-party clients")
+    )
 }
 
 fn whole(grant: &ManagedClientGrant) -> Result<Object, ServerError> {

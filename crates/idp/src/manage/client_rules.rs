@@ -1,10 +1,11 @@
 //! The rules for the settings of a client that are looked at by few or none: their form.
 
-use model::{AssertionAlgorithm, Client, ClientProfile, DefaultTokenQuota, TokenQuotaLimits};
+use model::{AssertionAlgorithm, Client, ClientProfile, DefaultTokenQuota, ExpirationType, TokenQuotaLimits};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::ManageError;
+use super::clients::STRICT_GRANT_TYPES;
 use super::object::{invalid, read};
 use super::validate::{self, rule};
 
@@ -31,6 +32,7 @@ pub(super) fn check(client: &Client, profile: &ClientProfile) -> Result<(), Mana
         uri("initiate_login_uri", login, &["https"])?;
         rule(!login.contains('#'), "initiate_login_uri may not have a fragment")?;
     }
+    strict(client)?;
     if let Some(quota) = client.token_quota.as_ref().and_then(|quota| quota.client_credentials.as_ref()) {
         limits("token_quota", quota)?;
     }
@@ -49,6 +51,32 @@ pub(super) fn check(client: &Client, profile: &ClientProfile) -> Result<(), Mana
         signing_credential(credential)?;
     }
     Ok(())
+}
+
+/// What a third party's client in the mode `strict` may not have.
+fn strict(client: &Client) -> Result<(), ManageError> {
+    if !client.is_strict() {
+        return Ok(());
+    }
+    let only = STRICT_GRANT_TYPES.join(", ");
+    rule(
+        client.grant_types.iter().all(|grant| STRICT_GRANT_TYPES.contains(&grant.as_str())),
+        format!("grant_types of a third party's client in strict mode are of {only}"),
+    )?;
+    rule(
+        client.refresh_token.expiration_type == ExpirationType::Expiring
+            && !client.refresh_token.infinite_token_lifetime
+            && !client.refresh_token.infinite_idle_token_lifetime,
+        "refresh tokens of a third party's client in strict mode expire, also when they are not used: refresh_token",
+    )?;
+    rule(
+        client.session_transfer.as_ref().is_none_or(|transfer| !transfer.can_create_session_transfer_token),
+        "a third party's client in strict mode has no session_transfer.can_create_session_transfer_token",
+    )?;
+    rule(
+        client.allowed_origins.iter().all(|origin| !origin.contains('*')),
+        "allowed_origins of a third party's client in strict mode have no *",
+    )
 }
 
 /// A key for signed requests: the id of one, or a new one, of which the public key is stored.

@@ -2,7 +2,8 @@
 
 use model::{
     AppType, Client, ClientId, ClientProfile, Connection, ExpirationType, ManagedClient, OrganizationUsage,
-    RefreshTokenSettings, RotationType, TenantId, Timestamp, TokenEndpointAuthMethod, random_token,
+    RefreshTokenSettings, RotationType, TenantId, ThirdPartySecurityMode, Timestamp, TokenEndpointAuthMethod,
+    random_token,
 };
 use serde_json::{Map, Value, json};
 use storage::{ClientFilter, TenantTx};
@@ -10,6 +11,7 @@ use storage::{ClientFilter, TenantTx};
 use super::client_authentication::{Authentication, MethodsInUse};
 use super::management_client::alphanumerics;
 use super::object::{Object, as_object, from_object, invalid, is_given, merge, only_known, pass_over, patch};
+use super::validate::rule;
 use super::{DEFAULT_CONNECTION, ManageError, client_rules, validate};
 use crate::revocation::{self, Event};
 use crate::{Idp, ServerError, hash_credential};
@@ -18,6 +20,9 @@ use crate::{Idp, ServerError, hash_credential};
 const PARTIAL: [&str; 5] =
     ["session_transfer", "refresh_token", "jwt_configuration", "oidc_logout", "client_metadata"];
 /// What is in our structs and in nobody's hands.
+/// The grants that a third party's strict client may use.
+pub(super) const STRICT_GRANT_TYPES: [&str; 3] =
+    ["authorization_code", "refresh_token", "client_credentials"];
 const OURS: [&str; 4] = ["client_id", "client_secret_hashes", "credentials", "tls_credentials"];
 /// What the dialect called `oidc_logout` before. Older tools know no other name.
 const OLD_OIDC_LOGOUT: &str = "oidc_backchannel_logout";
@@ -346,6 +351,8 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         signed_request_object: None,
         compliance_level: None,
         is_first_party: true,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: false,
     }
 }
@@ -441,14 +448,37 @@ fn patched(
         }
         fit_idle_lifetime(settings, part);
     }
-    let changed = ManagedClient {
+    let mut changed = ManagedClient {
         client: from_object(&object)?,
         profile: from_object(&object)?,
         created_at: known.created_at,
         updated_at: known.updated_at,
     };
     only_known(&sent, &whole(&changed)?)?;
+    third_party(&known.client, &mut changed.client, &sent, is_new)?;
     Ok((changed, authentication))
+}
+
+/// A client that becomes a third party's has a mode from then on, `strict` unless it was sent another. A new strict one has
+/// the defaults of such.
+fn third_party(known: &Client, changed: &mut Client, sent: &Object, is_new: bool) -> Result<(), ManageError> {
+    if changed.is_first_party {
+        return Ok(());
+    }
+    changed.third_party_security_mode.get_or_insert(ThirdPartySecurityMode::Strict);
+    rule(
+        known.is_first_party || known.is_strict() == changed.is_strict(),
+        "third_party_security_mode does not change",
+    )?;
+    if is_new && changed.is_strict() {
+        if !is_given(sent, "grant_types") {
+            changed.grant_types.retain(|grant| STRICT_GRANT_TYPES.contains(&grant.as_str()));
+        }
+        if !is_given(sent, "refresh_token") {
+            changed.refresh_token = RefreshTokenSettings::default();
+        }
+    }
+    Ok(())
 }
 
 /// Takes out the names whose value is `null`.

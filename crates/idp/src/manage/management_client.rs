@@ -73,11 +73,13 @@ pub async fn put_management_client(
         signed_request_object: None,
         compliance_level: None,
         is_first_party: true,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: false,
     };
     put_client(idp, tenant, &client).await?;
     let grant = ClientGrant {
-        client_id: client.client_id,
+        client_id: Some(client.client_id),
         audience: management_api::STORED_AUDIENCE.to_owned(),
         scope: management_api::SCOPES.iter().map(|(scope, _)| (*scope).to_owned()).collect(),
     };

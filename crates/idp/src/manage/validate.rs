@@ -404,6 +404,8 @@ mod tests {
             signed_request_object: None,
             compliance_level: None,
             is_first_party: true,
+            third_party_security_mode: None,
+            redirection_policy: None,
             sso_disabled: false,
         }
     }

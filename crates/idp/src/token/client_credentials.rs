@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{TokenInput, TokenResponse, token_quota};
 use crate::post_login::log_entry;
-use crate::{Idp, IdpError, RequestContext, management_api, organizations, tokens};
+use crate::{Idp, IdpError, RequestContext, api_access, management_api, organizations, tokens};
 
 /// An access token for the client itself: only for a confidential client with a grant for the API. No refresh token,
 /// no ID token.
@@ -41,7 +41,8 @@ pub(super) async fn exchange(
     }
     let (grant, organization) = {
         let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-        let Some(grant) = tx.client_grant(&client.client_id, stored, SubjectType::Client).await? else {
+        let Some(grant) = api_access::client_grant(&mut tx, client, stored, SubjectType::Client).await?
+        else {
             return Err(IdpError::oauth(
                 ErrorCode::UnauthorizedClient,
                 format!("Client is not authorized to access \"{audience}\". It needs a client grant for it."),

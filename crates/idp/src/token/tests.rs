@@ -322,6 +322,8 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         signed_request_object: None,
         compliance_level: None,
         is_first_party: true,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: false,
     }
 }

@@ -227,6 +227,8 @@ fn native_client(demo: &Demo) -> Client {
         signed_request_object: None,
         compliance_level: None,
         is_first_party: true,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: false,
     }
 }
@@ -265,6 +267,8 @@ fn web_client(demo: &Demo) -> Client {
         signed_request_object: None,
         compliance_level: None,
         is_first_party: true,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: false,
     }
 }

@@ -79,10 +79,10 @@ pub async fn check_all(tx: &mut TenantTx) {
     assert!(!tx.has_introspecting_client("https://api.acme.test").await.unwrap());
     let api = "https://api.acme.test/";
     assert_eq!(
-        tx.client_grant(&client_id(), api, SubjectType::Client).await.unwrap(),
+        tx.client_grant(Some(&client_id()), api, SubjectType::Client).await.unwrap(),
         Some(managed_client_grant())
     );
-    assert_eq!(tx.client_grant(&client_id(), api, SubjectType::User).await.unwrap(), None);
+    assert_eq!(tx.client_grant(Some(&client_id()), api, SubjectType::User).await.unwrap(), None);
     assert_eq!(tx.connection(&connection_id()).await.unwrap(), Some(connection()));
     assert_eq!(tx.connection_by_name(&connection().name).await.unwrap(), Some(connection()));
     assert_eq!(tx.connections().await.unwrap(), [connection()]);
@@ -132,7 +132,7 @@ pub async fn another_tenants_rows_are_invisible_and_untouchable(storage: &Storag
     assert_eq!(tx.resource_server("https://api.acme.test/").await.unwrap(), None);
     assert!(!tx.has_introspecting_client("https://api.acme.test/").await.unwrap());
     assert_eq!(
-        tx.client_grant(&client_id(), "https://api.acme.test/", SubjectType::Client).await.unwrap(),
+        tx.client_grant(Some(&client_id()), "https://api.acme.test/", SubjectType::Client).await.unwrap(),
         None
     );
     assert_eq!(tx.connection(&connection_id()).await.unwrap(), None);

@@ -122,6 +122,8 @@ pub fn client() -> Client {
         signed_request_object: None,
         compliance_level: None,
         is_first_party: false,
+        third_party_security_mode: None,
+        redirection_policy: None,
         sso_disabled: true,
         oidc_logout: Some(OidcLogout {
             backchannel_logout_urls: words(&["https://acme.test/logged-out"]),
@@ -180,7 +182,7 @@ pub fn managed_client_grant() -> ManagedClientGrant {
     ManagedClientGrant {
         id: "cgr_1".to_owned(),
         grant: ClientGrant {
-            client_id: client_id(),
+            client_id: Some(client_id()),
             audience: "https://api.acme.test/".to_owned(),
             scope: words(&["read"]),
         },

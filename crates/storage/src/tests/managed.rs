@@ -2,9 +2,9 @@
 
 use model::{
     Client, ClientGrant, ClientGrantProfile, ClientId, ClientProfile, ComplianceLevel, Connection,
-    ConnectionId, ConnectionProfile, ManagedClient, ManagedClientGrant, ManagedConnection,
-    ManagedResourceServer, ResourceServerProfile, SignedRequestObject, SubjectType, TenantProfile,
-    TokenQuota, TokenQuotaLimits,
+    ConnectionId, ConnectionProfile, DefaultFor, ManagedClient, ManagedClientGrant, ManagedConnection,
+    ManagedResourceServer, RedirectionPolicy, ResourceServerProfile, SignedRequestObject, SubjectType,
+    TenantProfile, ThirdPartySecurityMode, TokenQuota, TokenQuotaLimits,
 };
 
 use super::fixtures::*;
@@ -185,33 +185,39 @@ pub async fn client_grants_are_listed_in_pages_and_filtered(storage: &Storage) {
     let users = ClientGrantProfile { subject_type: Some(SubjectType::User), ..Default::default() };
     let any = ClientGrantProfile { allow_any_organization: Some(true), ..Default::default() };
     for (id, client, audience, profile) in [
-        ("cgr_1", &b, "urn:y", &ClientGrantProfile::default()),
-        ("cgr_3", &a, "urn:y", &ClientGrantProfile::default()),
-        ("cgr_2", &b, "urn:x", &any),
-        ("cgr_4", &a, "urn:z", &ClientGrantProfile::default()),
-        ("cgr_5", &a, "urn:y", &users),
+        ("cgr_1", Some(&b), "urn:y", &ClientGrantProfile::default()),
+        ("cgr_3", Some(&a), "urn:y", &ClientGrantProfile::default()),
+        ("cgr_2", Some(&b), "urn:x", &any),
+        ("cgr_4", Some(&a), "urn:z", &ClientGrantProfile::default()),
+        ("cgr_5", Some(&a), "urn:y", &users),
+        ("cgr_6", None, "urn:y", &users),
+        ("cgr_7", None, "urn:z", &ClientGrantProfile::default()),
     ] {
         let grant =
-            ClientGrant { client_id: client.clone(), audience: audience.to_owned(), scope: Vec::new() };
+            ClientGrant { client_id: client.cloned(), audience: audience.to_owned(), scope: Vec::new() };
         let managed = ManagedClientGrant { id: id.to_owned(), grant, profile: profile.clone() };
         tx.put_client_grant(&managed).await.unwrap();
     }
-    let found = tx.client_grant(&a, "urn:y", SubjectType::User).await.unwrap().unwrap();
+    let found = tx.client_grant(Some(&a), "urn:y", SubjectType::User).await.unwrap().unwrap();
     assert_eq!((found.id.as_str(), found.grant.audience.as_str()), ("cgr_5", "urn:y"));
+    let found = tx.client_grant(None, "urn:z", SubjectType::Client).await.unwrap().unwrap();
+    assert_eq!((found.id.as_str(), found.grant.client_id), ("cgr_7", None));
+    assert_eq!(tx.client_grant(None, "urn:z", SubjectType::User).await.unwrap(), None);
     let (own, of_users) = (Some(SubjectType::Client), Some(SubjectType::User));
     for (client, audience, subject_type, allow_any_organization, expected) in [
-        (None, None, None, None, &["cgr_1", "cgr_2", "cgr_3", "cgr_4", "cgr_5"][..]),
+        (None, None, None, None, &["cgr_1", "cgr_2", "cgr_3", "cgr_4", "cgr_5", "cgr_6", "cgr_7"][..]),
         (Some(&a), None, None, None, &["cgr_3", "cgr_4", "cgr_5"]),
         (Some(&b), None, None, None, &["cgr_1", "cgr_2"]),
-        (None, Some("urn:y"), None, None, &["cgr_1", "cgr_3", "cgr_5"]),
+        (None, Some("urn:y"), None, None, &["cgr_1", "cgr_3", "cgr_5", "cgr_6"]),
         (None, Some("urn:y"), own, None, &["cgr_1", "cgr_3"]),
         (Some(&a), Some("urn:y"), of_users, None, &["cgr_5"]),
-        (None, None, of_users, None, &["cgr_5"]),
+        (None, None, of_users, None, &["cgr_5", "cgr_6"]),
         (None, None, None, Some(true), &["cgr_2"]),
         (Some(&b), None, None, Some(false), &["cgr_1"]),
         (Some(&b), Some("urn:z"), None, None, &[]),
     ] {
-        let filter = ClientGrantFilter { client, audience, subject_type, allow_any_organization };
+        let filter =
+            ClientGrantFilter { client, audience, subject_type, allow_any_organization, default_for: None };
         assert_eq!(tx.count_client_grants(filter).await.unwrap(), i64::try_from(expected.len()).unwrap());
         let (mut by_number, mut by_place, mut after) = (Vec::new(), Vec::new(), String::new());
         for offset in 0.. {
@@ -226,10 +232,19 @@ pub async fn client_grants_are_listed_in_pages_and_filtered(storage: &Storage) {
         assert_eq!(by_number, expected, "{filter:?}");
         assert_eq!(by_place, expected, "{filter:?}");
     }
+    let defaults =
+        ClientGrantFilter { default_for: Some(DefaultFor::ThirdPartyClients), ..Default::default() };
+    let ids = |found: Vec<ManagedClientGrant>| found.into_iter().map(|grant| grant.id).collect::<Vec<_>>();
+    assert_eq!(tx.count_client_grants(defaults).await.unwrap(), 2);
+    assert_eq!(ids(tx.client_grants(defaults, None, 0, 9).await.unwrap()), ["cgr_6", "cgr_7"]);
+    let for_one = ClientGrantFilter { audience: Some("urn:z"), ..defaults };
+    assert_eq!(ids(tx.client_grants(for_one, None, 0, 9).await.unwrap()), ["cgr_7"]);
+    let of_nobody = ClientGrantFilter { client: Some(&a), ..defaults };
+    assert_eq!(ids(tx.client_grants(of_nobody, None, 0, 9).await.unwrap()), [""; 0]);
     // An API takes both of a client's grants with it.
     assert!(tx.delete_client_grant("cgr_5").await.unwrap());
     assert!(!tx.delete_client_grant("cgr_5").await.unwrap());
-    assert!(tx.client_grant(&a, "urn:y", SubjectType::Client).await.unwrap().is_some());
+    assert!(tx.client_grant(Some(&a), "urn:y", SubjectType::Client).await.unwrap().is_some());
 }
 
 pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
@@ -283,24 +298,28 @@ pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
 pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
-    let unset = Client { client_id: ClientId::new("unset"), ..client() };
-    for client in [&client(), &unset] {
+    let unset = Client { client_id: ClientId::new("unset"), is_first_party: true, ..client() };
+    let other = Client { client_id: ClientId::new("other"), ..client() };
+    for client in [&client(), &unset, &other] {
         tx.put_client(client).await.unwrap();
         tx.put_client_profile(&client.client_id, &client_profile(), at(5)).await.unwrap();
     }
     tx.commit().await.unwrap();
     let profile = r#"{"description":"\u0000 \"par_request_expiry\":7","par_request_expiry":60,"compliance_level":"none",
-        "token_quota":{"client_credentials":{"enforce":false,"per_day":3}},"signed_request_object":{"required":false}}"#;
+        "token_quota":{"client_credentials":{"enforce":false,"per_day":3}},"signed_request_object":{"required":false},
+        "third_party_security_mode":"strict","redirection_policy":"allow_always"}"#;
     let store = Statement::new("UPDATE clients SET profile = $1 WHERE id = $2");
     storage.write(&store.bind(profile).bind(client_id().as_str())).await.unwrap();
     let migrations = match storage.kind() {
         DatabaseKind::Sqlite => [
             include_str!("../../migrations/sqlite/0046_par_request_expiry.sql"),
             include_str!("../../migrations/sqlite/0071_client_settings_with_an_effect.sql"),
+            include_str!("../../migrations/sqlite/0072_third_party_security_mode.sql"),
         ],
         DatabaseKind::Postgres => [
             include_str!("../../migrations/postgres/0046_par_request_expiry.sql"),
             include_str!("../../migrations/postgres/0071_client_settings_with_an_effect.sql"),
+            include_str!("../../migrations/postgres/0072_third_party_security_mode.sql"),
         ],
     };
     for statement in migrations.iter().flat_map(|migration| migration.split_inclusive(";\n")) {
@@ -313,10 +332,15 @@ pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage)
         compliance_level: Some(ComplianceLevel::None),
         token_quota: Some(TokenQuota { client_credentials: Some(limits) }),
         signed_request_object: Some(SignedRequestObject { required: Some(false), credentials: None }),
+        third_party_security_mode: Some(ThirdPartySecurityMode::Strict),
+        redirection_policy: Some(RedirectionPolicy::AllowAlways),
         ..client()
     };
     assert_eq!(tx.client(&client_id()).await.unwrap(), Some(expected));
     assert_eq!(tx.client(&unset.client_id).await.unwrap(), Some(unset));
+    let as_it_was =
+        Client { third_party_security_mode: Some(ThirdPartySecurityMode::Permissive), ..other.clone() };
+    assert_eq!(tx.client(&other.client_id).await.unwrap(), Some(as_it_was));
 }
 
 #[tokio::test]

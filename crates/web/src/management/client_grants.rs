@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, ClientGrantFilter, ClientGrantSettings};
-use model::{ClientGrantProfile, ClientId, SubjectType};
+use model::{ClientGrantProfile, ClientId, DefaultFor, SubjectType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 body!(
     /// What a client grant is made of.
-    NewClientGrant, "A new client grant.", [ClientGrantSettings, ClientGrantProfile], ["client_id", "audience"]
+    NewClientGrant, "A new client grant.", [ClientGrantSettings, ClientGrantProfile], ["audience"]
 );
 body!(
     /// What is changed of a client grant.
@@ -31,7 +31,7 @@ body!(
 answer!(
     /// What is shown of a client grant.
     ClientGrant, "A client grant.", [ClientGrantSettings, ClientGrantProfile, Written],
-    ["id", "client_id", "audience", "scope", "subject_type"]
+    ["id", "audience", "scope", "subject_type"]
 );
 list!(
     /// Client grants.
@@ -68,8 +68,8 @@ struct ListQuery {
     subject_type: Option<SubjectType>,
     /// Those that count in the name of any organization, or those that do not.
     allow_any_organization: Option<bool>,
-    /// Of which clients it is the default; none is.
-    default_for: Option<String>,
+    /// Those that are the default of these clients.
+    default_for: Option<DefaultFor>,
 }
 
 /// List client grants

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::{Method, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use idp::{CookieChanges, PageError, ServerError};
 use oauth::{AuthorizationResponse, ResponseMode};
 use serde_json::{Map, Value, json};
@@ -43,9 +43,10 @@ pub(crate) fn respond(
         let sent = redirect(state, caller, method, &location, cookies);
         return sent.map_err(|error| PageError::from(error).into());
     }
-    let mut response = match answer.mode {
-        ResponseMode::WebMessage => message(answer)?,
-        _ => {
+    let mut response = match (&answer.kept_here, answer.mode) {
+        (Some(error), _) => PageFailure::from(error.clone()).into_response(),
+        (None, ResponseMode::WebMessage) => message(answer)?,
+        (None, _) => {
             let form = FormPost { redirect_uri: &answer.redirect_uri, parameters: &answer.parameters };
             super::page_with(StatusCode::OK, &form, Some(ANSWER_POLICY))
         }
