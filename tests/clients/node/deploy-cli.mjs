@@ -19,7 +19,7 @@ async function a0deploy(args, settings = {}) {
     AUTH0_DOMAIN: new URL(issuer).host,
     AUTH0_CLIENT_ID: demo.management_client.client_id,
     AUTH0_CLIENT_SECRET: demo.management_client.client_secret,
-    AUTH0_INCLUDED_ONLY: ['actions', 'triggers', 'clients', 'resourceServers', 'tenant'],
+    AUTH0_INCLUDED_ONLY: ['actions', 'triggers', 'clients', 'clientGrants', 'resourceServers', 'tenant'],
     ...settings,
   }
   writeFileSync(path('config.json'), JSON.stringify(all))
@@ -34,7 +34,7 @@ async function a0deploy(args, settings = {}) {
 }
 
 const CLAIM = 'https://app.example/version'
-function write({ version, client }) {
+function write({ version, client, scope }) {
   const code = `exports.onExecutePostLogin = async (event, api) => {
   api.idToken.setCustomClaim('${CLAIM}', '${version} ' + event.secrets.SUFFIX)
 }
@@ -63,9 +63,14 @@ function write({ version, client }) {
         callbacks: ['http://127.0.0.1/callback'],
         description: client,
       },
+      { name: 'Theirs', app_type: 'regular_web', is_first_party: false },
+    ],
+    clientGrants: [
+      { client_id: 'Theirs', audience: 'https://deployed.example/', subject_type: 'user', allow_all_scopes: true },
+      { default_for: 'third_party_clients', audience: 'https://deployed.example/', subject_type: 'user', scope },
     ],
     resourceServers: [
-      { name: 'Deployed API', identifier: 'https://deployed.example/', scopes: [{ value: 'read:it', description: 'Read it' }] },
+      { name: 'Deployed API', identifier: 'https://deployed.example/', scopes: [{ value: 'read:it', description: 'Read it' }, { value: 'write:it' }] },
     ],
     tenant: { friendly_name: `Tenant ${version}`, session_lifetime: 24 },
   }
@@ -83,6 +88,7 @@ async function get(route) {
   assert.equal(answer.status, 200, route)
   return await answer.json()
 }
+const defaultGrants = () => get('client-grants?default_for=third_party_clients')
 const clientNamed = async (name) => (await get('clients?per_page=100')).find((client) => client.name === name)
 
 async function claim() {
@@ -100,7 +106,7 @@ async function claim() {
 }
 
 // A dry run shows what would be done, and does nothing.
-write({ version: 'one', client: 'first' })
+write({ version: 'one', client: 'first', scope: ['read:it'] })
 const plan = await a0deploy(['import', '-i', path('tenant.yaml'), '--dry-run'])
 assert.match(plan, /adds-version/)
 assert.ok(!(await get('actions/actions')).actions.some((action) => action.name === 'adds-version'))
@@ -109,12 +115,19 @@ assert.ok(!(await get('actions/actions')).actions.some((action) => action.name =
 await a0deploy(['import', '-i', path('tenant.yaml')])
 assert.equal(await claim(), 'one kept')
 assert.equal((await get('tenants/settings')).friendly_name, 'Tenant one')
+const [grant, ...others] = await defaultGrants()
+assert.deepEqual([grant.scope, others], [['read:it'], []])
+const theirs = await clientNamed('Theirs')
+assert.equal(theirs.third_party_security_mode, 'strict')
+const [own] = await get(`client-grants?client_id=${theirs.client_id}`)
+assert.equal(own.allow_all_scopes, true)
 
 // A change arrives.
-write({ version: 'two', client: 'second' })
+write({ version: 'two', client: 'second', scope: ['write:it'] })
 await a0deploy(['import', '-i', path('tenant.yaml')])
 assert.equal(await claim(), 'two kept')
 assert.equal((await clientNamed('Keeps its login')).description, 'second')
+assert.deepEqual(await defaultGrants(), [{ ...grant, scope: ['write:it'] }])
 
 // Export, with everything that the tool knows and the server has; what came out goes in again.
 await a0deploy(['export', '-f', 'yaml', '-o', path('exported')], { AUTH0_INCLUDED_ONLY: undefined })
@@ -127,10 +140,11 @@ const code = readFileSync(join(path('folder'), 'actions', 'adds-version', 'code.
 assert.match(code, /two/)
 
 // Deletion: what the folder does not name goes, but for the client of the tool itself.
-writeFileSync(path('tenant.yaml'), JSON.stringify({ actions: [], triggers: { 'post-login': [] }, clients: [], resourceServers: [] }))
+writeFileSync(path('tenant.yaml'), JSON.stringify({ actions: [], triggers: { 'post-login': [] }, clients: [], clientGrants: [], resourceServers: [] }))
 await a0deploy(['import', '-i', path('tenant.yaml')], { AUTH0_ALLOW_DELETE: true })
 assert.deepEqual((await get('actions/actions')).actions, [])
 assert.deepEqual((await get('clients')).map((client) => client.client_id), [demo.management_client.client_id])
+assert.deepEqual(await defaultGrants(), [])
 assert.ok(!(await get('resource-servers')).some((api) => api.identifier === 'https://deployed.example/'))
 
 done()
