@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use storage::TenantTx;
 
 use self::consent::{Agreed, Consent};
-use crate::authorize::{answer, mode_of, request_failed};
+use crate::authorization_response::{answer, mode_of, request_failed};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::decision::Decision;
 use crate::device::{self, DeviceEnd};

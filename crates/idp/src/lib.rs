@@ -4,6 +4,7 @@
 //! transaction is open while an Action, a password hash or a request to elsewhere runs.
 
 mod api_access;
+mod authorization_response;
 pub mod authorize;
 pub mod backchannel_logout;
 mod certificate;

@@ -105,6 +105,9 @@ pub struct Client {
 }
 
 impl Client {
+    /// The grants that a strict client may use ([`Client::is_strict`]).
+    pub const STRICT_GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+
     /// Whether it belongs to somebody else and is trusted with nothing but what it was given: the dialect's mode `strict`.
     #[must_use]
     pub fn is_strict(&self) -> bool {

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::ManageError;
-use super::clients::STRICT_GRANT_TYPES;
 use super::object::{invalid, read};
 use super::validate::{self, rule};
 
@@ -58,9 +57,9 @@ fn strict(client: &Client) -> Result<(), ManageError> {
     if !client.is_strict() {
         return Ok(());
     }
-    let only = STRICT_GRANT_TYPES.join(", ");
+    let only = Client::STRICT_GRANT_TYPES.join(", ");
     rule(
-        client.grant_types.iter().all(|grant| STRICT_GRANT_TYPES.contains(&grant.as_str())),
+        client.grant_types.iter().all(|grant| Client::STRICT_GRANT_TYPES.contains(&grant.as_str())),
         format!("grant_types of a third party's client in strict mode are of {only}"),
     )?;
     rule(

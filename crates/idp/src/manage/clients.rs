@@ -472,7 +472,7 @@ fn third_party(known: &Client, changed: &mut Client, sent: &Object, is_new: bool
     )?;
     if is_new && changed.is_strict() {
         if !is_given(sent, "grant_types") {
-            changed.grant_types.retain(|grant| STRICT_GRANT_TYPES.contains(&grant.as_str()));
+            changed.grant_types.retain(|grant| Client::STRICT_GRANT_TYPES.contains(&grant.as_str()));
         }
         if !is_given(sent, "refresh_token") {
             changed.refresh_token = RefreshTokenSettings::default();
