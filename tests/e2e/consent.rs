@@ -8,7 +8,7 @@ use end_to_end::flow::{
 };
 use end_to_end::management::Api;
 use end_to_end::{Login, RawClient, Response, TestServer, race, seed};
-use idp::manage;
+use idp::manage::{self, Span};
 use model::{Client, ClientId, ThirdPartySecurityMode, UserId};
 use serde_json::{Value, json};
 use storage::TokenFilter;
@@ -57,10 +57,10 @@ async fn agreed(server: &TestServer, scope: &str) -> (RawClient, String) {
 async fn grants(server: &TestServer) -> Vec<storage::UserGrant> {
     let user = server.user_id(seed::ADA).await;
     let filter = TokenFilter { user: Some(&user), ..TokenFilter::default() };
-    let (grants, total) =
-        manage::list_grants(&server.idp, &server.acme(), filter, (0, 10), true).await.unwrap();
-    assert_eq!(total, Some(i64::try_from(grants.len()).unwrap()));
-    grants
+    let counted = Span { counted: true, ..Span::ALL };
+    let listed = manage::list_grants(&server.idp, &server.acme(), filter, counted).await.unwrap();
+    assert_eq!(listed.total, i64::try_from(listed.rows.len()).unwrap());
+    listed.rows
 }
 
 /// Deletes what users have granted, by way of an id as the Management API shows it.

@@ -12,7 +12,7 @@ use super::client_authentication::{Authentication, MethodsInUse};
 use super::management_client::alphanumerics;
 use super::object::{Object, as_object, from_object, invalid, is_given, merge, only_known, pass_over, patch};
 use super::validate::rule;
-use super::{DEFAULT_CONNECTION, ManageError, client_rules, validate};
+use super::{DEFAULT_CONNECTION, Listed, ManageError, Span, client_rules, validate};
 use crate::revocation::{self, Event};
 use crate::{Idp, ServerError, hash_credential};
 
@@ -30,57 +30,23 @@ const OLD_OIDC_LOGOUT: &str = "oidc_backchannel_logout";
 const CLIENT_ID_LENGTH: usize = 32;
 pub(super) const SECRET_LENGTH: usize = 64;
 
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Listed {
-    /// The objects.
-    pub rows: Vec<Value>,
-    /// How many there are in all.
-    pub total: i64,
-    /// The place of the last one, to go on from.
-    pub last_key: Option<String>,
-}
-
-/// Clients in the order in which they were made: `limit` of them, without the first `offset`.
+/// Clients in the order in which they were made.
 ///
 /// # Errors
-/// [`ManageError::Server`].
+/// [`ManageError::Invalid`] for a place that is none.
 pub async fn list_clients(
     idp: &Idp,
     tenant: &TenantId,
     filter: &ClientFilter,
-    offset: i64,
-    limit: i64,
+    span: Span<'_>,
 ) -> Result<Listed, ManageError> {
+    let after = span.after.map(super::place).transpose()?.map(|(moment, id)| (moment, ClientId::new(id)));
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let total = tx.count_clients(filter).await?;
-    let clients = tx.managed_clients(filter, offset, limit).await?;
-    listed(tenant, &clients, total)
-}
-
-/// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
-///
-/// # Errors
-/// [`ManageError::Invalid`] for a place that is none.
-pub async fn list_clients_after(
-    idp: &Idp,
-    tenant: &TenantId,
-    filter: &ClientFilter,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<Listed, ManageError> {
-    let mut tx = idp.storage.begin_read(tenant).await?;
-    let clients = match after {
-        None => tx.managed_clients(filter, 0, limit).await?,
-        Some(key) => {
-            let (moment, id) = super::place(key)?;
-            tx.managed_clients_after(filter, (moment, &ClientId::new(id)), limit).await?
-        }
+    let total = if span.counted { tx.count_clients(filter).await? } else { 0 };
+    let clients = match &after {
+        None => tx.managed_clients(filter, span.offset, span.limit).await?,
+        Some((moment, id)) => tx.managed_clients_after(filter, (*moment, id), span.limit).await?,
     };
-    listed(tenant, &clients, 0)
-}
-
-fn listed(tenant: &TenantId, clients: &[ManagedClient], total: i64) -> Result<Listed, ManageError> {
     let rows = clients.iter().map(|client| client_as_json(tenant, client).map(Value::Object));
     let last = clients.last();
     Ok(Listed {
@@ -324,36 +290,9 @@ fn new_client(client_id: ClientId, app_type: AppType) -> Client {
         grants.push("client_credentials");
     }
     Client {
-        client_id,
-        name: String::new(),
-        client_secret_hashes: Vec::new(),
-        app_type,
-        token_endpoint_auth_method: method,
-        callbacks: Vec::new(),
-        allowed_logout_urls: Vec::new(),
-        web_origins: Vec::new(),
-        allowed_origins: Vec::new(),
         grant_types: grants.into_iter().map(str::to_owned).collect(),
-        metadata: Default::default(),
-        session_transfer: None,
         refresh_token: default_refresh_token(app_type),
-        jwt_configuration: Default::default(),
-        is_token_endpoint_ip_header_trusted: false,
-        require_pushed_authorization_requests: false,
-        par_request_expiry: None,
-        client_authentication_methods: None,
-        require_proof_of_possession: false,
-        resource_server_identifier: None,
-        oidc_logout: None,
-        organization_usage: Default::default(),
-        default_organization: None,
-        token_quota: None,
-        signed_request_object: None,
-        compliance_level: None,
-        is_first_party: true,
-        third_party_security_mode: None,
-        redirection_policy: None,
-        sso_disabled: false,
+        ..Client::new(client_id, "", app_type, method)
     }
 }
 

@@ -14,7 +14,7 @@ use super::clients::no_client;
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch, read};
 use super::password_policy::PasswordPolicy;
 use super::validate::rule;
-use super::{DEFAULT_CONNECTION, Listed, ManageError};
+use super::{DEFAULT_CONNECTION, Listed, ManageError, Span};
 use crate::{Idp, ServerError};
 
 /// The strategy of a database of users.
@@ -56,7 +56,7 @@ impl ConnectionFilter {
     }
 }
 
-/// Connections by name: `limit` of them, without the first `offset`. `counted`: with how many there are.
+/// Connections by name.
 ///
 /// # Errors
 /// [`ServerError`].
@@ -64,30 +64,12 @@ pub async fn list_connections(
     idp: &Idp,
     tenant: &TenantId,
     filter: &ConnectionFilter,
-    (offset, limit): (i64, i64),
-    counted: bool,
+    span: Span<'_>,
 ) -> Result<Listed, ServerError> {
+    let (filter, after) = (filter.stored(), span.after.unwrap_or_default());
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let total = if counted { tx.count_connections(filter.stored()).await? } else { 0 };
-    listed(&tx.managed_connections(filter.stored(), "", offset, limit).await?, total)
-}
-
-/// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
-///
-/// # Errors
-/// [`ServerError`].
-pub async fn list_connections_after(
-    idp: &Idp,
-    tenant: &TenantId,
-    filter: &ConnectionFilter,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<Listed, ServerError> {
-    let mut tx = idp.storage.begin_read(tenant).await?;
-    listed(&tx.managed_connections(filter.stored(), after.unwrap_or_default(), 0, limit).await?, 0)
-}
-
-fn listed(connections: &[ManagedConnection], total: i64) -> Result<Listed, ServerError> {
+    let total = if span.counted { tx.count_connections(filter).await? } else { 0 };
+    let connections = tx.managed_connections(filter, after, span.offset, span.limit).await?;
     let rows = connections.iter().map(|known| shown(known).map(Value::Object));
     Ok(Listed {
         rows: rows.collect::<Result<_, _>>()?,
@@ -104,14 +86,13 @@ pub async fn connections_of_client(
     idp: &Idp,
     tenant: &TenantId,
     client: &ClientId,
-    after: Option<&str>,
-    limit: i64,
+    span: Span<'_>,
 ) -> Result<Listed, ManageError> {
     if idp.storage.begin_read(tenant).await?.client(client).await?.is_none() {
         return Err(no_client());
     }
     let filter = ConnectionFilter { client_id: Some(client.clone()), ..ConnectionFilter::default() };
-    Ok(list_connections_after(idp, tenant, &filter, after, limit).await?)
+    Ok(list_connections(idp, tenant, &filter, span).await?)
 }
 
 /// The connection of that id.
@@ -192,7 +173,7 @@ pub async fn delete_connection(idp: &Idp, tenant: &TenantId, id: &ConnectionId) 
     Ok(tx.commit().await?)
 }
 
-/// The clients that a connection is enabled for, by id, after one of them.
+/// The clients that a connection is enabled for, by id.
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
@@ -200,18 +181,14 @@ pub async fn clients_of_connection(
     idp: &Idp,
     tenant: &TenantId,
     id: &ConnectionId,
-    after: Option<&str>,
-    limit: i64,
+    span: Span<'_>,
 ) -> Result<Listed, ManageError> {
     let known = idp.storage.begin_read(tenant).await?.connection(id).await?.ok_or_else(no_connection)?;
     let clients: BTreeSet<&str> = known.enabled_clients.iter().map(ClientId::as_str).collect();
-    let rest = clients.into_iter().filter(|client| after.is_none_or(|after| *client > after));
-    let page: Vec<&str> = rest.take(usize::try_from(limit).unwrap_or(0)).collect();
-    Ok(Listed {
-        rows: page.iter().map(|client| json!({ "client_id": client })).collect(),
-        total: 0,
-        last_key: page.last().map(|last| (*last).to_owned()),
-    })
+    let rest = clients.into_iter().filter(|client| span.after.is_none_or(|after| *client > after));
+    let page = span.of(rest.collect());
+    let last_key = page.rows.last().map(|last| (*last).to_owned());
+    Ok(Listed { last_key, ..page.map(|client| json!({ "client_id": client })) })
 }
 
 /// Enables a connection for clients, or not any more.

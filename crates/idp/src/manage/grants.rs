@@ -9,13 +9,13 @@ use serde_json::json;
 use storage::{TokenFilter, UserGrant};
 use utoipa::ToSchema;
 
-use super::ManageError;
 use super::revoke::of_user;
+use super::{Listed, ManageError, Span};
 use crate::revocation::{Ended, Event};
 use crate::tokens::userinfo_audience;
 use crate::{Idp, RequestContext};
 
-/// The grants that the filter names, by user and client; how many there are in all where `count` says so.
+/// The grants that the filter names, by user and client.
 ///
 /// # Errors
 /// [`ManageError::Server`].
@@ -23,14 +23,13 @@ pub async fn list_grants(
     idp: &Idp,
     tenant: &TenantId,
     filter: TokenFilter<'_>,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<UserGrant>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<UserGrant>, ManageError> {
     let now = idp.now();
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let grants = tx.user_grants(filter, limit, offset, now).await?;
-    let total = if count { Some(tx.count_user_grants(filter, now).await?) } else { None };
-    Ok((grants, total))
+    let rows = tx.user_grants(filter, span.limit, span.offset, now).await?;
+    let total = if span.counted { tx.count_user_grants(filter, now).await? } else { 0 };
+    Ok(Listed { rows, total, last_key: None })
 }
 
 /// Ends all refresh tokens of a grant, online ones among them, and withdraws the consent
@@ -66,8 +65,8 @@ pub async fn delete_grants_of_user(
     Ok(ended)
 }
 
-/// The living refresh tokens that the filter names, online ones aside, by user and client; how many there are in all where
-/// `count` says so (`GET /api/v2/device-credentials`).
+/// The living refresh tokens that the filter names, online ones aside, by user and client
+/// (`GET /api/v2/device-credentials`).
 ///
 /// # Errors
 /// [`ManageError::Server`].
@@ -75,14 +74,13 @@ pub async fn list_device_credentials(
     idp: &Idp,
     tenant: &TenantId,
     filter: TokenFilter<'_>,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<RefreshToken>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<RefreshToken>, ManageError> {
     let now = idp.now();
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let tokens = tx.offline_refresh_tokens(filter, limit, offset, now).await?;
-    let total = if count { Some(tx.count_offline_refresh_tokens(filter, now).await?) } else { None };
-    Ok((tokens, total))
+    let rows = tx.offline_refresh_tokens(filter, span.limit, span.offset, now).await?;
+    let total = if span.counted { tx.count_offline_refresh_tokens(filter, now).await? } else { 0 };
+    Ok(Listed { rows, total, last_key: None })
 }
 
 /// A grant as the Management API shows it.

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use storage::{LogCursor, LogId, LogSearch, StorageError, StoredLog};
 use utoipa::ToSchema;
 
-use super::ManageError;
 use super::object::as_object;
+use super::{Listed, ManageError, Span};
 use crate::{Idp, ServerError};
 
 /// How deep pages reach, as in the dialect. Whoever wants all reads on from an id.
@@ -31,49 +31,44 @@ impl From<StorageError> for LogSearchError {
     }
 }
 
-/// A part of the log, by time.
-#[derive(Debug, Clone, Default)]
-pub struct LogPage<'a> {
+/// Which entries of the log are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogQuery<'a> {
     /// `model::search`; `None`: everything.
     pub query: Option<&'a str>,
     /// The oldest first.
     pub ascending: bool,
-    /// How many are passed over.
-    pub offset: i64,
-    /// How many are wanted.
-    pub limit: i64,
-    /// Whether they are counted.
-    pub counted: bool,
 }
 
-/// Finds a part of the log; and how many entries there are, up to [`DEEPEST_PAGE`], where they are counted.
+/// Finds a part of the log, and counts its entries up to [`DEEPEST_PAGE`].
 ///
 /// # Errors
 /// [`LogSearchError`].
 pub async fn search_logs(
     idp: &Idp,
     tenant: &TenantId,
-    page: &LogPage<'_>,
-) -> Result<(Vec<StoredLog>, Option<i64>), LogSearchError> {
-    if page.offset + page.limit > DEEPEST_PAGE {
+    wanted: LogQuery<'_>,
+    span: Span<'_>,
+) -> Result<Listed<StoredLog>, LogSearchError> {
+    if span.offset + span.limit > DEEPEST_PAGE {
         let text = format!("Only the first {DEEPEST_PAGE} entries have pages; read on with from and take");
         return Err(LogSearchError::Query(text));
     }
     let wrong = |error: &dyn std::error::Error| LogSearchError::Query(error.to_string());
-    let query = page.query.map(Query::parse).transpose().map_err(|error| wrong(&error))?;
+    let query = wanted.query.map(Query::parse).transpose().map_err(|error| wrong(&error))?;
     let search = LogSearch {
         query: query.as_ref(),
-        ascending: page.ascending,
-        offset: page.offset,
-        limit: page.limit,
+        ascending: wanted.ascending,
+        offset: span.offset,
+        limit: span.limit,
     };
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let found = tx.search_logs(&search).await?.map_err(|error| wrong(&error))?;
-    let total = match page.counted {
-        true => Some(tx.count_logs(query.as_ref(), DEEPEST_PAGE).await?.map_err(|error| wrong(&error))?),
-        false => None,
+    let rows = tx.search_logs(&search).await?.map_err(|error| wrong(&error))?;
+    let total = match span.counted {
+        true => tx.count_logs(query.as_ref(), DEEPEST_PAGE).await?.map_err(|error| wrong(&error))?,
+        false => 0,
     };
-    Ok((found, total))
+    Ok(Listed { rows, total, last_key: None })
 }
 
 /// The entries that were written after that one, in that order; none is passed over. `None`: from the beginning.

@@ -12,8 +12,8 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::roles::Roles;
-use super::users::{UserView, existing_user, views};
-use super::{ManageError, validate};
+use super::users::{UserView, existing_user, listed_by_id};
+use super::{Listed, ManageError, Span, validate};
 use crate::{Idp, organizations};
 
 /// An organization to be made.
@@ -226,24 +226,23 @@ pub async fn organization_by_name(
     idp.storage.begin_read(tenant).await?.organization_by_name(name).await?.ok_or_else(no_organization)
 }
 
-/// The organizations by name, from the one after `after` on; how many there are where `count` says so.
+/// The organizations by name.
 ///
 /// # Errors
 /// [`ManageError::Server`].
 pub async fn list_organizations(
     idp: &Idp,
     tenant: &TenantId,
-    after: &str,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<Organization>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<Organization>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let organizations = tx.organizations(after, limit, offset).await?;
-    let total = if count { Some(tx.count_organizations().await?) } else { None };
-    Ok((organizations, total))
+    let rows = tx.organizations(span.after.unwrap_or_default(), span.limit, span.offset).await?;
+    let total = if span.counted { tx.count_organizations().await? } else { 0 };
+    let last_key = rows.last().map(|last| last.name.clone());
+    Ok(Listed { rows, total, last_key })
 }
 
-/// The organizations that a user is a member of; how many there are where `count` says so.
+/// The organizations that a user is a member of.
 ///
 /// # Errors
 /// [`ManageError::NotFound`] for an unknown user.
@@ -251,14 +250,13 @@ pub async fn organizations_of_user(
     idp: &Idp,
     tenant: &TenantId,
     user: &UserId,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<Organization>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<Organization>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
     existing_user(&mut tx, user).await?;
-    let organizations = tx.organizations_of(user, limit, offset).await?;
-    let total = if count { Some(tx.count_organizations_of(user).await?) } else { None };
-    Ok((organizations, total))
+    let rows = tx.organizations_of(user, span.limit, span.offset).await?;
+    let total = if span.counted { tx.count_organizations_of(user).await? } else { 0 };
+    Ok(Listed { rows, total, last_key: None })
 }
 
 /// Removes an organization with its members and groups. What was granted in its name ends with the next exchange.
@@ -278,7 +276,7 @@ pub async fn delete_organization(
     Ok(tx.commit().await?)
 }
 
-/// The members of an organization, by id, from the one after `after` on; how many there are where `count` says so.
+/// The members of an organization, by id.
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
@@ -286,15 +284,14 @@ pub async fn organization_members(
     idp: &Idp,
     tenant: &TenantId,
     id: &OrganizationId,
-    after: &str,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<UserView>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<UserView>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
     tx.organization(id).await?.ok_or_else(no_organization)?;
-    let members = tx.organization_members(id, after, limit, offset).await?;
-    let total = if count { Some(tx.count_organization_members(id).await?) } else { None };
-    Ok((views(&mut tx, members).await?, total))
+    let after = span.after.unwrap_or_default();
+    let members = tx.organization_members(id, after, span.limit, span.offset).await?;
+    let total = if span.counted { tx.count_organization_members(id).await? } else { 0 };
+    listed_by_id(&mut tx, members, total).await
 }
 
 /// Makes users members of an organization, with these roles in it.

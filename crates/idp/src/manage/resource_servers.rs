@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch};
 use super::validate::rule;
-use super::{ManageError, hex, validate};
+use super::{Listed, ManageError, Span, hex, validate};
 use crate::management_api::{STORED_AUDIENCE, stored_audience};
 use crate::{Idp, RequestContext, ServerError, management_api};
 
@@ -84,27 +84,26 @@ fn default_lifetime() -> i64 {
     management_api::TOKEN_LIFETIME_SECS
 }
 
-/// Rows `offset` to `offset + limit` of the tenant's APIs, and how many there are.
+/// The tenant's APIs, the Management API first, counted.
 ///
 /// # Errors
 /// [`ServerError`].
 pub async fn list_resource_servers(
     idp: &Idp,
     ctx: &RequestContext,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Map<String, Value>>, i64), ServerError> {
+    Span { offset, limit, .. }: Span<'_>,
+) -> Result<Listed<Map<String, Value>>, ServerError> {
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
     let total = tx.count_resource_servers().await? + 1;
-    let mut servers = Vec::new();
+    let mut rows = Vec::new();
     if offset == 0 && limit > 0 {
-        servers.push(system(ctx)?);
+        rows.push(system(ctx)?);
     }
-    let stored = limit - i64::try_from(servers.len()).unwrap_or(limit);
+    let stored = limit - i64::try_from(rows.len()).unwrap_or(limit);
     for server in tx.managed_resource_servers((offset - 1).max(0), stored).await? {
-        servers.push(as_shown(&server)?);
+        rows.push(as_shown(&server)?);
     }
-    Ok((servers, total))
+    Ok(Listed { rows, total, last_key: None })
 }
 
 /// The API of this id or identifier.

@@ -6,8 +6,8 @@ use storage::{PermissionHolder, TenantTx};
 use utoipa::ToSchema;
 
 use super::organizations::taken;
-use super::users::{UserView, existing_user, no_user, views};
-use super::{ManageError, validate};
+use super::users::{UserView, existing_user, listed_by_id, no_user};
+use super::{Listed, ManageError, Span, validate};
 use crate::Idp;
 
 /// Roles, permissions or users that are named in one call.
@@ -165,7 +165,7 @@ pub async fn get_role(idp: &Idp, tenant: &TenantId, id: &RoleId) -> Result<Role,
     idp.storage.begin_read(tenant).await?.role(id).await?.ok_or_else(no_role)
 }
 
-/// The roles whose names have this text in them, by name, and how many there are where `count` says so.
+/// The roles whose names have this text in them, by name.
 ///
 /// # Errors
 /// [`ManageError::Server`].
@@ -173,13 +173,12 @@ pub async fn list_roles(
     idp: &Idp,
     tenant: &TenantId,
     name_has: &str,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<Role>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<Role>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let roles = tx.roles(name_has, limit, offset).await?;
-    let total = if count { Some(tx.count_roles(name_has).await?) } else { None };
-    Ok((roles, total))
+    let rows = tx.roles(name_has, span.limit, span.offset).await?;
+    let total = if span.counted { tx.count_roles(name_has).await? } else { 0 };
+    Ok(Listed { rows, total, last_key: None })
 }
 
 /// Removes a role, and takes it from all who have it.
@@ -262,7 +261,7 @@ pub async fn assign_role_to(
     Ok(tx.commit().await?)
 }
 
-/// Who has a role by themselves, by id, from the one after `after` on; how many there are where `count` says so.
+/// Who has a role by themselves, by id.
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
@@ -270,15 +269,14 @@ pub async fn users_with_role(
     idp: &Idp,
     tenant: &TenantId,
     role: &RoleId,
-    after: &str,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<UserView>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<UserView>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
     tx.role(role).await?.ok_or_else(no_role)?;
-    let users = tx.users_with_role(role, after, limit, offset).await?;
-    let total = if count { Some(tx.count_users_with_role(role).await?) } else { None };
-    Ok((views(&mut tx, users).await?, total))
+    let after = span.after.unwrap_or_default();
+    let users = tx.users_with_role(role, after, span.limit, span.offset).await?;
+    let total = if span.counted { tx.count_users_with_role(role).await? } else { 0 };
+    listed_by_id(&mut tx, users, total).await
 }
 
 /// Gives permissions to a role or a user.
@@ -333,7 +331,7 @@ pub async fn remove_permissions(
     Ok(tx.commit().await?)
 }
 
-/// The permissions of a role, by API and name, and how many there are where `count` says so.
+/// The permissions of a role, by API and name.
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
@@ -341,20 +339,18 @@ pub async fn permissions_of_role(
     idp: &Idp,
     tenant: &TenantId,
     role: &RoleId,
-    (offset, limit): (i64, i64),
-    count: bool,
-) -> Result<(Vec<PermissionView>, Option<i64>), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<PermissionView>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
     tx.role(role).await?.ok_or_else(no_role)?;
     let holder = PermissionHolder::Role(role);
-    let permissions = tx.permissions_of(holder, limit, offset).await?;
-    let total = if count { Some(tx.count_permissions_of(holder).await?) } else { None };
+    let permissions = tx.permissions_of(holder, span.limit, span.offset).await?;
+    let total = if span.counted { tx.count_permissions_of(holder).await? } else { 0 };
     let permissions = permissions.into_iter().map(|permission| (permission, Vec::new())).collect();
-    Ok((permission_views(&mut tx, permissions).await?, total))
+    Ok(Listed { rows: permission_views(&mut tx, permissions).await?, total, last_key: None })
 }
 
-/// The permissions that a user has by themselves and by the roles that they have by themselves, by API and name; how many
-/// there are.
+/// The permissions that a user has by themselves and by the roles that they have by themselves, by API and name, counted.
 ///
 /// # Errors
 /// [`ManageError::NotFound`].
@@ -362,8 +358,8 @@ pub async fn permissions_of_user(
     idp: &Idp,
     tenant: &TenantId,
     user: &UserId,
-    (offset, limit): (i64, i64),
-) -> Result<(Vec<PermissionView>, i64), ManageError> {
+    span: Span<'_>,
+) -> Result<Listed<PermissionView>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
     existing_user(&mut tx, user).await?;
     let direct = PermissionSource {
@@ -393,10 +389,8 @@ pub async fn permissions_of_user(
             _ => merged.push((permission, vec![source])),
         }
     }
-    let total = i64::try_from(merged.len()).unwrap_or(i64::MAX);
-    let (skip, take) = (usize::try_from(offset).unwrap_or(0), usize::try_from(limit).unwrap_or(0));
-    let page = merged.into_iter().skip(skip).take(take).collect();
-    Ok((permission_views(&mut tx, page).await?, total))
+    let Listed { rows, total, last_key } = span.of(merged);
+    Ok(Listed { rows: permission_views(&mut tx, rows).await?, total, last_key })
 }
 
 async fn permission_views(

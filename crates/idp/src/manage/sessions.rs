@@ -12,7 +12,7 @@ use storage::TenantTx;
 use utoipa::ToSchema;
 
 use super::users::existing_user;
-use super::{ManageError, place, place_of};
+use super::{Listed, ManageError, Span, place, place_of};
 use crate::Idp;
 
 /// A living session.
@@ -24,8 +24,7 @@ pub async fn get_session(idp: &Idp, tenant: &TenantId, id: &SessionId) -> Result
     session.filter(|session| session.is_alive(idp.now())).ok_or_else(no_session)
 }
 
-/// The living sessions of a user, newest first, from the one after that with the key `after` on ([`session_key`]). How many
-/// there are in all where `count` says so.
+/// The living sessions of a user, newest first.
 ///
 /// # Errors
 /// [`ManageError::NotFound`] for an unknown user.
@@ -33,30 +32,17 @@ pub async fn sessions_of_user(
     idp: &Idp,
     tenant: &TenantId,
     user: &UserId,
-    after: Option<&str>,
-    take: i64,
-    count: bool,
-) -> Result<(Vec<Session>, Option<i64>), ManageError> {
-    let after = after.map(place).transpose()?.map(|(created, id)| (created, SessionId::new(id)));
+    span: Span<'_>,
+) -> Result<Listed<Session>, ManageError> {
+    let after = span.after.map(place).transpose()?.map(|(created, id)| (created, SessionId::new(id)));
     let after = after.as_ref().map(|(created, id)| (*created, id));
     let now = idp.now();
     let mut tx = idp.storage.begin_read(tenant).await?;
     existing_user(&mut tx, user).await?;
-    let sessions = tx.sessions_of(user, after, take, now).await?;
-    let total = if count { Some(tx.count_sessions_of(user, now).await?) } else { None };
-    Ok((sessions, total))
-}
-
-/// What [`sessions_of_user`] goes on after.
-#[must_use]
-pub fn session_key(session: &Session) -> String {
-    place_of(session.created_at, session.id.as_str())
-}
-
-/// What [`refresh_tokens_of_user`] goes on after.
-#[must_use]
-pub fn refresh_token_key(token: &RefreshToken) -> String {
-    place_of(token.created_at, token.id.as_str())
+    let rows = tx.sessions_of(user, after, span.limit, now).await?;
+    let total = if span.counted { tx.count_sessions_of(user, now).await? } else { 0 };
+    let last_key = rows.last().map(|last| place_of(last.created_at, last.id.as_str()));
+    Ok(Listed { rows, total, last_key })
 }
 
 /// Replaces the metadata of a living session; the session after it.
@@ -91,8 +77,7 @@ pub async fn get_refresh_token(
     living_refresh_token(&mut tx, id, idp.now()).await
 }
 
-/// The living refresh tokens of a user, newest first, online ones aside, of one client or all, from the one after that with the
-/// key `after` on ([`refresh_token_key`]). How many there are in all where `count` says so.
+/// The living refresh tokens of a user, newest first, online ones aside, of one client or all.
 ///
 /// # Errors
 /// [`ManageError::Server`].
@@ -101,17 +86,16 @@ pub async fn refresh_tokens_of_user(
     tenant: &TenantId,
     user: &UserId,
     client: Option<&ClientId>,
-    after: Option<&str>,
-    take: i64,
-    count: bool,
-) -> Result<(Vec<RefreshToken>, Option<i64>), ManageError> {
-    let after = after.map(place).transpose()?.map(|(created, id)| (created, RefreshTokenId::new(id)));
+    span: Span<'_>,
+) -> Result<Listed<RefreshToken>, ManageError> {
+    let after = span.after.map(place).transpose()?.map(|(created, id)| (created, RefreshTokenId::new(id)));
     let after = after.as_ref().map(|(created, id)| (*created, id));
     let now = idp.now();
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let tokens = tx.refresh_tokens_of(user, client, after, take, now).await?;
-    let total = if count { Some(tx.count_refresh_tokens_of(user, client, now).await?) } else { None };
-    Ok((tokens, total))
+    let rows = tx.refresh_tokens_of(user, client, after, span.limit, now).await?;
+    let total = if span.counted { tx.count_refresh_tokens_of(user, client, now).await? } else { 0 };
+    let last_key = rows.last().map(|last| place_of(last.created_at, last.id.as_str()));
+    Ok(Listed { rows, total, last_key })
 }
 
 /// Replaces the metadata of a living refresh token; the token after it.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::password_policy::{NewPassword, new_password, password_policy};
 use super::revoke::{details, entry};
-use super::{DEFAULT_CONNECTION, ManageError, hex};
+use super::{DEFAULT_CONNECTION, Listed, ManageError, Span, hex};
 use crate::revocation::{self, Ended, Event};
 use crate::{Idp, ServerError, password};
 
@@ -180,49 +180,43 @@ pub struct UserView {
     pub updated_at: String,
 }
 
-/// A part of the list of users.
-#[derive(Debug, Clone, Default)]
-pub struct UserPage<'a> {
+/// Which users are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UserSearch<'a> {
     /// `model::search`; `None`: all.
     pub query: Option<&'a str>,
     /// The name of their connection; `None`: any.
     pub connection: Option<&'a str>,
     /// A field, a colon, and 1 or -1; `None`: by id.
     pub sort: Option<&'a str>,
-    /// How many are passed over.
-    pub offset: i64,
-    /// How many are wanted.
-    pub limit: i64,
-    /// Whether they are counted.
-    pub counted: bool,
 }
 
-/// Finds users; and how many there are in all, where they are counted.
+/// Finds users.
 ///
 /// # Errors
 /// [`ManageError::InvalidQuery`] for a query or an order that is not understood.
 pub async fn list_users(
     idp: &Idp,
     tenant: &TenantId,
-    page: &UserPage<'_>,
-) -> Result<(Vec<UserView>, Option<i64>), ManageError> {
+    search: UserSearch<'_>,
+    span: Span<'_>,
+) -> Result<Listed<UserView>, ManageError> {
     let wrong = |error: &dyn std::error::Error| ManageError::InvalidQuery(error.to_string());
-    let query = page.query.map(Query::parse).transpose().map_err(|error| wrong(&error))?;
+    let query = search.query.map(Query::parse).transpose().map_err(|error| wrong(&error))?;
     let listing = UserListing {
         query: query.as_ref(),
-        connection: page.connection,
-        order: page.sort.map(order).transpose()?,
-        offset: page.offset,
-        limit: page.limit,
+        connection: search.connection,
+        order: search.sort.map(order).transpose()?,
+        offset: span.offset,
+        limit: span.limit,
     };
     let mut tx = idp.storage.begin_read(tenant).await?;
     let users = tx.find_users(&listing).await?.map_err(|error| wrong(&error))?;
-    let total = if page.counted {
-        Some(tx.count_users(&listing).await?.map_err(|error| wrong(&error))?)
-    } else {
-        None
+    let total = match span.counted {
+        true => tx.count_users(&listing).await?.map_err(|error| wrong(&error))?,
+        false => 0,
     };
-    Ok((views(&mut tx, users).await?, total))
+    Ok(Listed { rows: views(&mut tx, users).await?, total, last_key: None })
 }
 
 fn order(sort: &str) -> Result<(&str, bool), ManageError> {
@@ -414,8 +408,18 @@ pub(super) async fn existing_user(tx: &mut TenantTx, user: &UserId) -> Result<Us
     tx.user(user).await?.ok_or_else(no_user)
 }
 
+/// Users in a list that goes on after an id.
+pub(super) async fn listed_by_id(
+    tx: &mut TenantTx,
+    users: Vec<User>,
+    total: i64,
+) -> Result<Listed<UserView>, ManageError> {
+    let last_key = users.last().map(|last| last.user_id.as_str().to_owned());
+    Ok(Listed { rows: views(tx, users).await?, total, last_key })
+}
+
 /// Users as the Management API shows them.
-pub(super) async fn views(tx: &mut TenantTx, users: Vec<User>) -> Result<Vec<UserView>, ManageError> {
+async fn views(tx: &mut TenantTx, users: Vec<User>) -> Result<Vec<UserView>, ManageError> {
     let connections = tx.connections().await?;
     let with_factors: HashSet<_> = tx.with_factors(&users).await?.into_iter().collect();
     let mut views = Vec::with_capacity(users.len());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use idp::Idp;
-use idp::manage::{self, NewOrganization, Roles};
+use idp::manage::{self, NewOrganization, Roles, Span};
 use model::{ConnectionId, GroupId, GroupScope, OrganizationId, Permission, RoleId, TenantId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -177,9 +177,8 @@ pub async fn role(config: &Config, command: RoleCommand) -> Result<(), Failure> 
         }
         RoleCommand::Permissions { id, of } => {
             let (idp, tenant) = open(config, &of.tenant).await?;
-            let found =
-                manage::permissions_of_role(&idp, &tenant, &RoleId::new(id), (0, i64::MAX), false).await;
-            let (permissions, _) = found.or_exit(ExitCode::Failed, UNREADABLE)?;
+            let found = manage::permissions_of_role(&idp, &tenant, &RoleId::new(id), Span::ALL).await;
+            let permissions = found.or_exit(ExitCode::Failed, UNREADABLE)?.rows;
             idp.storage.close().await;
             let rows: Vec<_> = permissions
                 .iter()

@@ -1,6 +1,6 @@
 //! `postern user`
 
-use idp::manage::{self, NewUser, UserPage, remove_factors};
+use idp::manage::{self, NewUser, Span, UserSearch, remove_factors};
 use model::{Timestamp, UserId};
 
 use crate::cli::{FactorsCommand, UserCommand};
@@ -65,11 +65,12 @@ pub async fn run(config: &Config, command: &UserCommand) -> Result<(), Failure> 
 async fn list_users(config: &Config, tenant: &str, search: Option<&str>, limit: u16) -> Result<(), Failure> {
     let (idp, _) = open_idp(config, Schema::MustExist).await?;
     let tenant = existing_tenant(&idp.storage, tenant).await?;
-    let page = UserPage { query: search, limit: i64::from(limit), ..UserPage::default() };
-    let (users, _) = manage::list_users(&idp, &tenant, &page).await.or_exit(ExitCode::Failed, "no list")?;
+    let search = UserSearch { query: search, ..UserSearch::default() };
+    let span = Span { limit: i64::from(limit), ..Span::ALL };
+    let users = manage::list_users(&idp, &tenant, search, span).await.or_exit(ExitCode::Failed, "no list")?;
     idp.storage.close().await;
     let mut rows = vec![["user", "address", "name", "last login"].map(str::to_owned).to_vec()];
-    rows.extend(users.into_iter().map(|user| {
+    rows.extend(users.rows.into_iter().map(|user| {
         vec![
             escape(user.user_id.as_str(), false),
             escape(&user.email.unwrap_or_default(), false),

@@ -11,7 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use idp::management_api::{ApiClient, Operation, authenticate, log_operation};
-use idp::{IdpError, RequestContext, ServerError};
+use idp::{Idp, IdpError, RequestContext, ServerError};
+use model::TenantId;
 use serde_json::Value;
 
 use super::error::ApiError;
@@ -23,17 +24,32 @@ use crate::extract::Caller;
 /// Characters that are kept of `X-Correlation-ID`.
 const CORRELATION_ID_CHARS: usize = 64;
 
-/// Who calls, and for which tenant. There is none before the guard has let the call through.
-#[derive(Debug, Clone)]
+/// A call: who calls, for which tenant, and what answers it. There is none before the guard has let the call through.
+#[derive(Clone)]
 pub(crate) struct ApiCaller(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
+    state: AppState,
     context: RequestContext,
     client: ApiClient,
 }
 
 impl ApiCaller {
+    /// What the server works with.
+    pub(crate) fn state(&self) -> &AppState {
+        &self.0.state
+    }
+
+    /// The use cases.
+    pub(crate) fn idp(&self) -> &Idp {
+        &self.0.state.idp
+    }
+
+    /// The tenant's name.
+    pub(crate) fn tenant(&self) -> &TenantId {
+        &self.0.context.tenant.id
+    }
+
     /// The tenant and where the request came from.
     pub(crate) fn context(&self) -> &RequestContext {
         &self.0.context
@@ -54,18 +70,32 @@ impl FromRequestParts<AppState> for ApiCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            log_once(&ServerError::Inconsistent("an operation of the Management API is not guarded".into()));
-            unexpected()
-        })
+        parts.extensions.get::<Self>().cloned().ok_or_else(not_guarded)
     }
+}
+
+/// A handler was reached in another way than by the guard.
+pub(super) fn not_guarded() -> ApiError {
+    log_once(&ServerError::Inconsistent("an operation of the Management API is not guarded".into()));
+    unexpected()
 }
 
 /// What the guard knows of each operation.
 pub(super) struct Operations(HashMap<(String, String), Known>);
 
+/// The names that may be in an operation's query.
+#[derive(Debug, Clone)]
+pub(super) struct QueryNames(Arc<[String]>);
+
+impl QueryNames {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|known| known == name)
+    }
+}
+
 struct Known {
     summary: String,
+    query: QueryNames,
     /// Alternatives; all scopes of one are needed.
     scopes: Vec<Vec<String>>,
 }
@@ -80,6 +110,7 @@ impl Operations {
             item.into_iter().map(move |(method, operation)| {
                 let known = Known {
                     summary: operation["summary"].as_str().unwrap_or_default().to_owned(),
+                    query: query(&operation),
                     scopes: security(&operation),
                 };
                 ((method.to_ascii_uppercase(), path.clone()), known)
@@ -99,6 +130,12 @@ fn security(operation: &Value) -> Vec<Vec<String>> {
     let entries = operation["security"].as_array().cloned().unwrap_or_default();
     let scopes = |entry: &Value| serde_json::from_value(entry["token"].clone()).unwrap_or_default();
     entries.iter().map(scopes).filter(|scopes: &Vec<String>| !scopes.is_empty()).collect()
+}
+
+fn query(operation: &Value) -> QueryNames {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let names = parameters.filter(|parameter| parameter["in"] == "query");
+    QueryNames(names.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect())
 }
 
 /// What the layer works with.
@@ -124,7 +161,8 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         &client.client.client_id,
         guard.state.idp.now(),
     );
-    let caller = ApiCaller(Arc::new(Inner { context: caller.context, client }));
+    let state = guard.state.clone();
+    let caller = ApiCaller(Arc::new(Inner { state, context: caller.context, client }));
     let mut response = match count.is_allowed() {
         true => answer(&guard, &caller, parts, body, next).await,
         false => count.refusal().into_response(),
@@ -155,6 +193,9 @@ async fn answer(
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let correlation_id = correlation_id(&parts.headers);
     parts.extensions.insert(caller.clone());
+    if let Some(known) = known {
+        parts.extensions.insert(known.query.clone());
+    }
     let response = next.run(Request::from_parts(parts, body)).await;
     if let Some(known) = known.filter(|_| !method.is_safe()) {
         let operation = Operation {

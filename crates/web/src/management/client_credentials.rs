@@ -1,7 +1,6 @@
 //! `/clients/{client_id}/credentials`: the public keys that a client authenticates with.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, CredentialView, GivenCredential};
 use model::ClientId;
@@ -33,12 +32,10 @@ struct CredentialChange {
     responses((status = 200, description = "The keys, those in use first.", body = Vec<CredentialView>), (status = 404, description = "No such client."))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ClientId>,
 ) -> Result<Json<Vec<CredentialView>>, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    Ok(Json(manage::client_credentials(&state.idp, tenant, &ClientId::new(id)).await?))
+    Ok(Json(manage::client_credentials(caller.idp(), caller.tenant(), &id).await?))
 }
 
 /// Add a key to a client
@@ -55,13 +52,11 @@ async fn list(
     )
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ClientId>,
     ApiJson(given): ApiJson<GivenCredential>,
 ) -> Result<(StatusCode, Json<CredentialView>), ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let made = manage::create_client_credential(&state.idp, tenant, &ClientId::new(id), given).await?;
+    let made = manage::create_client_credential(caller.idp(), caller.tenant(), &id, given).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -77,12 +72,10 @@ async fn create(
     responses((status = 200, description = "The key.", body = CredentialView), (status = 404, description = "There is none."))
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, credential)): ApiPath<(String, String)>,
+    ApiPath((id, credential)): ApiPath<(ClientId, String)>,
 ) -> Result<Json<CredentialView>, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let found = manage::client_credential(&state.idp, tenant, &ClientId::new(id), &credential).await?;
+    let found = manage::client_credential(caller.idp(), caller.tenant(), &id, &credential).await?;
     Ok(Json(found))
 }
 
@@ -98,14 +91,13 @@ async fn get(
     responses((status = 200, description = "The key.", body = CredentialView), (status = 404, description = "There is none."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, credential)): ApiPath<(String, String)>,
+    ApiPath((id, credential)): ApiPath<(ClientId, String)>,
     ApiJson(change): ApiJson<CredentialChange>,
 ) -> Result<Json<CredentialView>, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, ClientId::new(id));
     let expires_at = change.expires_at.as_deref();
-    let changed = manage::update_client_credential(&state.idp, tenant, &id, &credential, expires_at).await?;
+    let changed =
+        manage::update_client_credential(caller.idp(), caller.tenant(), &id, &credential, expires_at).await?;
     Ok(Json(changed))
 }
 
@@ -124,11 +116,9 @@ async fn update(
     )
 )]
 async fn delete(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, credential)): ApiPath<(String, String)>,
+    ApiPath((id, credential)): ApiPath<(ClientId, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    manage::delete_client_credential(&state.idp, tenant, &ClientId::new(id), &credential).await?;
+    manage::delete_client_credential(caller.idp(), caller.tenant(), &id, &credential).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, ClientGrantFilter, ClientGrantSettings};
+use idp::manage::{self, ClientGrantFilter, ClientGrantSettings, Span};
 use model::{ClientGrantProfile, ClientId, DefaultFor, SubjectType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,8 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::page::Part;
 use super::schema::{answer, body, list};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Page};
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, PageQuery, PartQuery, PositionQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -47,19 +48,8 @@ struct Written {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
-    /// What an answer gave as `next`.
-    from: Option<String>,
-    /// At most 100 rows after `from`, or from the beginning.
-    take: Option<i64>,
     /// For this API.
     audience: Option<String>,
     /// Of this client.
@@ -74,13 +64,14 @@ struct ListQuery {
 
 /// List client grants
 #[utoipa::path(
-    get, path = "/client-grants", operation_id = "list_client_grants", tag = "client-grants", params(ListQuery),
+    get, path = "/client-grants", operation_id = "list_client_grants", tag = "client-grants",
+    params(PageQuery, PositionQuery, ListQuery),
     security(("token" = ["read:client_grants"])),
     responses((status = 200, description = "The client grants, in the order in which they were made.", body = ClientGrantList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    part: PartQuery,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let filter = ClientGrantFilter {
@@ -90,18 +81,18 @@ async fn list(
         allow_any_organization: query.allow_any_organization,
         default_for: query.default_for,
     };
-    let (idp, context) = (&state.idp, caller.context());
-    if query.from.is_some() || query.take.is_some() {
-        let from = query.from.as_deref();
-        let checkpoint = Checkpoint::new(&state, &caller, "client_grants", from, query.take)?;
-        let after = checkpoint.after.as_deref();
-        let listed = manage::list_client_grants_after(idp, context, &filter, after, checkpoint.take).await?;
-        return Ok(Json(checkpoint.answer(&state, &caller, listed.rows, listed.last_key.as_deref())?));
-    }
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let part = (page.offset(), page.limit());
-    let listed = manage::list_client_grants(idp, context, &filter, part, page.has_total()).await?;
-    Ok(Json(page.answer("client_grants", listed.total, listed.rows)))
+    let part = part.part(&caller, "client_grants")?;
+    let Span { after, offset, limit, counted } = part.span();
+    let listed = match part {
+        Part::Numbered(..) => {
+            manage::list_client_grants(caller.idp(), caller.context(), &filter, (offset, limit), counted)
+                .await?
+        }
+        Part::Positioned(_) => {
+            manage::list_client_grants_after(caller.idp(), caller.context(), &filter, after, limit).await?
+        }
+    };
+    part.answer(&caller, listed)
 }
 
 /// Create a client grant

@@ -1,7 +1,6 @@
 //! `/clients`: the tenant's applications.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, ClientSigningKey, GivenMethods, Listed, MethodsInUse};
 use model::{ClientId, ClientProfile};
@@ -13,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::{answer, body, list};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
+use super::{
+    ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, FieldsQuery, PageQuery, PartQuery, PositionQuery,
+};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -96,23 +97,8 @@ struct OlderOidcLogout {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
-    /// What an answer gave as `next`.
-    from: Option<String>,
-    /// At most 100 rows after `from`, or from the beginning.
-    take: Option<i64>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
     /// There is no global client here: `true` is answered as what this server does not have.
     is_global: Option<bool>,
     /// Whether they belong to the tenant's owner; all do.
@@ -125,19 +111,10 @@ struct ListQuery {
     q: Option<String>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct FieldsQuery {
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
-}
-
 /// List clients
 #[utoipa::path(
-    get, path = "/clients", operation_id = "list_clients", tag = "clients", params(ListQuery),
+    get, path = "/clients", operation_id = "list_clients", tag = "clients",
+    params(PageQuery, PositionQuery, FieldsQuery, ListQuery),
     security(
         ("token" = ["read:clients"]), ("token" = ["read:client_keys"]), ("token" = ["read:client_credentials"]),
         ("token" = ["read:client_summary"])
@@ -145,39 +122,27 @@ struct FieldsQuery {
     responses((status = 200, description = "The clients, in the order in which they were made.", body = ClientList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    part: PartQuery,
+    fields: Fields,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let shows = Shows::to(&state, &caller, query.fields.as_deref(), query.include_fields).await?;
+    let shows = Shows::to(&caller, fields).await?;
     // An export takes an empty list for a broken tenant, and goes on after this.
     if query.is_global == Some(true) {
         return Err(ApiError::insufficient_scope(["read:global_clients".to_owned()]));
     }
-    let is_none = query.external_client_id.is_some();
     let filter = ClientFilter {
         app_types: query.app_type.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect(),
         is_first_party: query.is_first_party,
         name_part: query.q.as_deref().map(name_part).transpose()?,
     };
-    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
-    if query.from.is_some() || query.take.is_some() {
-        let checkpoint = Checkpoint::new(&state, &caller, "clients", query.from.as_deref(), query.take)?;
-        let after = checkpoint.after.as_deref();
-        let listed = match is_none {
-            true => Listed::default(),
-            false => manage::list_clients_after(idp, tenant, &filter, after, checkpoint.take).await?,
-        };
-        let rows = listed.rows.into_iter().map(|client| shows.of(client)).collect();
-        return Ok(Json(checkpoint.answer(&state, &caller, rows, listed.last_key.as_deref())?));
-    }
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let listed = match is_none {
-        true => Listed::default(),
-        false => manage::list_clients(idp, tenant, &filter, page.offset(), page.limit()).await?,
+    let part = part.part(&caller, "clients")?;
+    let listed = match query.external_client_id {
+        Some(_) => Listed::default(),
+        None => manage::list_clients(caller.idp(), caller.tenant(), &filter, part.span()).await?,
     };
-    let rows = listed.rows.into_iter().map(|client| shows.of(client)).collect();
-    Ok(Json(page.answer("clients", listed.total, rows)))
+    part.answer(&caller, listed.map(|client| shows.of(client)))
 }
 
 /// Create a client
@@ -187,13 +152,12 @@ async fn list(
     responses((status = 201, description = "The client. Its `client_secret` is in no other answer.", body = Client))
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let tenant = &caller.context().tenant;
-    let mut client = manage::create_client(&state.idp, &tenant.id, &sent).await?;
-    client.insert(SIGNING_KEYS.to_owned(), manage::client_signing_keys(&state.idp, tenant).await?);
+    let mut client = manage::create_client(caller.idp(), &tenant.id, &sent).await?;
+    client.insert(SIGNING_KEYS.to_owned(), manage::client_signing_keys(caller.idp(), tenant).await?);
     Ok((StatusCode::CREATED, Json(Value::Object(client))))
 }
 
@@ -208,13 +172,12 @@ async fn create(
     responses((status = 200, description = "The client.", body = SelectedClient), (status = 404, description = "There is none."))
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<FieldsQuery>,
+    ApiPath(id): ApiPath<ClientId>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let shows = Shows::to(&state, &caller, query.fields.as_deref(), query.include_fields).await?;
-    let client = manage::get_client(&state.idp, &caller.context().tenant.id, &ClientId::new(id)).await?;
+    let shows = Shows::to(&caller, fields).await?;
+    let client = manage::get_client(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(shows.of(Value::Object(client))))
 }
 
@@ -229,15 +192,13 @@ async fn get(
     responses((status = 200, description = "The client.", body = Client), (status = 404, description = "There is none."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ClientId>,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
     may_change(&caller, &sent)?;
-    let tenant = &caller.context().tenant.id;
-    let mut client = manage::update_client(&state.idp, tenant, &ClientId::new(id), &sent).await?;
-    if let Some(keys) = signing_keys(&state, &caller).await? {
+    let mut client = manage::update_client(caller.idp(), caller.tenant(), &id, &sent).await?;
+    if let Some(keys) = signing_keys(&caller).await? {
         client.insert(SIGNING_KEYS.to_owned(), keys);
     }
     Ok(Json(Value::Object(client)))
@@ -253,12 +214,8 @@ async fn update(
         (status = 404, description = "There is none.")
     )
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_client(&state.idp, &caller.context().tenant.id, &ClientId::new(id)).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<ClientId>) -> Result<StatusCode, ApiError> {
+    manage::delete_client(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -272,13 +229,8 @@ async fn delete(
         (status = 404, description = "There is none.")
     )
 )]
-async fn rotate_secret(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let client = manage::rotate_client_secret(&state.idp, tenant, &ClientId::new(id)).await?;
+async fn rotate_secret(caller: ApiCaller, ApiPath(id): ApiPath<ClientId>) -> Result<Json<Value>, ApiError> {
+    let client = manage::rotate_client_secret(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(Value::Object(client)))
 }
 
@@ -308,11 +260,11 @@ fn name_part(q: &str) -> Result<String, ApiError> {
 }
 
 /// The tenant's certificates, if the caller may see them.
-async fn signing_keys(state: &AppState, caller: &ApiCaller) -> Result<Option<Value>, ApiError> {
+async fn signing_keys(caller: &ApiCaller) -> Result<Option<Value>, ApiError> {
     if !caller.has_scope("read:client_keys") {
         return Ok(None);
     }
-    Ok(Some(manage::client_signing_keys(&state.idp, &caller.context().tenant).await?))
+    Ok(Some(manage::client_signing_keys(caller.idp(), &caller.context().tenant).await?))
 }
 
 /// What the caller sees of a client.
@@ -327,16 +279,10 @@ const SUMMARY: [&str; 4] = ["client_id", "name", "app_type", "logo_uri"];
 const SIGNING_KEYS: &str = "signing_keys";
 
 impl Shows {
-    async fn to(
-        state: &AppState,
-        caller: &ApiCaller,
-        fields: Option<&str>,
-        include_fields: Option<bool>,
-    ) -> Result<Self, ApiError> {
+    async fn to(caller: &ApiCaller, fields: Fields) -> Result<Self, ApiError> {
         let all = ["read:clients", "read:client_keys", "read:client_credentials"];
-        let fields = Fields::new(fields, include_fields);
         let signing_keys = match fields.has(SIGNING_KEYS) {
-            true => signing_keys(state, caller).await?,
+            true => signing_keys(caller).await?,
             false => None,
         };
         Ok(Self { fields, only_summary: !all.iter().any(|scope| caller.has_scope(scope)), signing_keys })

@@ -1,7 +1,6 @@
 //! `/connections`: the tenant's databases of users.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, ConnectionFilter, ConnectionSettings};
 use model::{ClientId, ConnectionId, ConnectionProfile};
@@ -12,7 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::{answer, body, list};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields, Page};
+use super::{
+    ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, FieldsQuery, PageQuery, PartQuery, PositionQuery,
+};
 use crate::AppState;
 
 /// The most rows of the list of a connection's clients.
@@ -84,77 +85,32 @@ struct ClientStatus {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
-    /// What an answer gave as `next`.
-    from: Option<String>,
-    /// At most 100 rows after `from`, or from the beginning.
-    take: Option<i64>,
     /// Of these strategies.
     #[serde(default)]
     strategy: Vec<String>,
     /// Of this name.
     name: Option<String>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct FieldsQuery {
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PositionQuery {
-    /// What an answer gave as `next`.
-    from: Option<String>,
-    /// So many rows after `from`, or from the beginning.
-    take: Option<i64>,
 }
 
 /// List connections
 #[utoipa::path(
-    get, path = "/connections", operation_id = "list_connections", tag = "connections", params(ListQuery),
+    get, path = "/connections", operation_id = "list_connections", tag = "connections",
+    params(PageQuery, PositionQuery, ListQuery, FieldsQuery),
     security(("token" = ["read:connections"])),
     responses((status = 200, description = "The connections, by name.", body = ConnectionList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    part: PartQuery,
     ApiQuery(query): ApiQuery<ListQuery>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
     let filter = ConnectionFilter { strategies: query.strategy, name: query.name, client_id: None };
-    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
-    let shown = |rows: Vec<Value>| rows.into_iter().map(|row| selected(&caller, &fields, row)).collect();
-    if query.from.is_some() || query.take.is_some() {
-        let from = query.from.as_deref();
-        let checkpoint = Checkpoint::new(&state, &caller, "connections", from, query.take)?;
-        let after = checkpoint.after.as_deref();
-        let listed = manage::list_connections_after(idp, tenant, &filter, after, checkpoint.take).await?;
-        let answer = checkpoint.answer(&state, &caller, shown(listed.rows), listed.last_key.as_deref());
-        return Ok(Json(answer?));
-    }
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let part = (page.offset(), page.limit());
-    let listed = manage::list_connections(idp, tenant, &filter, part, page.has_total()).await?;
-    Ok(Json(page.answer("connections", listed.total, shown(listed.rows))))
+    let part = part.part(&caller, "connections")?;
+    let listed = manage::list_connections(caller.idp(), caller.tenant(), &filter, part.span()).await?;
+    part.answer(&caller, listed.map(|row| selected(&caller, &fields, row)))
 }
 
 /// Create a connection
@@ -164,11 +120,10 @@ async fn list(
     responses((status = 201, description = "The connection.", body = Connection), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let made = manage::create_connection(&state.idp, &caller.context().tenant.id, &sent).await?;
+    let made = manage::create_connection(caller.idp(), caller.tenant(), &sent).await?;
     Ok((StatusCode::CREATED, Json(Value::Object(made))))
 }
 
@@ -180,14 +135,11 @@ async fn create(
     responses((status = 200, description = "The connection.", body = SelectedConnection), (status = 404, description = "There is none."))
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<FieldsQuery>,
+    ApiPath(id): ApiPath<ConnectionId>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let tenant = &caller.context().tenant.id;
-    let found = manage::get_connection(&state.idp, tenant, &ConnectionId::new(id)).await?;
+    let found = manage::get_connection(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(selected(&caller, &fields, Value::Object(found))))
 }
 
@@ -199,16 +151,14 @@ async fn get(
     responses((status = 200, description = "The connection.", body = Connection), (status = 404, description = "There is none."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ConnectionId>,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
     if sent.contains_key("options") && !caller.has_scope("update:connections_options") {
         return Err(ApiError::insufficient_scope(["update:connections_options".to_owned()]));
     }
-    let tenant = &caller.context().tenant.id;
-    let changed = manage::update_connection(&state.idp, tenant, &ConnectionId::new(id), &sent).await?;
+    let changed = manage::update_connection(caller.idp(), caller.tenant(), &id, &sent).await?;
     Ok(Json(selected(&caller, &Fields::default(), Value::Object(changed))))
 }
 
@@ -221,13 +171,8 @@ async fn update(
         (status = 409, description = "It has users, or is the one that each tenant has.")
     )
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    manage::delete_connection(&state.idp, tenant, &ConnectionId::new(id)).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<ConnectionId>) -> Result<StatusCode, ApiError> {
+    manage::delete_connection(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -245,17 +190,13 @@ async fn delete(
     )
 )]
 async fn clients(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<PositionQuery>,
+    ApiPath(id): ApiPath<ConnectionId>,
+    ApiQuery(position): ApiQuery<PositionQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let from = query.from.as_deref();
-    let checkpoint = Checkpoint::with_most(&state, &caller, "clients", from, query.take, MOST_CLIENTS)?;
-    let (tenant, id) = (&caller.context().tenant.id, ConnectionId::new(id));
-    let after = checkpoint.after.as_deref();
-    let listed = manage::clients_of_connection(&state.idp, tenant, &id, after, checkpoint.take).await?;
-    Ok(Json(checkpoint.answer(&state, &caller, listed.rows, listed.last_key.as_deref())?))
+    let part = position.part_with_most(&caller, "clients", MOST_CLIENTS)?;
+    let listed = manage::clients_of_connection(caller.idp(), caller.tenant(), &id, part.span()).await?;
+    part.answer(&caller, listed)
 }
 
 /// Enable or disable a connection for clients
@@ -266,9 +207,8 @@ async fn clients(
     responses((status = 204, description = "It is so."), (status = 404, description = "No such connection or client."))
 )]
 async fn set_clients(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ConnectionId>,
     ApiJson(changes): ApiJson<Vec<ClientStatus>>,
 ) -> Result<StatusCode, ApiError> {
     if !(1..=50).contains(&changes.len()) {
@@ -276,8 +216,7 @@ async fn set_clients(
     }
     let changes: Vec<_> =
         changes.into_iter().map(|change| (ClientId::new(change.client_id), change.status)).collect();
-    let tenant = &caller.context().tenant.id;
-    manage::set_clients_of_connection(&state.idp, tenant, &ConnectionId::new(id), &changes).await?;
+    manage::set_clients_of_connection(caller.idp(), caller.tenant(), &id, &changes).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -295,17 +234,13 @@ async fn set_clients(
     )
 )]
 async fn of_client(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<PositionQuery>,
+    ApiPath(id): ApiPath<ClientId>,
+    ApiQuery(position): ApiQuery<PositionQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let checkpoint = Checkpoint::new(&state, &caller, "connections", query.from.as_deref(), query.take)?;
-    let (tenant, id) = (&caller.context().tenant.id, ClientId::new(id));
-    let after = checkpoint.after.as_deref();
-    let listed = manage::connections_of_client(&state.idp, tenant, &id, after, checkpoint.take).await?;
-    let rows = listed.rows.into_iter().map(|row| selected(&caller, &Fields::default(), row)).collect();
-    Ok(Json(checkpoint.answer(&state, &caller, rows, listed.last_key.as_deref())?))
+    let part = position.part(&caller, "connections")?;
+    let listed = manage::connections_of_client(caller.idp(), caller.tenant(), &id, part.span()).await?;
+    part.answer(&caller, listed.map(|row| selected(&caller, &Fields::default(), row)))
 }
 
 /// What the caller sees: options have a scope of their own. The id is there whatever the fields are, as in the dialect.

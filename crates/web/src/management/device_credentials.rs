@@ -1,9 +1,8 @@
 //! `/device-credentials`: refresh tokens, as older tools know them.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, DeviceCredentialView};
+use idp::manage::{self, DeviceCredentialView, Listed};
 use model::{ClientId, RefreshTokenId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::{answer, list};
-use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, Page};
+use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, FieldsQuery, Page, PageQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -21,19 +20,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
     /// Those of this user.
     user_id: Option<String>,
     /// Those of this client.
@@ -65,39 +53,34 @@ list!(
 
 /// List device credentials
 #[utoipa::path(
-    get, path = "/device-credentials", tag = "device-credentials", params(ListQuery),
-    operation_id = "list_device_credentials",
+    get, path = "/device-credentials", tag = "device-credentials", operation_id = "list_device_credentials",
+    params(PageQuery, FieldsQuery, ListQuery),
     security(("token" = ["read:device_credentials"])),
     responses((
         status = 200, description = "The living refresh tokens, by user and client.", body = DeviceCredentialList
     ))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    page: Page,
+    fields: Fields,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    const NAME: &str = "device_credentials";
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
     let rotating = match query.kind.unwrap_or(Kind::RefreshToken) {
-        Kind::RefreshToken => false,
-        Kind::RotatingRefreshToken => true,
-        Kind::PublicKey => return Ok(Json(page.answer(NAME, 0, Vec::new()))),
+        Kind::RefreshToken => Some(false),
+        Kind::RotatingRefreshToken => Some(true),
+        Kind::PublicKey => None,
     };
     let (user, client) = (query.user_id.map(UserId::new), query.client_id.map(ClientId::new));
-    let filter = TokenFilter {
-        user: user.as_ref(),
-        client: client.as_ref(),
-        audience: None,
-        rotating: Some(rotating),
+    let filter = TokenFilter { user: user.as_ref(), client: client.as_ref(), audience: None, rotating };
+    let listed = match rotating {
+        Some(_) => {
+            manage::list_device_credentials(caller.idp(), caller.tenant(), filter, page.span()).await?
+        }
+        None => Listed::default(),
     };
-    let part = (page.offset(), page.limit());
-    let tenant = &caller.context().tenant.id;
-    let (tokens, total) =
-        manage::list_device_credentials(&state.idp, tenant, filter, part, page.has_total()).await?;
-    let rows = tokens.into_iter().map(|token| fields.shown(&DeviceCredentialView::from(token))).collect();
-    Ok(Json(page.answer(NAME, total.unwrap_or_default(), rows)))
+    let shown = listed.map(|token| fields.shown(&DeviceCredentialView::from(token)));
+    Ok(page.answer("device_credentials", shown))
 }
 
 /// Delete a device credential
@@ -109,12 +92,7 @@ async fn list(
     security(("token" = ["delete:device_credentials"])),
     responses((status = 204, description = "It has ended."), (status = 404, description = "There is none."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    let id = RefreshTokenId::new(id);
-    manage::delete_refresh_token(&state.idp, &caller.context().tenant.id, &id).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<RefreshTokenId>) -> Result<StatusCode, ApiError> {
+    manage::delete_refresh_token(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

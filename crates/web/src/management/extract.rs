@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::auth::{QueryNames, not_guarded};
 use super::error::ApiError;
 use crate::{AppState, body};
 
@@ -82,7 +83,7 @@ fn validation_error(part: &str, path: &str, error: &dyn std::fmt::Display) -> St
     }
 }
 
-/// The query. Unknown names are refused where `T` denies them.
+/// A part of the query: an operation may read several. What its document does not name is refused.
 #[derive(Debug)]
 pub(crate) struct ApiQuery<T>(pub(crate) T);
 
@@ -90,7 +91,13 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for ApiQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let known = parts.extensions.get::<QueryNames>().ok_or_else(not_guarded)?;
         let query = parts.uri.query().unwrap_or_default();
+        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        if let Some(name) = names.find(|name| !known.has(name)) {
+            let text = format!("Query validation error: 'Additional properties not allowed: {name}'.");
+            return Err(ApiError::invalid_query(text));
+        }
         serde_html_form::from_str(query)
             .map(Self)
             .map_err(|error| ApiError::invalid_query(validation_error("Query", ".", &error)))

@@ -1,19 +1,18 @@
 //! `/grants`: what users have granted clients.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, GrantView};
 use model::{ClientId, UserId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use storage::TokenFilter;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::list;
-use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Page};
+use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Page, PageQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -21,15 +20,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
     /// Those of this user.
     user_id: Option<String>,
     /// Those to this client.
@@ -39,7 +31,6 @@ struct ListQuery {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct OfUserQuery {
     /// Whose.
@@ -55,16 +46,15 @@ list!(
 ///
 /// A grant is a user's consent, or, where users are not asked, what lives of the refresh tokens of one user, client and API.
 #[utoipa::path(
-    get, path = "/grants", tag = "grants", params(ListQuery), operation_id = "list_grants",
+    get, path = "/grants", tag = "grants", params(PageQuery, ListQuery), operation_id = "list_grants",
     security(("token" = ["read:grants"])),
     responses((status = 200, description = "The grants, by user and client.", body = GrantList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    page: Page,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
     let context = caller.context();
     let (user, client) = (query.user_id.map(UserId::new), query.client_id.map(ClientId::new));
     let filter = TokenFilter {
@@ -73,11 +63,8 @@ async fn list(
         audience: query.audience.as_deref().map(|audience| manage::granted_audience(audience, context)),
         rotating: None,
     };
-    let part = (page.offset(), page.limit());
-    let (grants, total) =
-        manage::list_grants(&state.idp, &context.tenant.id, filter, part, page.has_total()).await?;
-    let rows = grants.into_iter().map(|grant| json!(GrantView::new(grant, context))).collect();
-    Ok(Json(page.answer("grants", total.unwrap_or_default(), rows)))
+    let listed = manage::list_grants(caller.idp(), caller.tenant(), filter, page.span()).await?;
+    Ok(page.answer("grants", listed.map(|grant| GrantView::new(grant, context))))
 }
 
 /// Delete a grant
@@ -89,12 +76,8 @@ async fn list(
     security(("token" = ["delete:grants"])),
     responses((status = 204, description = "There is none any more."), (status = 404, description = "There was none."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_grant(&state.idp, &caller.context().tenant.id, &id).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<StatusCode, ApiError> {
+    manage::delete_grant(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -105,11 +88,10 @@ async fn delete(
     responses((status = 204, description = "There are none any more."))
 )]
 async fn delete_of_user(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<OfUserQuery>,
 ) -> Result<StatusCode, ApiError> {
     let user = UserId::new(query.user_id);
-    manage::delete_grants_of_user(&state.idp, &caller.context().tenant.id, &user).await?;
+    manage::delete_grants_of_user(caller.idp(), caller.tenant(), &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

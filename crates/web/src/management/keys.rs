@@ -1,7 +1,6 @@
 //! `/keys/signing`: the keys that sign the tenant's tokens.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, CertifiedKey, SigningKeyView};
 use utoipa_axum::router::OpenApiRouter;
@@ -27,11 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         body = Vec<SigningKeyView>
     ))
 )]
-async fn list(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-) -> Result<Json<Vec<SigningKeyView>>, ApiError> {
-    Ok(Json(manage::signing_keys(&state.idp, &caller.context().tenant).await?))
+async fn list(caller: ApiCaller) -> Result<Json<Vec<SigningKeyView>>, ApiError> {
+    Ok(Json(manage::signing_keys(caller.idp(), &caller.context().tenant).await?))
 }
 
 /// Get a signing key
@@ -40,12 +36,8 @@ async fn list(
     params(("kid" = String, Path, description = "Its id.")), security(("token" = ["read:signing_keys"])),
     responses((status = 200, description = "The key.", body = SigningKeyView), (status = 404, description = "There is none."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(kid): ApiPath<String>,
-) -> Result<Json<SigningKeyView>, ApiError> {
-    Ok(Json(manage::signing_key(&state.idp, &caller.context().tenant, &kid).await?))
+async fn get(caller: ApiCaller, ApiPath(kid): ApiPath<String>) -> Result<Json<SigningKeyView>, ApiError> {
+    Ok(Json(manage::signing_key(caller.idp(), &caller.context().tenant, &kid).await?))
 }
 
 /// Rotate the signing key
@@ -56,11 +48,8 @@ async fn get(
         status = 201, description = "The key that signs from now on: it was published before.", body = CertifiedKey
     ))
 )]
-async fn rotate(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-) -> Result<(StatusCode, Json<CertifiedKey>), ApiError> {
-    let key = manage::rotate_signing_key(&state.idp, &caller.context().tenant).await?;
+async fn rotate(caller: ApiCaller) -> Result<(StatusCode, Json<CertifiedKey>), ApiError> {
+    let key = manage::rotate_signing_key(caller.idp(), &caller.context().tenant).await?;
     Ok((StatusCode::CREATED, Json(key)))
 }
 
@@ -73,10 +62,6 @@ async fn rotate(
         (status = 404, description = "There is none."), (status = 409, description = "It is the current one.")
     )
 )]
-async fn revoke(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(kid): ApiPath<String>,
-) -> Result<Json<CertifiedKey>, ApiError> {
-    Ok(Json(manage::revoke_signing_key(&state.idp, &caller.context().tenant, &kid).await?))
+async fn revoke(caller: ApiCaller, ApiPath(kid): ApiPath<String>) -> Result<Json<CertifiedKey>, ApiError> {
+    Ok(Json(manage::revoke_signing_key(caller.idp(), &caller.context().tenant, &kid).await?))
 }

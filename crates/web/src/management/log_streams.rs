@@ -1,7 +1,6 @@
 //! `/log-streams`: where the tenant's log is sent.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, LogStreamChanges};
 use model::{
@@ -199,11 +198,8 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     security(("token" = ["read:log_streams"])),
     responses((status = 200, description = "The streams, the oldest first.", body = Vec<ShownLogStream>))
 )]
-async fn list(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-) -> Result<Json<Vec<ShownLogStream>>, ApiError> {
-    let streams = manage::log_streams(&state.idp, &caller.context().tenant.id).await?;
+async fn list(caller: ApiCaller) -> Result<Json<Vec<ShownLogStream>>, ApiError> {
+    let streams = manage::log_streams(caller.idp(), caller.tenant()).await?;
     Ok(Json(streams.into_iter().map(|(stream, secrets)| shown(stream, secrets)).collect()))
 }
 
@@ -217,7 +213,6 @@ async fn list(
     )
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewLogStream>,
 ) -> Result<Json<ShownLogStream>, ApiError> {
@@ -237,8 +232,7 @@ async fn create(
         start_from: start_from.transpose()?,
         ..with_sink(Some(&new.sink))?
     };
-    let (stream, secrets) =
-        manage::create_log_stream(&state.idp, &caller.context().tenant.id, &changes).await?;
+    let (stream, secrets) = manage::create_log_stream(caller.idp(), caller.tenant(), &changes).await?;
     Ok(Json(shown(stream, secrets)))
 }
 
@@ -248,12 +242,8 @@ async fn create(
     security(("token" = ["read:log_streams"])),
     responses((status = 200, description = "The stream.", body = ShownLogStream), (status = 404, description = "There is none."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<ShownLogStream>, ApiError> {
-    let (stream, secrets) = manage::log_stream(&state.idp, &caller.context().tenant.id, &id).await?;
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<Json<ShownLogStream>, ApiError> {
+    let (stream, secrets) = manage::log_stream(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(shown(stream, secrets)))
 }
 
@@ -266,7 +256,6 @@ async fn get(
     responses((status = 200, description = "The stream.", body = ShownLogStream), (status = 404, description = "There is none."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(patch): ApiJson<LogStreamPatch>,
@@ -279,8 +268,7 @@ async fn update(
         pii: patch.pii_config.map(|pii| pii.map(Into::into)),
         ..with_sink(patch.sink.as_ref())?
     };
-    let (stream, secrets) =
-        manage::update_log_stream(&state.idp, &caller.context().tenant.id, &id, &changes).await?;
+    let (stream, secrets) = manage::update_log_stream(caller.idp(), caller.tenant(), &id, &changes).await?;
     Ok(Json(shown(stream, secrets)))
 }
 
@@ -290,12 +278,8 @@ async fn update(
     security(("token" = ["delete:log_streams"])),
     responses((status = 204, description = "It is not there any more."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_log_stream(&state.idp, &caller.context().tenant.id, &id).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<StatusCode, ApiError> {
+    manage::delete_log_stream(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,14 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use axum::{Extension, Json};
 use futures_util::stream::{self, Stream, StreamExt};
 use idp::Idp;
-use idp::manage::{self, Follower, LogPage, LogSearchError, LogView};
+use idp::manage::{self, Follower, LogQuery, LogSearchError, LogView};
 use model::{TenantId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,8 +20,10 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::page::{DEFAULT, MOST, take_of};
 use super::schema::{answer, list};
-use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, Page};
+use super::users::only_search_engine;
+use super::{ApiCaller, ApiError, ApiPath, ApiQuery, Fields, FieldsQuery, Page};
 use crate::AppState;
 use crate::error::log_once;
 use crate::serve::Stopping;
@@ -39,9 +40,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct ListQuery {
+pub(super) struct LogPageQuery {
     /// The first page is 0. Pages reach 1,000 entries.
     page: Option<i64>,
     /// At most 100.
@@ -50,6 +50,11 @@ struct ListQuery {
     include_totals: Option<bool>,
     /// `date:-1`, the newest first, or `date:1`.
     sort: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
     /// As `type:"f" AND date:[2026-01-01 TO *]`. Fields: type, date, log_id, client_id, client_name, user_id, user_name, ip,
     /// user_agent, hostname, connection, connection_id, organization_id, description.
     q: Option<String>,
@@ -57,15 +62,56 @@ struct ListQuery {
     search: Option<String>,
     /// `v3` is the only one. Clients of Go send it with `q`, for whatever list.
     search_engine: Option<String>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FromQuery {
     /// A log_id: the entries that were written after that one, in that order, none left out. Nothing but `take`, `fields`
     /// and `include_fields` counts then.
     from: Option<String>,
     /// How many of those, at most 100. Without `from` they are the first ones.
     take: Option<i64>,
+}
+
+/// A page of entries.
+pub(super) struct LogPage {
+    page: Page,
+    ascending: bool,
+}
+
+impl LogPageQuery {
+    pub(super) fn page(&self) -> Result<LogPage, ApiError> {
+        let page = Page::new(self.page, self.per_page, self.include_totals, DEFAULT)?;
+        let ascending = match self.sort.as_deref() {
+            None | Some("date:-1") => false,
+            Some("date:1") => true,
+            Some(_) => {
+                return Err(ApiError::invalid_query(
+                    "Query validation error: sort must be date:1 or date:-1",
+                ));
+            }
+        };
+        Ok(LogPage { page, ascending })
+    }
+}
+
+impl LogPage {
+    /// What is found.
+    pub(super) async fn answer(
+        &self,
+        caller: &ApiCaller,
+        query: Option<&str>,
+        fields: &Fields,
+    ) -> Result<Json<Value>, ApiError> {
+        let query = LogQuery { query, ascending: self.ascending };
+        let listed = manage::search_logs(caller.idp(), caller.tenant(), query, self.page.span()).await;
+        let listed = listed.map_err(|error| match error {
+            LogSearchError::Query(text) => ApiError::invalid_query(text),
+            LogSearchError::Server(error) => error.into(),
+        })?;
+        Ok(self.page.answer_with_length("logs", listed.map(|log| fields.shown(&LogView::from(log)))))
+    }
 }
 
 answer!(
@@ -80,7 +126,8 @@ list!(
 
 /// List entries of the tenant's log
 #[utoipa::path(
-    get, path = "/logs", operation_id = "list_logs", tag = "logs", params(ListQuery),
+    get, path = "/logs", operation_id = "list_logs", tag = "logs",
+    params(LogPageQuery, ListQuery, FieldsQuery, FromQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((
         status = 200, description = "The entries; with `include_totals` an object that has them as `logs`.",
@@ -88,48 +135,22 @@ list!(
     ))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    ApiQuery(page): ApiQuery<LogPageQuery>,
     ApiQuery(query): ApiQuery<ListQuery>,
+    fields: Fields,
+    ApiQuery(after): ApiQuery<FromQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let rows = |logs: Vec<StoredLog>| {
-        logs.into_iter().map(|log| fields.shown(&LogView::from(log))).collect::<Vec<_>>()
-    };
-    if query.from.is_some() || query.take.is_some() {
-        let take = query.take.unwrap_or(50);
-        if !(1..=100).contains(&take) {
-            return Err(ApiError::invalid_query("Query validation error: take must be 1 to 100"));
-        }
-        let from = query.from.as_deref().map(log_id).transpose()?;
-        return Ok(Json(json!(rows(manage::logs_from(&state.idp, tenant, from, take).await?))));
+    if after.from.is_some() || after.take.is_some() {
+        let take = take_of(after.take, MOST)?;
+        let from = after.from.as_deref().map(log_id).transpose()?;
+        let logs = manage::logs_from(caller.idp(), caller.tenant(), from, take).await?;
+        return Ok(Json(logs.into_iter().map(|log| fields.shown(&LogView::from(log))).collect()));
     }
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    if query.search_engine.as_ref().is_some_and(|engine| engine != "v3") {
-        return Err(ApiError::invalid_query("Query validation error: search_engine must be v3"));
-    }
-    let ascending = match query.sort.as_deref() {
-        None | Some("date:-1") => false,
-        Some("date:1") => true,
-        Some(_) => {
-            return Err(ApiError::invalid_query("Query validation error: sort must be date:1 or date:-1"));
-        }
-    };
+    let page = page.page()?;
+    only_search_engine(query.search_engine.as_deref())?;
     let q = query.q.as_deref().or(query.search.as_deref()).filter(|q| !q.trim().is_empty());
-    let part = LogPage {
-        query: q,
-        ascending,
-        offset: page.offset(),
-        limit: page.limit(),
-        counted: page.has_total(),
-    };
-    let (logs, total) =
-        manage::search_logs(&state.idp, tenant, &part).await.map_err(|error| match error {
-            LogSearchError::Query(text) => ApiError::invalid_query(text),
-            LogSearchError::Server(error) => error.into(),
-        })?;
-    Ok(Json(page.answer_with_length("logs", total.unwrap_or_default(), rows(logs))))
+    page.answer(&caller, q, &fields).await
 }
 
 /// Get an entry of the tenant's log
@@ -139,17 +160,12 @@ async fn list(
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "The entry.", body = LogView), (status = 404, description = "There is none."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<LogView>, ApiError> {
-    let log = manage::log(&state.idp, &caller.context().tenant.id, &id).await?;
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<Json<LogView>, ApiError> {
+    let log = manage::log(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(log.into()))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct FollowQuery {
     /// A log_id: begin with what was written after that entry. The header `Last-Event-ID`, which says the same, comes first.
@@ -169,7 +185,6 @@ struct FollowQuery {
     )
 )]
 async fn follow(
-    State(state): State<AppState>,
     caller: ApiCaller,
     Extension(stopping): Extension<Stopping>,
     headers: HeaderMap,
@@ -178,13 +193,13 @@ async fn follow(
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let from = last.or(query.from.as_deref()).filter(|id| !id.is_empty()).map(log_id).transpose()?;
     let tenant = caller.context().tenant.id.clone();
-    let Some(places) = state.log_followers.place(&tenant) else {
+    let Some(places) = caller.state().log_followers.place(&tenant) else {
         let text = "Too many follow the log already";
         return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text));
     };
-    let follower = Follower::begin(&state.idp, &tenant, from).await?;
+    let follower = Follower::begin(caller.idp(), &tenant, from).await?;
     let following = Following {
-        idp: Arc::clone(&state.idp),
+        idp: Arc::clone(&caller.state().idp),
         tenant,
         follower,
         until: caller.client().expires_at,

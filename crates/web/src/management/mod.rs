@@ -43,7 +43,7 @@ pub(crate) use auth::ApiCaller;
 pub(crate) use error::{ApiError, unexpected};
 pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
 pub(crate) use followers::Followers;
-pub(crate) use page::{Checkpoint, Fields, Page};
+pub(crate) use page::{Fields, FieldsQuery, Page, PageQuery, PartQuery, PositionQuery};
 pub(crate) use rate_limit::RateLimits;
 
 /// Where it is.

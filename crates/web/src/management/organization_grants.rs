@@ -13,8 +13,7 @@ use utoipa_axum::routes;
 
 use super::client_grants::ClientGrant;
 use super::schema::list;
-use super::user_access::part_of;
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Page};
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Page, PageQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -35,15 +34,8 @@ struct OrganizationClientGrantBody {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
     /// For this API.
     audience: Option<String>,
     /// Of this client.
@@ -54,7 +46,7 @@ struct ListQuery {
 #[utoipa::path(
     get, path = "/organizations/{id}/client-grants", tag = "organizations",
     operation_id = "client_grants_of_organization",
-    params(("id" = String, Path, description = "Its id."), ListQuery),
+    params(("id" = String, Path, description = "Its id."), PageQuery, ListQuery),
     security(("token" = ["read:organization_client_grants"])),
     responses(
         (status = 200, description = "The client grants, in the order in which they were made.", body = OrganizationClientGrants),
@@ -65,14 +57,14 @@ async fn list(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
+    page: Page,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let (page, id) =
-        (Page::new(query.page, query.per_page, query.include_totals, 50)?, OrganizationId::new(id));
+    let id = OrganizationId::new(id);
     let (audience, client) = (query.audience.as_deref(), query.client_id.as_deref());
     let grants =
         manage::organization_client_grants(&state.idp, caller.context(), &id, audience, client).await?;
-    Ok(Json(part_of(&page, "client_grants", &grants)))
+    Ok(page.answer("client_grants", page.span().of(grants)))
 }
 
 /// Add a client grant to an organization

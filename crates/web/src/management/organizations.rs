@@ -1,24 +1,25 @@
 //! `/organizations`: customers of the tenant, in whose name its users log in.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{
     self, NewOrganization, NewOrganizationConnection, OrganizationChanges, OrganizationConnectionChanges,
     OrganizationConnectionView, Roles,
 };
-use model::{ConnectionId, Organization, OrganizationId, UserId};
+use model::{ConnectionId, Organization, OrganizationId, RoleId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::roles::{MembersQuery, RoleList};
+use super::roles::RoleList;
 use super::schema::{answer, list};
-use super::user_access::{PageQuery, RolesBody, named, part_of};
+use super::user_access::{RolesBody, named};
 use super::users::{Member, SelectedMember};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+use super::{
+    ApiCaller, ApiError, ApiJson, ApiPath, Fields, FieldsQuery, Page, PageQuery, PartQuery, PositionQuery,
+};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -38,13 +39,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 struct MembersBody {
     /// 1 to 200.
     members: Vec<String>,
-}
-
-impl MembersBody {
-    fn ids(self) -> Result<Vec<UserId>, ApiError> {
-        named("members", &self.members)?;
-        Ok(self.members.into_iter().map(UserId::new).collect())
-    }
 }
 
 /// An organization that was made, with its connections.
@@ -80,23 +74,15 @@ list!(
 
 /// List organizations
 #[utoipa::path(
-    get, path = "/organizations", tag = "organizations", params(MembersQuery), operation_id = "list_organizations",
+    get, path = "/organizations", tag = "organizations", params(PageQuery, PositionQuery, FieldsQuery),
+    operation_id = "list_organizations",
     security(("token" = ["read:organizations"])),
     responses((status = 200, description = "The organizations, by name.", body = SelectedOrganizationList))
 )]
-async fn list(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiQuery(query): ApiQuery<MembersQuery>,
-) -> Result<Json<Value>, ApiError> {
-    let part = query.part(&state, &caller, "organizations")?;
-    let tenant = &caller.context().tenant.id;
-    let (organizations, total) =
-        manage::list_organizations(&state.idp, tenant, part.after(), part.rows(), part.has_total()).await?;
-    let fields = query.fields();
-    let rows = organizations.iter().map(|organization| fields.shown(organization));
-    let last = organizations.last().map(|organization| organization.name.as_str());
-    Ok(Json(part.answer((&state, &caller), "organizations", total, rows.collect(), last)?))
+async fn list(caller: ApiCaller, part: PartQuery, fields: Fields) -> Result<Json<Value>, ApiError> {
+    let part = part.part_in_one_way(&caller, "organizations")?;
+    let listed = manage::list_organizations(caller.idp(), caller.tenant(), part.span()).await?;
+    part.answer(&caller, listed.map(|organization| fields.shown(&organization)))
 }
 
 /// Create an organization
@@ -107,13 +93,12 @@ async fn list(
     responses((status = 201, description = "The organization.", body = CreatedOrganization), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewOrganization>,
 ) -> Result<(StatusCode, Json<CreatedOrganization>), ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let organization = manage::create_organization(&state.idp, tenant, new).await?;
-    let enabled_connections = manage::organization_connections(&state.idp, tenant, &organization.id).await?;
+    let organization = manage::create_organization(caller.idp(), caller.tenant(), new).await?;
+    let enabled_connections =
+        manage::organization_connections(caller.idp(), caller.tenant(), &organization.id).await?;
     Ok((StatusCode::CREATED, Json(CreatedOrganization { organization, enabled_connections })))
 }
 
@@ -124,12 +109,8 @@ async fn create(
     security(("token" = ["read:organizations"])),
     responses((status = 200, description = "The organization.", body = Organization), (status = 404, description = "There is none."))
 )]
-async fn by_name(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(name): ApiPath<String>,
-) -> Result<Json<Organization>, ApiError> {
-    Ok(Json(manage::organization_by_name(&state.idp, &caller.context().tenant.id, &name).await?))
+async fn by_name(caller: ApiCaller, ApiPath(name): ApiPath<String>) -> Result<Json<Organization>, ApiError> {
+    Ok(Json(manage::organization_by_name(caller.idp(), caller.tenant(), &name).await?))
 }
 
 /// Get an organization
@@ -140,12 +121,10 @@ async fn by_name(
     responses((status = 200, description = "The organization.", body = Organization), (status = 404, description = "There is none."))
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
 ) -> Result<Json<Organization>, ApiError> {
-    let id = OrganizationId::new(id);
-    Ok(Json(manage::get_organization(&state.idp, &caller.context().tenant.id, &id).await?))
+    Ok(Json(manage::get_organization(caller.idp(), caller.tenant(), &id).await?))
 }
 
 /// Update an organization
@@ -161,13 +140,11 @@ async fn get(
     )
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
     ApiJson(changes): ApiJson<OrganizationChanges>,
 ) -> Result<Json<Organization>, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    Ok(Json(manage::update_organization(&state.idp, tenant, &id, changes).await?))
+    Ok(Json(manage::update_organization(caller.idp(), caller.tenant(), &id, changes).await?))
 }
 
 /// Delete an organization
@@ -179,37 +156,27 @@ async fn update(
     security(("token" = ["delete:organizations"])),
     responses((status = 204, description = "There is none any more."), (status = 404, description = "There was none."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_organization(&state.idp, &caller.context().tenant.id, &OrganizationId::new(id)).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<OrganizationId>) -> Result<StatusCode, ApiError> {
+    manage::delete_organization(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// List an organization's members
 #[utoipa::path(
     get, path = "/organizations/{id}/members", tag = "organizations", operation_id = "members_of_organization",
-    params(("id" = String, Path, description = "Its id."), MembersQuery),
+    params(("id" = String, Path, description = "Its id."), PageQuery, PositionQuery, FieldsQuery),
     security(("token" = ["read:organization_members"])),
     responses((status = 200, description = "The members, by id.", body = MemberList), (status = 404, description = "There is no such organization."))
 )]
 async fn members(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<MembersQuery>,
+    ApiPath(id): ApiPath<OrganizationId>,
+    part: PartQuery,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let part = query.part(&state, &caller, "members")?;
-    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    let (members, total) =
-        manage::organization_members(&state.idp, tenant, &id, part.after(), part.rows(), part.has_total())
-            .await?;
-    let fields = query.fields();
-    let rows = members.iter().map(|user| fields.shown(&Member::from(user))).collect();
-    let last = members.last().map(|user| user.user_id.as_str());
-    Ok(Json(part.answer((&state, &caller), "members", total, rows, last)?))
+    let part = part.part_in_one_way(&caller, "members")?;
+    let listed = manage::organization_members(caller.idp(), caller.tenant(), &id, part.span()).await?;
+    part.answer(&caller, listed.map(|user| fields.shown(&Member::from(&user))))
 }
 
 /// Add members to an organization
@@ -221,13 +188,12 @@ async fn members(
     responses((status = 204, description = "They are members."), (status = 404, description = "There is no such organization or user."))
 )]
 async fn add_members(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
     ApiJson(body): ApiJson<MembersBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (tenant, id, users) = (&caller.context().tenant.id, OrganizationId::new(id), body.ids()?);
-    manage::add_organization_members(&state.idp, tenant, &id, &users, Roles::Ids(&[])).await?;
+    let users = named("members", body.members, UserId::new)?;
+    manage::add_organization_members(caller.idp(), caller.tenant(), &id, &users, Roles::Ids(&[])).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -240,13 +206,12 @@ async fn add_members(
     responses((status = 204, description = "They are no members."), (status = 404, description = "There is no such organization."))
 )]
 async fn remove_members(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
     ApiJson(body): ApiJson<MembersBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (tenant, id, users) = (&caller.context().tenant.id, OrganizationId::new(id), body.ids()?);
-    manage::remove_organization_members(&state.idp, tenant, &id, &users).await?;
+    let users = named("members", body.members, UserId::new)?;
+    manage::remove_organization_members(caller.idp(), caller.tenant(), &id, &users).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -262,15 +227,12 @@ async fn remove_members(
     responses((status = 200, description = "The roles, by name.", body = RoleList), (status = 404, description = "There is no such organization or member."))
 )]
 async fn member_roles(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, user)): ApiPath<(String, String)>,
-    ApiQuery(query): ApiQuery<PageQuery>,
+    ApiPath((id, user)): ApiPath<(OrganizationId, UserId)>,
+    page: Page,
 ) -> Result<Json<Value>, ApiError> {
-    let page = query.page()?;
-    let (tenant, id, user) = (&caller.context().tenant.id, OrganizationId::new(id), UserId::new(user));
-    let roles = manage::organization_roles(&state.idp, tenant, &id, &user).await?;
-    Ok(Json(part_of(&page, "roles", &roles)))
+    let roles = manage::organization_roles(caller.idp(), caller.tenant(), &id, &user).await?;
+    Ok(page.answer("roles", page.span().of(roles)))
 }
 
 /// Assign roles in an organization to a member
@@ -285,14 +247,12 @@ async fn member_roles(
     responses((status = 204, description = "The member has them."), (status = 404, description = "There is no such organization, member or role."))
 )]
 async fn add_member_roles(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, user)): ApiPath<(String, String)>,
+    ApiPath((id, user)): ApiPath<(OrganizationId, UserId)>,
     ApiJson(body): ApiJson<RolesBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (tenant, id, user) = (&caller.context().tenant.id, OrganizationId::new(id), UserId::new(user));
-    let roles = body.ids()?;
-    manage::add_organization_roles(&state.idp, tenant, &id, &user, Roles::Ids(&roles)).await?;
+    let roles = named("roles", body.roles, RoleId::new)?;
+    manage::add_organization_roles(caller.idp(), caller.tenant(), &id, &user, Roles::Ids(&roles)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -308,14 +268,12 @@ async fn add_member_roles(
     responses((status = 204, description = "The member has none of them."), (status = 404, description = "There is no such organization, member or role."))
 )]
 async fn remove_member_roles(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, user)): ApiPath<(String, String)>,
+    ApiPath((id, user)): ApiPath<(OrganizationId, UserId)>,
     ApiJson(body): ApiJson<RolesBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (tenant, id, user) = (&caller.context().tenant.id, OrganizationId::new(id), UserId::new(user));
-    let roles = body.ids()?;
-    manage::remove_organization_roles(&state.idp, tenant, &id, &user, Roles::Ids(&roles)).await?;
+    let roles = named("roles", body.roles, RoleId::new)?;
+    manage::remove_organization_roles(caller.idp(), caller.tenant(), &id, &user, Roles::Ids(&roles)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -328,14 +286,12 @@ async fn remove_member_roles(
     responses((status = 200, description = "The connections, by id.", body = OrganizationConnectionList), (status = 404, description = "There is no such organization."))
 )]
 async fn connections(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<PageQuery>,
+    ApiPath(id): ApiPath<OrganizationId>,
+    page: Page,
 ) -> Result<Json<Value>, ApiError> {
-    let (page, id) = (query.page()?, OrganizationId::new(id));
-    let known = manage::organization_connections(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok(Json(part_of(&page, "enabled_connections", &known)))
+    let known = manage::organization_connections(caller.idp(), caller.tenant(), &id).await?;
+    Ok(page.answer("enabled_connections", page.span().of(known)))
 }
 
 /// Add a connection to an organization
@@ -351,13 +307,11 @@ async fn connections(
     )
 )]
 async fn add_connection(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
     ApiJson(new): ApiJson<NewOrganizationConnection>,
 ) -> Result<(StatusCode, Json<OrganizationConnectionView>), ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    let added = manage::add_organization_connection(&state.idp, tenant, &id, new).await?;
+    let added = manage::add_organization_connection(caller.idp(), caller.tenant(), &id, new).await?;
     Ok((StatusCode::CREATED, Json(added)))
 }
 
@@ -373,13 +327,10 @@ async fn add_connection(
     responses((status = 200, description = "The connection.", body = OrganizationConnectionView), (status = 404, description = "There is no such organization, or it has not got it."))
 )]
 async fn connection(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, connection)): ApiPath<(String, String)>,
+    ApiPath((id, connection)): ApiPath<(OrganizationId, ConnectionId)>,
 ) -> Result<Json<OrganizationConnectionView>, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    let connection = ConnectionId::new(connection);
-    Ok(Json(manage::organization_connection(&state.idp, tenant, &id, &connection).await?))
+    Ok(Json(manage::organization_connection(caller.idp(), caller.tenant(), &id, &connection).await?))
 }
 
 /// Update a connection of an organization
@@ -394,15 +345,13 @@ async fn connection(
     responses((status = 200, description = "The connection.", body = OrganizationConnectionView), (status = 404, description = "There is no such organization, or it has not got it."))
 )]
 async fn update_connection(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, connection)): ApiPath<(String, String)>,
+    ApiPath((id, connection)): ApiPath<(OrganizationId, ConnectionId)>,
     ApiJson(changes): ApiJson<OrganizationConnectionChanges>,
 ) -> Result<Json<OrganizationConnectionView>, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    let connection = ConnectionId::new(connection);
     let changed =
-        manage::update_organization_connection(&state.idp, tenant, &id, &connection, changes).await?;
+        manage::update_organization_connection(caller.idp(), caller.tenant(), &id, &connection, changes)
+            .await?;
     Ok(Json(changed))
 }
 
@@ -418,11 +367,9 @@ async fn update_connection(
     responses((status = 204, description = "It has not got it any more."), (status = 404, description = "There is no such organization, or it had not got it."))
 )]
 async fn remove_connection(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, connection)): ApiPath<(String, String)>,
+    ApiPath((id, connection)): ApiPath<(OrganizationId, ConnectionId)>,
 ) -> Result<StatusCode, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, OrganizationId::new(id));
-    manage::remove_organization_connection(&state.idp, tenant, &id, &ConnectionId::new(connection)).await?;
+    manage::remove_organization_connection(caller.idp(), caller.tenant(), &id, &connection).await?;
     Ok(StatusCode::NO_CONTENT)
 }

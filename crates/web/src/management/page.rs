@@ -1,22 +1,77 @@
-//! Parts of lists: by number (`page`, `per_page`), by position (`from`, `take`), and the fields that are shown.
+//! Parts of lists: by number (`page`, `per_page`), by position (`from`, `take`), and the fields that are shown. A handler takes
+//! [`Page`], [`PositionQuery`] (in [`ApiQuery`]), [`PartQuery`] or [`Fields`]; its `params` name the queries that these read.
 
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use idp::manage::{Listed, Span};
 use idp::management_api::{open_position, seal_position};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
 
 use super::auth::ApiCaller;
 use super::error::ApiError;
+use super::extract::ApiQuery;
 use crate::AppState;
 
 /// The most rows of one answer.
-const MOST: i64 = 100;
+pub(crate) const MOST: i64 = 100;
+/// How many they are where the query does not say.
+pub(crate) const DEFAULT: i64 = 50;
 
-/// `page`, `per_page` and `include_totals`.
+/// The query of lists by number.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
+    /// Whether the answer is an object with `total`.
+    include_totals: Option<bool>,
+}
+
+/// The query of lists by position.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PositionQuery {
+    /// What an answer gave as `next`.
+    from: Option<String>,
+    /// So many rows after `from`, or from the beginning: at most 100 where the operation does not allow more; absent: 50.
+    take: Option<i64>,
+}
+
+/// The query of what is shown of an object.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FieldsQuery {
+    /// Names of the fields that are shown, with commas between them.
+    fields: Option<String>,
+    /// `false`: those are the ones that are left out.
+    include_fields: Option<bool>,
+}
+
+/// A part of a list by number: [`PageQuery`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page {
     page: i64,
     per_page: i64,
     include_totals: bool,
+}
+
+impl FromRequestParts<AppState> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        ApiQuery::<PageQuery>::from_request_parts(parts, state).await?.0.page()
+    }
+}
+
+impl PageQuery {
+    fn page(&self) -> Result<Page, ApiError> {
+        Page::new(self.page, self.per_page, self.include_totals, DEFAULT)
+    }
 }
 
 impl Page {
@@ -37,130 +92,202 @@ impl Page {
         Ok(Self { page, per_page, include_totals: include_totals.unwrap_or(false) })
     }
 
-    /// The first row.
-    pub(crate) fn offset(&self) -> i64 {
-        self.page * self.per_page
+    /// Its number.
+    pub(crate) fn number(&self) -> i64 {
+        self.page
     }
 
-    /// How many rows.
-    pub(crate) fn limit(&self) -> i64 {
-        self.per_page
-    }
-
-    /// Whether the answer says how many rows there are in all.
-    pub(crate) fn has_total(&self) -> bool {
-        self.include_totals
+    /// Which rows.
+    pub(crate) fn span(&self) -> Span<'static> {
+        Span {
+            after: None,
+            offset: self.page * self.per_page,
+            limit: self.per_page,
+            counted: self.include_totals,
+        }
     }
 
     /// A bare array, or with totals the object `{start, limit, total, <name>}`.
-    pub(crate) fn answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
+    pub(crate) fn answer(&self, name: &str, listed: Listed<impl Serialize>) -> Json<Value> {
+        let Listed { rows, total, .. } = listed;
         if !self.include_totals {
-            return Value::Array(rows);
+            return Json(json!(rows));
         }
-        json!({ "start": self.offset(), "limit": self.per_page, "total": total, name: rows })
+        let Span { offset, limit, .. } = self.span();
+        Json(json!({ "start": offset, "limit": limit, "total": total, name: rows }))
     }
 
     /// The same, with totals `length` besides: how many rows these are.
-    pub(crate) fn answer_with_length(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
-        let length = rows.len();
-        let mut answer = self.answer(name, total, rows);
+    pub(crate) fn answer_with_length(&self, name: &str, listed: Listed<impl Serialize>) -> Json<Value> {
+        let length = listed.rows.len();
+        let Json(mut answer) = self.answer(name, listed);
         if self.include_totals {
             answer["length"] = json!(length);
         }
-        answer
-    }
-
-    /// The object of the Actions family: `{<name>, total, page, per_page}`; `page` and `total` are not there when they are 0.
-    /// A page behind the last one has no `total`: clients of Go ask for pages until there is none.
-    pub(crate) fn actions_answer(&self, name: &str, total: i64, rows: Vec<Value>) -> Value {
-        let total = if rows.is_empty() { 0 } else { total };
-        let mut answer = json!({ name: rows, "per_page": self.per_page });
-        for (name, value) in [("page", self.page), ("total", total)] {
-            if value != 0 {
-                answer[name] = json!(value);
-            }
-        }
-        answer
+        Json(answer)
     }
 }
 
-/// `from` and `take`.
+/// A part of a list by position.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     /// The list, so that the position of another one is refused.
     list: &'static str,
-    /// The key of the row before the first one.
-    pub(crate) after: Option<String>,
-    /// How many rows.
-    pub(crate) take: i64,
+    after: Option<String>,
+    take: i64,
+    counted: bool,
 }
 
 impl Checkpoint {
-    /// From the query's values; 50 rows when it does not say how many. `list` is the name of the rows in the answer.
-    pub(crate) fn new(
-        state: &AppState,
+    /// With `total`, if that is asked for.
+    pub(crate) fn counted(self, include_totals: Option<bool>) -> Self {
+        Self { counted: include_totals.unwrap_or(false), ..self }
+    }
+
+    /// Which rows.
+    pub(crate) fn span(&self) -> Span<'_> {
+        Span { after: self.after.as_deref(), offset: 0, limit: self.take, counted: self.counted }
+    }
+
+    /// `{<list>, next?, total?}`. There is a next one after the last row when the rows are as many as were asked for.
+    pub(crate) fn answer(
+        &self,
         caller: &ApiCaller,
-        list: &'static str,
-        from: Option<&str>,
-        take: Option<i64>,
-    ) -> Result<Self, ApiError> {
-        Self::with_most(state, caller, list, from, take, MOST)
+        listed: Listed<impl Serialize>,
+    ) -> Result<Json<Value>, ApiError> {
+        let is_full = i64::try_from(listed.rows.len()).is_ok_and(|rows| rows == self.take);
+        let mut answer = json!({ self.list: listed.rows });
+        if let Some(key) = listed.last_key.filter(|_| is_full) {
+            answer["next"] = json!(seal_position(caller.idp(), caller.context(), self.list, &key)?);
+        }
+        if self.counted {
+            answer["total"] = json!(listed.total);
+        }
+        Ok(Json(answer))
+    }
+}
+
+impl PositionQuery {
+    fn is_empty(&self) -> bool {
+        self.from.is_none() && self.take.is_none()
+    }
+
+    /// The part of this list. `list` is the name of the rows in the answer.
+    pub(crate) fn part(&self, caller: &ApiCaller, list: &'static str) -> Result<Checkpoint, ApiError> {
+        self.part_with_most(caller, list, MOST)
     }
 
     /// The same for a list whose answers may have more rows.
-    pub(crate) fn with_most(
-        state: &AppState,
+    pub(crate) fn part_with_most(
+        &self,
         caller: &ApiCaller,
         list: &'static str,
-        from: Option<&str>,
-        take: Option<i64>,
         most: i64,
-    ) -> Result<Self, ApiError> {
-        let take = take.unwrap_or(50);
-        if !(1..=most).contains(&take) {
-            let text = format!("Query validation error: take must be 1 to {most}");
-            return Err(ApiError::invalid_query(text));
-        }
-        let after = from.map(|from| {
-            open_position(&state.idp, caller.context(), list, from).ok_or_else(|| {
+    ) -> Result<Checkpoint, ApiError> {
+        let take = take_of(self.take, most)?;
+        let after = self.from.as_deref().map(|from| {
+            open_position(caller.idp(), caller.context(), list, from).ok_or_else(|| {
                 let text =
                     "Query validation error: from is no position of this list, or was given over a day ago";
                 ApiError::invalid_query(text)
             })
         });
-        Ok(Self { list, after: after.transpose()?, take })
-    }
-
-    /// `{<list>, next?}`. There is a next one after the row with `last_key` when the rows are as many as were asked for.
-    pub(crate) fn answer(
-        &self,
-        state: &AppState,
-        caller: &ApiCaller,
-        rows: Vec<Value>,
-        last_key: Option<&str>,
-    ) -> Result<Value, ApiError> {
-        let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == self.take);
-        let mut answer = json!({ self.list: rows });
-        if let Some(key) = last_key.filter(|_| is_full) {
-            answer["next"] = json!(seal_position(&state.idp, caller.context(), self.list, key)?);
-        }
-        Ok(answer)
+        Ok(Checkpoint { list, after: after.transpose()?, take, counted: false })
     }
 }
 
-/// `fields` and `include_fields`.
+/// How many rows a list by position has.
+pub(crate) fn take_of(take: Option<i64>, most: i64) -> Result<i64, ApiError> {
+    let take = take.unwrap_or(DEFAULT);
+    if !(1..=most).contains(&take) {
+        return Err(ApiError::invalid_query(format!("Query validation error: take must be 1 to {most}")));
+    }
+    Ok(take)
+}
+
+/// A part of a list in either way.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Numbered(&'static str, Page),
+    Positioned(Checkpoint),
+}
+
+/// Of lists by number, or by position where `from` or `take` is there: [`PageQuery`] and [`PositionQuery`].
+#[derive(Debug)]
+pub(crate) struct PartQuery(PageQuery, PositionQuery);
+
+impl FromRequestParts<AppState> for PartQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ApiQuery(page) = ApiQuery::from_request_parts(parts, state).await?;
+        let ApiQuery(position) = ApiQuery::from_request_parts(parts, state).await?;
+        Ok(Self(page, position))
+    }
+}
+
+impl PartQuery {
+    /// The part of this list. `list` is the name of the rows in the answer.
+    pub(crate) fn part(&self, caller: &ApiCaller, list: &'static str) -> Result<Part, ApiError> {
+        let Self(page, position) = self;
+        match position.is_empty() {
+            true => Ok(Part::Numbered(list, page.page()?)),
+            false => position.part(caller, list).map(Part::Positioned),
+        }
+    }
+
+    /// The same for a list that refuses to be asked in both ways at once.
+    pub(crate) fn part_in_one_way(&self, caller: &ApiCaller, list: &'static str) -> Result<Part, ApiError> {
+        let Self(page, position) = self;
+        if (page.page.is_some() || page.per_page.is_some()) && !position.is_empty() {
+            let text = "Query validation error: page and per_page do not go with from and take";
+            return Err(ApiError::invalid_query(text));
+        }
+        self.part(caller, list)
+    }
+}
+
+impl Part {
+    /// Which rows.
+    pub(crate) fn span(&self) -> Span<'_> {
+        match self {
+            Self::Numbered(_, page) => page.span(),
+            Self::Positioned(checkpoint) => checkpoint.span(),
+        }
+    }
+
+    /// [`Page::answer`] or [`Checkpoint::answer`].
+    pub(crate) fn answer(
+        &self,
+        caller: &ApiCaller,
+        listed: Listed<impl Serialize>,
+    ) -> Result<Json<Value>, ApiError> {
+        match self {
+            Self::Numbered(list, page) => Ok(page.answer(list, listed)),
+            Self::Positioned(checkpoint) => checkpoint.answer(caller, listed),
+        }
+    }
+}
+
+/// The fields that are shown: [`FieldsQuery`].
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     names: Vec<String>,
     are_left_out: bool,
 }
 
-impl Fields {
-    pub(crate) fn new(fields: Option<&str>, include_fields: Option<bool>) -> Self {
-        let names = fields.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-        Self { names: names.map(str::to_owned).collect(), are_left_out: include_fields == Some(false) }
-    }
+impl FromRequestParts<AppState> for Fields {
+    type Rejection = ApiError;
 
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ApiQuery(query) = ApiQuery::<FieldsQuery>::from_request_parts(parts, state).await?;
+        let names = query.fields.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Ok(Self { names, are_left_out: query.include_fields == Some(false) })
+    }
+}
+
+impl Fields {
     /// Whether this field is shown.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|known| known == name) != self.are_left_out

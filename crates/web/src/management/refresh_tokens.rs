@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
 use idp::manage::{self, RefreshTokenSelector, RefreshTokenView};
 use model::{ClientId, RefreshTokenId, UserId};
 use serde::Deserialize;
@@ -15,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::schema::{answer, list};
 use super::sessions::Ended;
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Fields};
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, FieldsQuery, PositionQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -23,21 +21,12 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// Whose.
     user_id: String,
     /// Those of this client alone.
     client_id: Option<String>,
-    /// The `next` of the answer before.
-    from: Option<String>,
-    /// 1 to 100; absent: 50.
-    take: Option<i64>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
 }
 
 /// What changes of a refresh token.
@@ -76,7 +65,8 @@ list!(
 
 /// List refresh tokens of a user
 #[utoipa::path(
-    get, path = "/refresh-tokens", tag = "refresh-tokens", params(ListQuery), operation_id = "list_refresh_tokens",
+    get, path = "/refresh-tokens", tag = "refresh-tokens", operation_id = "list_refresh_tokens",
+    params(ListQuery, PositionQuery, FieldsQuery),
     security(("token" = ["read:refresh_tokens"])),
     responses((
         status = 200, description = "The living refresh tokens, newest first, online ones aside.",
@@ -84,26 +74,16 @@ list!(
     ))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ListQuery>,
+    ApiQuery(position): ApiQuery<PositionQuery>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let checkpoint = Checkpoint::new(&state, &caller, "refresh_tokens", query.from.as_deref(), query.take)?;
-    let client = query.client_id.map(ClientId::new);
-    let (tokens, _) = manage::refresh_tokens_of_user(
-        &state.idp,
-        &caller.context().tenant.id,
-        &UserId::new(query.user_id),
-        client.as_ref(),
-        checkpoint.after.as_deref(),
-        checkpoint.take,
-        false,
-    )
-    .await?;
-    let last = tokens.last().map(manage::refresh_token_key);
-    let rows = tokens.iter().map(|token| fields.shown(&RefreshTokenView::from(token))).collect();
-    Ok(Json(checkpoint.answer(&state, &caller, rows, last.as_deref())?))
+    let part = position.part(&caller, "refresh_tokens")?;
+    let (user, client) = (UserId::new(query.user_id), query.client_id.map(ClientId::new));
+    let listed =
+        manage::refresh_tokens_of_user(caller.idp(), caller.tenant(), &user, client.as_ref(), part.span());
+    part.answer(&caller, listed.await?.map(|token| fields.shown(&RefreshTokenView::from(&token))))
 }
 
 /// Get a refresh token
@@ -118,12 +98,10 @@ async fn list(
     )
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<RefreshTokenId>,
 ) -> Result<Json<RefreshTokenView>, ApiError> {
-    let id = RefreshTokenId::new(id);
-    let token = manage::get_refresh_token(&state.idp, &caller.context().tenant.id, &id).await?;
+    let token = manage::get_refresh_token(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(RefreshTokenView::from(&token)))
 }
 
@@ -140,14 +118,12 @@ async fn get(
     )
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<RefreshTokenId>,
     ApiJson(changes): ApiJson<RefreshTokenChanges>,
 ) -> Result<Json<RefreshTokenView>, ApiError> {
     let metadata = changes.refresh_token_metadata.unwrap_or_default();
-    let (tenant, id) = (&caller.context().tenant.id, RefreshTokenId::new(id));
-    let token = manage::set_refresh_token_metadata(&state.idp, tenant, &id, metadata).await?;
+    let token = manage::set_refresh_token_metadata(caller.idp(), caller.tenant(), &id, metadata).await?;
     Ok(Json(RefreshTokenView::from(&token)))
 }
 
@@ -164,14 +140,9 @@ async fn update(
         (status = 404, description = "There is none.")
     )
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
-    let id = RefreshTokenId::new(id);
-    manage::delete_refresh_token(&state.idp, &caller.context().tenant.id, &id).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<RefreshTokenId>) -> Result<Ended, ApiError> {
+    manage::delete_refresh_token(caller.idp(), caller.tenant(), &id).await?;
+    Ok(Ended {})
 }
 
 /// Revoke refresh tokens
@@ -181,11 +152,7 @@ async fn delete(
     security(("token" = ["delete:refresh_tokens"])),
     responses((status = 202, description = "They have ended.", body = Ended))
 )]
-async fn revoke(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiJson(body): ApiJson<RevokeBody>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
+async fn revoke(caller: ApiCaller, ApiJson(body): ApiJson<RevokeBody>) -> Result<Ended, ApiError> {
     let context = caller.context();
     let which = match (body.ids, body.user_id, body.client_id, body.audience) {
         (Some(ids), None, None, None) => {
@@ -205,6 +172,6 @@ async fn revoke(
             return Err(ApiError::invalid_body(text));
         }
     };
-    manage::revoke_refresh_tokens(&state.idp, &context.tenant.id, &which).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+    manage::revoke_refresh_tokens(caller.idp(), &context.tenant.id, &which).await?;
+    Ok(Ended {})
 }

@@ -1,7 +1,6 @@
 //! `/resource-servers`: the tenant's APIs.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, ManageError, ResourceServerSettings, UnstoredResourceServerSettings};
 use model::ResourceServerProfile;
@@ -12,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::{answer, body, list};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, Page};
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, FieldsQuery, Page, PageQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -59,50 +58,28 @@ struct Written {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
     /// Only these, at most 100.
     #[serde(default)]
     identifiers: Vec<String>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct FieldsQuery {
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
-}
-
 /// List the tenant's APIs
 #[utoipa::path(
     get, path = "/resource-servers", operation_id = "list_resource_servers", tag = "resource-servers",
-    params(ListQuery), security(("token" = ["read:resource_servers"])),
+    params(PageQuery, FieldsQuery, ListQuery), security(("token" = ["read:resource_servers"])),
     responses((status = 200, description = "The APIs, the Management API first.", body = ResourceServerList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    page: Page,
+    fields: Fields,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let (idp, context) = (&state.idp, caller.context());
-    let (servers, total) = if query.identifiers.is_empty() {
-        manage::list_resource_servers(idp, context, page.offset(), page.limit()).await?
+    let (idp, context) = (caller.idp(), caller.context());
+    let listed = if query.identifiers.is_empty() {
+        manage::list_resource_servers(idp, context, page.span()).await?
     } else {
         let mut found = Vec::new();
         for identifier in query.identifiers.iter().take(100) {
@@ -112,13 +89,9 @@ async fn list(
                 Err(error) => return Err(error.into()),
             }
         }
-        let total = i64::try_from(found.len()).unwrap_or(0);
-        let (offset, limit) = (page.offset(), page.limit());
-        let part = found.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX));
-        (part.take(usize::try_from(limit).unwrap_or(0)).collect(), total)
+        page.span().of(found)
     };
-    let rows = servers.into_iter().map(|server| Value::Object(fields.select(server))).collect();
-    Ok(Json(page.answer("resource_servers", total, rows)))
+    Ok(page.answer("resource_servers", listed.map(|server| fields.select(server))))
 }
 
 /// Create an API
@@ -128,11 +101,10 @@ async fn list(
     responses((status = 201, description = "The API.", body = ResourceServer), (status = 409, description = "There is one of that identifier."))
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let server = manage::create_resource_server(&state.idp, caller.context(), &sent).await?;
+    let server = manage::create_resource_server(caller.idp(), caller.context(), &sent).await?;
     Ok((StatusCode::CREATED, Json(Value::Object(server))))
 }
 
@@ -144,13 +116,11 @@ async fn create(
     responses((status = 200, description = "The API.", body = SelectedResourceServer), (status = 404, description = "There is none."))
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<FieldsQuery>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let (idp, context) = (&state.idp, caller.context());
+    let (idp, context) = (caller.idp(), caller.context());
     let server = match manage::resource_server(idp, context, &id).await {
         // Terraform's data source encodes an identifier twice.
         Err(ManageError::NotFound { .. }) if id.contains('%') => {
@@ -178,12 +148,11 @@ fn decoded(text: &str) -> String {
     )
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
-    let server = manage::update_resource_server(&state.idp, caller.context(), &id, &sent).await?;
+    let server = manage::update_resource_server(caller.idp(), caller.context(), &id, &sent).await?;
     Ok(Json(Value::Object(server)))
 }
 
@@ -198,11 +167,7 @@ async fn update(
         (status = 409, description = "A client or the tenant needs it.")
     )
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_resource_server(&state.idp, caller.context(), &id).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<StatusCode, ApiError> {
+    manage::delete_resource_server(caller.idp(), caller.context(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -56,9 +56,9 @@ pub(super) enum Form {
     Totals,
     /// `{start, limit, total, length, NAME}`: [`Page::answer_with_length`](super::Page::answer_with_length) with totals.
     TotalsAndLength,
-    /// `{NAME, per_page, page?, total?}`: [`Page::actions_answer`](super::Page::actions_answer).
+    /// `{NAME, per_page, page?, total?}`: `actions::ActionsPage::answer`.
     ActionsPage,
-    /// `{NAME, next?}`: [`Checkpoint::answer`](super::Checkpoint::answer).
+    /// `{NAME, next?}`: [`Part::answer`](super::page::Part::answer).
     Next,
     /// `{NAME, next?, total?}`: the same where it says with `include_totals` how many there are.
     NextAndTotal,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use idp::manage::{self, SessionView};
 use model::SessionId;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,19 +17,6 @@ use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(get, update, delete)).routes(routes!(revoke))
-}
-
-/// A user's sessions or refresh tokens.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct SessionsQuery {
-    /// The `next` of the answer before.
-    pub(super) from: Option<String>,
-    /// 1 to 100; absent: 50.
-    pub(super) take: Option<i64>,
-    /// Whether the answer has `total`.
-    pub(super) include_totals: Option<bool>,
 }
 
 /// What changes of a session.
@@ -47,6 +34,12 @@ struct SessionChanges {
 #[serde(deny_unknown_fields)]
 pub(super) struct Ended {}
 
+impl IntoResponse for Ended {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(self)).into_response()
+    }
+}
+
 /// Get a session
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions", operation_id = "get_session",
@@ -54,12 +47,8 @@ pub(super) struct Ended {}
     security(("token" = ["read:sessions"])),
     responses((status = 200, description = "The session.", body = SessionView), (status = 404, description = "There is none, or it has ended."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<SessionView>, ApiError> {
-    let session = manage::get_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<SessionId>) -> Result<Json<SessionView>, ApiError> {
+    let session = manage::get_session(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(SessionView::from(&session)))
 }
 
@@ -71,14 +60,12 @@ async fn get(
     responses((status = 200, description = "The session.", body = SessionView), (status = 404, description = "There is none, or it has ended."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<SessionId>,
     ApiJson(changes): ApiJson<SessionChanges>,
 ) -> Result<Json<SessionView>, ApiError> {
     let metadata = changes.session_metadata.unwrap_or_default();
-    let tenant = &caller.context().tenant.id;
-    let session = manage::set_session_metadata(&state.idp, tenant, &SessionId::new(id), &metadata).await?;
+    let session = manage::set_session_metadata(caller.idp(), caller.tenant(), &id, &metadata).await?;
     Ok(Json(SessionView::from(&session)))
 }
 
@@ -91,13 +78,9 @@ async fn update(
     security(("token" = ["delete:sessions"])),
     responses((status = 202, description = "It has ended.", body = Ended), (status = 404, description = "There is none."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
-    manage::delete_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<SessionId>) -> Result<Ended, ApiError> {
+    manage::delete_session(caller.idp(), caller.tenant(), &id).await?;
+    Ok(Ended {})
 }
 
 /// Revoke a session
@@ -109,11 +92,7 @@ async fn delete(
     security(("token" = ["delete:sessions", "delete:refresh_tokens"])),
     responses((status = 202, description = "It has ended.", body = Ended), (status = 404, description = "There is none."))
 )]
-async fn revoke(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
-    manage::revoke_session(&state.idp, &caller.context().tenant.id, &SessionId::new(id)).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+async fn revoke(caller: ApiCaller, ApiPath(id): ApiPath<SessionId>) -> Result<Ended, ApiError> {
+    manage::revoke_session(caller.idp(), caller.tenant(), &id).await?;
+    Ok(Ended {})
 }

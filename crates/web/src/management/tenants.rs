@@ -1,17 +1,15 @@
 //! `/tenants/settings`.
 
 use axum::Json;
-use axum::extract::State;
 use idp::manage::{self, TenantSettings};
 use model::TenantProfile;
-use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::{answer, body};
-use super::{ApiCaller, ApiError, ApiJson, ApiQuery, Fields};
+use super::{ApiCaller, ApiError, ApiJson, Fields, FieldsQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -57,29 +55,14 @@ struct InMinutes {
     idle_ephemeral_session_lifetime_in_minutes: Option<f64>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct FieldsQuery {
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
-}
-
 /// Get the tenant's settings
 #[utoipa::path(
     get, path = "/tenants/settings", operation_id = "get_tenant_settings", tag = "tenants", params(FieldsQuery),
     security(("token" = ["read:tenant_settings"])),
     responses((status = 200, description = "The settings; lifetimes are in hours.", body = SelectedTenant))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiQuery(query): ApiQuery<FieldsQuery>,
-) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let settings = manage::get_tenant(&state.idp, &caller.context().tenant.id).await?;
+async fn get(caller: ApiCaller, fields: Fields) -> Result<Json<Value>, ApiError> {
+    let settings = manage::get_tenant(caller.idp(), caller.tenant()).await?;
     Ok(Json(Value::Object(fields.select(settings))))
 }
 
@@ -90,10 +73,9 @@ async fn get(
     responses((status = 200, description = "The settings; lifetimes are in hours.", body = Tenant))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
-    let settings = manage::update_tenant(&state.idp, &caller.context().tenant.id, &sent).await?;
+    let settings = manage::update_tenant(caller.idp(), caller.tenant(), &sent).await?;
     Ok(Json(Value::Object(settings)))
 }

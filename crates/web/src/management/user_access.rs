@@ -1,21 +1,21 @@
 //! `/users/{id}/...`: what a user may do, and where they are logged in.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, LogPage, LogSearchError, LogView, MAX_NAMED, RefreshTokenView, Roles, SessionView};
+use idp::manage::{self, LogView, MAX_NAMED, RefreshTokenView, Roles, SessionView};
 use model::{Organization, Permission, RoleId, SessionId, UserId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use storage::PermissionHolder;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::logs::LogPageQuery;
 use super::roles::{PermissionList, RoleList};
 use super::schema::list;
-use super::sessions::{Ended, SessionsQuery};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Checkpoint, Page};
+use super::sessions::Ended;
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, Page, PageQuery, PositionQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -31,21 +31,10 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
-    /// The first page is 0.
-    pub(super) page: Option<i64>,
-    /// At most 100.
-    pub(super) per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    pub(super) include_totals: Option<bool>,
-}
-
-impl PageQuery {
-    pub(super) fn page(&self) -> Result<Page, ApiError> {
-        Page::new(self.page, self.per_page, self.include_totals, 50)
-    }
+struct TotalQuery {
+    /// Whether the answer has `total`.
+    include_totals: Option<bool>,
 }
 
 /// Roles by their ids.
@@ -53,14 +42,7 @@ impl PageQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct RolesBody {
     /// 1 to 200.
-    roles: Vec<String>,
-}
-
-impl RolesBody {
-    pub(super) fn ids(self) -> Result<Vec<RoleId>, ApiError> {
-        named("roles", &self.roles)?;
-        Ok(self.roles.into_iter().map(RoleId::new).collect())
-    }
+    pub(super) roles: Vec<String>,
 }
 
 /// Permissions: scopes of APIs.
@@ -83,22 +65,20 @@ struct PermissionBody {
 
 impl PermissionsBody {
     pub(super) fn permissions(self) -> Result<Vec<Permission>, ApiError> {
-        named("permissions", &self.permissions)?;
-        let permission = |body: PermissionBody| Permission {
+        named("permissions", self.permissions, |body| Permission {
             resource_server_identifier: body.resource_server_identifier,
             permission_name: body.permission_name,
-        };
-        Ok(self.permissions.into_iter().map(permission).collect())
+        })
     }
 }
 
-/// Refuses an empty list, and one that is too long.
-pub(super) fn named<T>(what: &str, list: &[T]) -> Result<(), ApiError> {
+/// What a body names. An empty list is refused, and one that is too long.
+pub(super) fn named<B, T>(what: &str, list: Vec<B>, form: impl FnMut(B) -> T) -> Result<Vec<T>, ApiError> {
     if list.is_empty() || list.len() > MAX_NAMED {
         let text = format!("Payload validation error: '{what} must have 1 to {MAX_NAMED} items'.");
         return Err(ApiError::invalid_body(text));
     }
-    Ok(())
+    Ok(list.into_iter().map(form).collect())
 }
 
 list!(
@@ -128,24 +108,9 @@ list!(
     security(("token" = ["read:users", "read:roles"]), ("token" = ["read:role_members"])),
     responses((status = 200, description = "The roles, by name.", body = RoleList), (status = 404, description = "There is no such user."))
 )]
-async fn roles(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<PageQuery>,
-) -> Result<Json<Value>, ApiError> {
-    let page = query.page()?;
-    let roles = manage::roles_of_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
-    Ok(Json(part_of(&page, "roles", &roles)))
-}
-
-/// A list that is short by its nature, and so read whole.
-pub(super) fn part_of<T: serde::Serialize>(page: &Page, name: &str, all: &[T]) -> Value {
-    let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let take = usize::try_from(page.limit()).unwrap_or(0);
-    let rows = all.iter().skip(skip).take(take).map(|item| json!(item)).collect();
-    page.answer(name, total, rows)
+async fn roles(caller: ApiCaller, ApiPath(id): ApiPath<UserId>, page: Page) -> Result<Json<Value>, ApiError> {
+    let roles = manage::roles_of_user(caller.idp(), caller.tenant(), &id).await?;
+    Ok(page.answer("roles", page.span().of(roles)))
 }
 
 /// Assign roles to a user
@@ -156,13 +121,12 @@ pub(super) fn part_of<T: serde::Serialize>(page: &Page, name: &str, all: &[T]) -
     responses((status = 204, description = "The user has them."), (status = 404, description = "There is no such user or role."))
 )]
 async fn assign_roles(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
     ApiJson(body): ApiJson<RolesBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (user, roles) = (UserId::new(id), body.ids()?);
-    manage::assign_roles(&state.idp, &caller.context().tenant.id, &user, Roles::Ids(&roles)).await?;
+    let roles = named("roles", body.roles, RoleId::new)?;
+    manage::assign_roles(caller.idp(), caller.tenant(), &id, Roles::Ids(&roles)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -174,13 +138,12 @@ async fn assign_roles(
     responses((status = 204, description = "The user has none of them."), (status = 404, description = "There is no such user or role."))
 )]
 async fn remove_roles(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
     ApiJson(body): ApiJson<RolesBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (user, roles) = (UserId::new(id), body.ids()?);
-    manage::remove_roles(&state.idp, &caller.context().tenant.id, &user, Roles::Ids(&roles)).await?;
+    let roles = named("roles", body.roles, RoleId::new)?;
+    manage::remove_roles(caller.idp(), caller.tenant(), &id, Roles::Ids(&roles)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -194,17 +157,12 @@ async fn remove_roles(
     responses((status = 200, description = "The permissions, by API and name.", body = PermissionList), (status = 404, description = "There is no such user."))
 )]
 async fn permissions(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<PageQuery>,
+    ApiPath(id): ApiPath<UserId>,
+    page: Page,
 ) -> Result<Json<Value>, ApiError> {
-    let page = query.page()?;
-    let part = (page.offset(), page.limit());
-    let (permissions, total) =
-        manage::permissions_of_user(&state.idp, &caller.context().tenant.id, &UserId::new(id), part).await?;
-    let rows = permissions.iter().map(|permission| json!(permission)).collect();
-    Ok(Json(page.answer("permissions", total, rows)))
+    let listed = manage::permissions_of_user(caller.idp(), caller.tenant(), &id, page.span()).await?;
+    Ok(page.answer("permissions", listed))
 }
 
 /// Assign permissions to a user
@@ -216,14 +174,12 @@ async fn permissions(
     responses((status = 201, description = "The user has them."), (status = 404, description = "There is no such user, API or scope."))
 )]
 async fn assign_permissions(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
     ApiJson(body): ApiJson<PermissionsBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (user, permissions) = (UserId::new(id), body.permissions()?);
-    let holder = PermissionHolder::User(&user);
-    manage::add_permissions(&state.idp, &caller.context().tenant.id, holder, &permissions).await?;
+    let (holder, permissions) = (PermissionHolder::User(&id), body.permissions()?);
+    manage::add_permissions(caller.idp(), caller.tenant(), holder, &permissions).await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -236,14 +192,12 @@ async fn assign_permissions(
     responses((status = 204, description = "The user has none of them by themselves."), (status = 404, description = "There is no such user."))
 )]
 async fn remove_permissions(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
     ApiJson(body): ApiJson<PermissionsBody>,
 ) -> Result<StatusCode, ApiError> {
-    let (user, permissions) = (UserId::new(id), body.permissions()?);
-    let holder = PermissionHolder::User(&user);
-    manage::remove_permissions(&state.idp, &caller.context().tenant.id, holder, &permissions).await?;
+    let (holder, permissions) = (PermissionHolder::User(&id), body.permissions()?);
+    manage::remove_permissions(caller.idp(), caller.tenant(), holder, &permissions).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -255,50 +209,30 @@ async fn remove_permissions(
     responses((status = 200, description = "The organizations.", body = OrganizationList), (status = 404, description = "There is no such user."))
 )]
 async fn organizations(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<PageQuery>,
+    ApiPath(id): ApiPath<UserId>,
+    page: Page,
 ) -> Result<Json<Value>, ApiError> {
-    let (page, user) = (query.page()?, UserId::new(id));
-    let part = (page.offset(), page.limit());
-    let tenant = &caller.context().tenant.id;
-    let (organizations, total) =
-        manage::organizations_of_user(&state.idp, tenant, &user, part, page.has_total()).await?;
-    let rows = organizations.iter().map(|organization| json!(organization)).collect();
-    Ok(Json(page.answer("organizations", total.unwrap_or_default(), rows)))
+    let listed = manage::organizations_of_user(caller.idp(), caller.tenant(), &id, page.span()).await?;
+    Ok(page.answer("organizations", listed))
 }
 
 /// List a user's sessions
 #[utoipa::path(
     get, path = "/users/{id}/sessions", tag = "sessions", operation_id = "sessions_of_user",
-    params(("id" = String, Path, description = "Its `user_id`."), SessionsQuery),
+    params(("id" = String, Path, description = "Its `user_id`."), PositionQuery, TotalQuery),
     security(("token" = ["read:sessions"])),
     responses((status = 200, description = "The living sessions, newest first.", body = SessionList), (status = 404, description = "There is no such user."))
 )]
 async fn sessions(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<SessionsQuery>,
+    ApiPath(id): ApiPath<UserId>,
+    ApiQuery(position): ApiQuery<PositionQuery>,
+    ApiQuery(totals): ApiQuery<TotalQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let checkpoint = Checkpoint::new(&state, &caller, "sessions", query.from.as_deref(), query.take)?;
-    let (sessions, total) = manage::sessions_of_user(
-        &state.idp,
-        &caller.context().tenant.id,
-        &UserId::new(id),
-        checkpoint.after.as_deref(),
-        checkpoint.take,
-        query.include_totals.unwrap_or(false),
-    )
-    .await?;
-    let last = sessions.last().map(manage::session_key);
-    let rows = sessions.iter().map(|session| json!(SessionView::from(session))).collect();
-    let mut answer = checkpoint.answer(&state, &caller, rows, last.as_deref())?;
-    if let Some(total) = total {
-        answer["total"] = json!(total);
-    }
-    Ok(Json(answer))
+    let part = position.part(&caller, "sessions")?.counted(totals.include_totals);
+    let listed = manage::sessions_of_user(caller.idp(), caller.tenant(), &id, part.span()).await?;
+    part.answer(&caller, listed.map(|session| SessionView::from(&session)))
 }
 
 /// Delete a user's sessions
@@ -310,19 +244,15 @@ async fn sessions(
     security(("token" = ["delete:sessions"])),
     responses((status = 202, description = "They have ended.", body = Ended), (status = 404, description = "There is no such user."))
 )]
-async fn delete_sessions(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
-    manage::delete_sessions_of_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+async fn delete_sessions(caller: ApiCaller, ApiPath(id): ApiPath<UserId>) -> Result<Ended, ApiError> {
+    manage::delete_sessions_of_user(caller.idp(), caller.tenant(), &id).await?;
+    Ok(Ended {})
 }
 
 /// List a user's refresh tokens
 #[utoipa::path(
     get, path = "/users/{id}/refresh-tokens", tag = "refresh-tokens", operation_id = "refresh_tokens_of_user",
-    params(("id" = String, Path, description = "Its `user_id`."), SessionsQuery),
+    params(("id" = String, Path, description = "Its `user_id`."), PositionQuery, TotalQuery),
     security(("token" = ["read:refresh_tokens"])),
     responses(
         (status = 200, description = "The living refresh tokens, newest first, online ones aside.", body = RefreshTokenList),
@@ -330,32 +260,16 @@ async fn delete_sessions(
     )
 )]
 async fn refresh_tokens(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<SessionsQuery>,
+    ApiPath(id): ApiPath<UserId>,
+    ApiQuery(position): ApiQuery<PositionQuery>,
+    ApiQuery(totals): ApiQuery<TotalQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let user = UserId::new(id);
-    let tenant = &caller.context().tenant.id;
-    manage::get_user(&state.idp, tenant, &user).await?;
-    let checkpoint = Checkpoint::new(&state, &caller, "tokens", query.from.as_deref(), query.take)?;
-    let (tokens, total) = manage::refresh_tokens_of_user(
-        &state.idp,
-        tenant,
-        &user,
-        None,
-        checkpoint.after.as_deref(),
-        checkpoint.take,
-        query.include_totals.unwrap_or(false),
-    )
-    .await?;
-    let last = tokens.last().map(manage::refresh_token_key);
-    let rows = tokens.iter().map(|token| json!(RefreshTokenView::from(token))).collect();
-    let mut answer = checkpoint.answer(&state, &caller, rows, last.as_deref())?;
-    if let Some(total) = total {
-        answer["total"] = json!(total);
-    }
-    Ok(Json(answer))
+    manage::get_user(caller.idp(), caller.tenant(), &id).await?;
+    let part = position.part(&caller, "tokens")?.counted(totals.include_totals);
+    let listed =
+        manage::refresh_tokens_of_user(caller.idp(), caller.tenant(), &id, None, part.span()).await?;
+    part.answer(&caller, listed.map(|token| RefreshTokenView::from(&token)))
 }
 
 /// Delete a user's refresh tokens
@@ -367,17 +281,11 @@ async fn refresh_tokens(
     security(("token" = ["delete:refresh_tokens"])),
     responses((status = 202, description = "They have ended.", body = Ended), (status = 404, description = "There is no such user."))
 )]
-async fn delete_refresh_tokens(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
-    let user = UserId::new(id);
-    let tenant = &caller.context().tenant.id;
-    manage::get_user(&state.idp, tenant, &user).await?;
-    let all = manage::RefreshTokenSelector::User(user);
-    manage::revoke_refresh_tokens(&state.idp, tenant, &all).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+async fn delete_refresh_tokens(caller: ApiCaller, ApiPath(id): ApiPath<UserId>) -> Result<Ended, ApiError> {
+    manage::get_user(caller.idp(), caller.tenant(), &id).await?;
+    let all = manage::RefreshTokenSelector::User(id);
+    manage::revoke_refresh_tokens(caller.idp(), caller.tenant(), &all).await?;
+    Ok(Ended {})
 }
 
 /// What ends of a user's access.
@@ -401,16 +309,14 @@ struct RevokeAccessBody {
     responses((status = 202, description = "It has ended.", body = Ended), (status = 404, description = "There is no such user, or they have no such session."))
 )]
 async fn revoke_access(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
     ApiJson(body): ApiJson<RevokeAccessBody>,
-) -> Result<(StatusCode, Json<Ended>), ApiError> {
+) -> Result<Ended, ApiError> {
     let session = body.session_id.map(SessionId::new);
-    let (tenant, user) = (&caller.context().tenant.id, UserId::new(id));
     let preserve = body.preserve_refresh_tokens;
-    manage::revoke_access(&state.idp, tenant, &user, session.as_ref(), preserve).await?;
-    Ok((StatusCode::ACCEPTED, Json(Ended {})))
+    manage::revoke_access(caller.idp(), caller.tenant(), &id, session.as_ref(), preserve).await?;
+    Ok(Ended {})
 }
 
 /// Delete a user's second factors
@@ -423,29 +329,12 @@ async fn revoke_access(
     responses((status = 204, description = "The user has none."), (status = 404, description = "There is no such user."))
 )]
 async fn delete_authenticators(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
 ) -> Result<StatusCode, ApiError> {
-    let user = UserId::new(id);
-    let tenant = &caller.context().tenant.id;
-    manage::get_user(&state.idp, tenant, &user).await?;
-    manage::remove_factors(&state.idp, tenant, &user).await?;
+    manage::get_user(caller.idp(), caller.tenant(), &id).await?;
+    manage::remove_factors(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct LogsQuery {
-    /// The first page is 0. Pages reach 1,000 entries.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`, which is no more than 1,000.
-    include_totals: Option<bool>,
-    /// `date:-1`, the newest first, or `date:1`.
-    sort: Option<String>,
 }
 
 /// List what happened to a user
@@ -453,40 +342,17 @@ struct LogsQuery {
 /// Entries of the tenant's log.
 #[utoipa::path(
     get, path = "/users/{id}/logs", tag = "users", operation_id = "logs_of_user",
-    params(("id" = String, Path, description = "Its `user_id`."), LogsQuery),
+    params(("id" = String, Path, description = "Its `user_id`."), LogPageQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "The entries.", body = LogList), (status = 404, description = "There is no such user."))
 )]
 async fn logs(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<LogsQuery>,
+    ApiPath(id): ApiPath<UserId>,
+    ApiQuery(page): ApiQuery<LogPageQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let ascending = match query.sort.as_deref() {
-        None | Some("date:-1") => false,
-        Some("date:1") => true,
-        Some(_) => {
-            return Err(ApiError::invalid_query("Query validation error: sort must be date:1 or date:-1"));
-        }
-    };
-    let (tenant, user) = (&caller.context().tenant.id, UserId::new(id));
-    manage::get_user(&state.idp, tenant, &user).await?;
-    let escaped = user.as_str().replace('\\', "\\\\").replace('"', "\\\"");
-    let query = format!("user_id:\"{escaped}\"");
-    let part = LogPage {
-        query: Some(&query),
-        ascending,
-        offset: page.offset(),
-        limit: page.limit(),
-        counted: page.has_total(),
-    };
-    let (logs, total) =
-        manage::search_logs(&state.idp, tenant, &part).await.map_err(|error| match error {
-            LogSearchError::Query(text) => ApiError::invalid_query(text),
-            LogSearchError::Server(error) => error.into(),
-        })?;
-    let rows = logs.into_iter().map(|log| json!(LogView::from(log))).collect();
-    Ok(Json(page.answer_with_length("logs", total.unwrap_or_default(), rows)))
+    let page = page.page()?;
+    manage::get_user(caller.idp(), caller.tenant(), &id).await?;
+    let escaped = id.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+    page.answer(&caller, Some(&format!("user_id:\"{escaped}\"")), &Fields::default()).await
 }

@@ -1,9 +1,8 @@
 //! `/users`: who logs in.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, NewUser, UserChanges, UserPage, UserView};
+use idp::manage::{self, NewUser, UserChanges, UserSearch, UserView};
 use model::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::schema::{answer, list};
-use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, Page};
+use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, Fields, FieldsQuery, Page, PageQuery};
 use crate::AppState;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -23,19 +22,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
-    /// Whether the answer is an object with `total`.
-    include_totals: Option<bool>,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
     /// As `email:"ann@acme.test" OR name:ann* AND logins_count:[3 TO *]`. Fields: user_id, email, username, name, given_name,
     /// family_name, nickname, phone_number, email_verified, phone_verified, blocked, logins_count, last_login, last_ip, created_at,
     /// updated_at, identities.connection, identities.provider, identities.user_id, app_metadata.*, user_metadata.*.
@@ -52,25 +40,10 @@ struct ListQuery {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct FieldsQuery {
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ByEmailQuery {
     /// The address, in whatever case.
     email: String,
-    /// Names of the fields that are shown, with commas between them.
-    fields: Option<String>,
-    /// `false`: those are the ones that are left out.
-    include_fields: Option<bool>,
 }
 
 /// What lists of members show of a user.
@@ -116,36 +89,37 @@ list!(
 
 /// List or search users
 #[utoipa::path(
-    get, path = "/users", tag = "users", params(ListQuery), operation_id = "list_users",
+    get, path = "/users", tag = "users", params(PageQuery, FieldsQuery, ListQuery), operation_id = "list_users",
     security(("token" = ["read:users"])),
     responses((status = 200, description = "The users, by id unless `sort` says otherwise.", body = UserList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
+    page: Page,
+    fields: Fields,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let page = Page::new(query.page, query.per_page, query.include_totals, 50)?;
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    if query.search_engine.as_ref().is_some_and(|engine| engine != "v3") {
-        return Err(ApiError::invalid_query("Query validation error: search_engine must be v3"));
-    }
-    let part = UserPage {
+    only_search_engine(query.search_engine.as_deref())?;
+    let search = UserSearch {
         query: query.q.as_deref().filter(|q| !q.trim().is_empty()),
         connection: query.connection.as_deref(),
         sort: query.sort.as_deref(),
-        offset: page.offset(),
-        limit: page.limit(),
-        counted: page.has_total(),
     };
-    let (users, total) = manage::list_users(&state.idp, &caller.context().tenant.id, &part).await?;
-    let rows = users.iter().map(|user| fields.shown(user)).collect();
-    Ok(Json(page.answer_with_length("users", total.unwrap_or_default(), rows)))
+    let listed = manage::list_users(caller.idp(), caller.tenant(), search, page.span()).await?;
+    Ok(page.answer_with_length("users", listed.map(|user| fields.shown(&user))))
+}
+
+/// There is one.
+pub(super) fn only_search_engine(named: Option<&str>) -> Result<(), ApiError> {
+    match named {
+        None | Some("v3") => Ok(()),
+        Some(_) => Err(ApiError::invalid_query("Query validation error: search_engine must be v3")),
+    }
 }
 
 /// Find users by their address
 #[utoipa::path(
-    get, path = "/users-by-email", tag = "users", params(ByEmailQuery), operation_id = "users_by_email",
+    get, path = "/users-by-email", tag = "users", params(ByEmailQuery, FieldsQuery), operation_id = "users_by_email",
     security(("token" = ["read:users"])),
     responses((
         status = 200, description = "The users with that address, one for each connection at most.",
@@ -153,12 +127,11 @@ async fn list(
     ))
 )]
 async fn by_email(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ByEmailQuery>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let users = manage::users_by_email(&state.idp, &caller.context().tenant.id, &query.email).await?;
+    let users = manage::users_by_email(caller.idp(), caller.tenant(), &query.email).await?;
     Ok(Json(users.iter().map(|user| fields.shown(user)).collect()))
 }
 
@@ -173,7 +146,6 @@ async fn by_email(
     )
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewUser>,
 ) -> Result<(StatusCode, Json<UserView>), ApiError> {
@@ -181,9 +153,8 @@ async fn create(
         let text = "Payload validation error: 'Missing required property: connection'.";
         return Err(ApiError::invalid_body(text));
     }
-    let tenant = &caller.context().tenant.id;
-    let user = manage::create_user(&state.idp, tenant, new).await?;
-    let made = manage::get_user(&state.idp, tenant, &user.user_id).await?;
+    let user = manage::create_user(caller.idp(), caller.tenant(), new).await?;
+    let made = manage::get_user(caller.idp(), caller.tenant(), &user.user_id).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -198,13 +169,11 @@ async fn create(
     )
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<FieldsQuery>,
+    ApiPath(id): ApiPath<UserId>,
+    fields: Fields,
 ) -> Result<Json<Value>, ApiError> {
-    let fields = Fields::new(query.fields.as_deref(), query.include_fields);
-    let user = manage::get_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
+    let user = manage::get_user(caller.idp(), caller.tenant(), &id).await?;
     Ok(Json(fields.shown(&user)))
 }
 
@@ -224,16 +193,14 @@ async fn get(
     )
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<UserId>,
     ApiJson(changes): ApiJson<UserChanges>,
 ) -> Result<Json<UserView>, ApiError> {
     if !caller.has_scope("update:users") && !changes.is_app_metadata_only() {
         return Err(ApiError::insufficient_scope(["update:users".to_owned()]));
     }
-    let tenant = &caller.context().tenant.id;
-    let user = manage::update_user(&state.idp, tenant, &UserId::new(id), changes).await?;
+    let user = manage::update_user(caller.idp(), caller.tenant(), &id, changes).await?;
     Ok(Json(user))
 }
 
@@ -246,11 +213,7 @@ async fn update(
     security(("token" = ["delete:users"])),
     responses((status = 204, description = "There is none any more."), (status = 404, description = "There was none."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_user(&state.idp, &caller.context().tenant.id, &UserId::new(id)).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<UserId>) -> Result<StatusCode, ApiError> {
+    manage::delete_user(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

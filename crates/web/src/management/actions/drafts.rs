@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, ActionChange, NewUsedModule, TestRun};
+use idp::manage::{self, ActionChange, Listed, NewUsedModule, TestRun};
 use model::{ActionId, AllowedHosts};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shown::{ActionView, VersionView};
-use super::{DependencyBody, MAX_CODE_BODY_BYTES, SecretBody, TriggerBody, all, page, rows_of, shown};
+use super::{
+    ActionsPage, ActionsPageQuery, DependencyBody, MAX_CODE_BODY_BYTES, SecretBody, TriggerBody, all, shown,
+};
 use crate::AppState;
 use crate::management::schema::list;
 use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
@@ -28,7 +29,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// Only Actions for this trigger.
@@ -41,14 +41,9 @@ struct ListQuery {
     deployed: Option<bool>,
     /// Only Actions of integrations, of which there are none.
     installed: Option<bool>,
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DeleteQuery {
     /// Unbind it first.
@@ -185,17 +180,17 @@ impl From<ActionUpdate> for ActionChange {
 
 /// List the Actions
 #[utoipa::path(
-    get, path = "/actions/actions", operation_id = "list_actions", tag = "actions", params(ListQuery),
+    get, path = "/actions/actions", operation_id = "list_actions", tag = "actions",
+    params(ListQuery, ActionsPageQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `actions`, by name, with `total`.", body = ActionList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ListQuery>,
+    page: ActionsPage<20>,
 ) -> Result<Json<Value>, ApiError> {
-    let page = page(query.page, query.per_page, 20)?;
-    let mut actions = manage::actions(&state.idp, &caller.context().tenant.id).await?;
+    let mut actions = manage::actions(caller.idp(), caller.tenant()).await?;
     actions.retain(|action| {
         let mut triggers = action.draft.settings.supported_triggers.iter();
         query.trigger_id.as_ref().is_none_or(|id| triggers.any(|trigger| trigger.id == *id))
@@ -203,12 +198,12 @@ async fn list(
             && query.deployed.is_none_or(|deployed| action.deployed.is_some() == deployed)
             && query.installed != Some(true)
     });
-    let (actions, total) = rows_of(&page, actions);
-    let mut rows = Vec::with_capacity(actions.len());
-    for action in &actions {
-        rows.push(json!(shown::action(&state.idp, action).await?));
+    let listed = page.of(actions);
+    let mut rows = Vec::with_capacity(listed.rows.len());
+    for action in &listed.rows {
+        rows.push(shown::action(caller.idp(), action).await?);
     }
-    Ok(Json(page.actions_answer("actions", total, rows)))
+    Ok(page.answer("actions", Listed { rows, total: listed.total, last_key: None }))
 }
 
 /// Create an Action
@@ -224,11 +219,9 @@ async fn list(
     )
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewAction, MAX_CODE_BODY_BYTES>,
 ) -> Result<(StatusCode, Json<ActionView>), ApiError> {
-    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
     let NewAction { deploy, .. } = new;
     let update = ActionUpdate {
         name: Some(new.name),
@@ -242,12 +235,12 @@ async fn create(
         files: new.files,
         allowed_hosts: new.allowed_hosts,
     };
-    let mut action = manage::create_action(idp, tenant, update.into()).await?;
+    let mut action = manage::create_action(caller.idp(), caller.tenant(), update.into()).await?;
     if deploy && action.draft.digest.is_some() {
-        manage::deploy_draft(idp, tenant, &action.id).await?;
-        action = manage::action(idp, tenant, &action.id).await?;
+        manage::deploy_draft(caller.idp(), caller.tenant(), &action.id).await?;
+        action = manage::action(caller.idp(), caller.tenant(), &action.id).await?;
     }
-    Ok((StatusCode::CREATED, Json(shown::action(idp, &action).await?)))
+    Ok((StatusCode::CREATED, Json(shown::action(caller.idp(), &action).await?)))
 }
 
 /// Get an Action
@@ -257,13 +250,9 @@ async fn create(
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "The Action.", body = ActionView), (status = 404, description = "There is none."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<ActionView>, ApiError> {
-    let action = manage::action(&state.idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
-    Ok(Json(shown::action(&state.idp, &action).await?))
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<ActionId>) -> Result<Json<ActionView>, ApiError> {
+    let action = manage::action(caller.idp(), caller.tenant(), &id).await?;
+    Ok(Json(shown::action(caller.idp(), &action).await?))
 }
 
 /// Change the draft of an Action
@@ -281,14 +270,12 @@ async fn get(
     )
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ActionId>,
     ApiJson(update): ApiJson<ActionUpdate, MAX_CODE_BODY_BYTES>,
 ) -> Result<Json<ActionView>, ApiError> {
-    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
-    let action = manage::update_action(idp, tenant, &ActionId::new(id), update.into()).await?;
-    Ok(Json(shown::action(idp, &action).await?))
+    let action = manage::update_action(caller.idp(), caller.tenant(), &id, update.into()).await?;
+    Ok(Json(shown::action(caller.idp(), &action).await?))
 }
 
 /// Delete an Action with its versions
@@ -303,13 +290,12 @@ async fn update(
     )
 )]
 async fn delete(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ActionId>,
     ApiQuery(query): ApiQuery<DeleteQuery>,
 ) -> Result<StatusCode, ApiError> {
     let force = query.force.unwrap_or(false);
-    manage::delete_action(&state.idp, &caller.context().tenant.id, &ActionId::new(id), force).await?;
+    manage::delete_action(caller.idp(), caller.tenant(), &id, force).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -327,15 +313,9 @@ async fn delete(
         (status = 404, description = "There is none.")
     )
 )]
-async fn deploy(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<VersionView>, ApiError> {
-    let idp = &state.idp;
-    let (action, version) =
-        manage::deploy_draft(idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
-    Ok(Json(shown::version(idp, &action, &version, true).await?))
+async fn deploy(caller: ApiCaller, ApiPath(id): ApiPath<ActionId>) -> Result<Json<VersionView>, ApiError> {
+    let (action, version) = manage::deploy_draft(caller.idp(), caller.tenant(), &id).await?;
+    Ok(Json(shown::version(caller.idp(), &action, &version, true).await?))
 }
 
 /// Run the draft of an Action on a made-up event
@@ -353,12 +333,11 @@ async fn deploy(
     )
 )]
 async fn test(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ActionId>,
     ApiJson(body): ApiJson<TestBody>,
 ) -> Result<Json<TestAnswer>, ApiError> {
     let event = body.payload.event;
-    let run = manage::test_action(&state.idp, &caller.context().tenant.id, &ActionId::new(id), event).await?;
+    let run = manage::test_action(caller.idp(), caller.tenant(), &id, event).await?;
     Ok(Json(TestAnswer { payload: run }))
 }

@@ -1,8 +1,7 @@
 //! `/actions/executions`: what Actions did, with what they printed.
 
 use axum::Json;
-use axum::extract::State;
-use idp::manage::{self, ActionCommand, ActionError, PrintedLine};
+use idp::manage::{self, ActionCommand, ActionError, PrintedLine, Span};
 use idp::management_api::seal_position;
 use model::{ActionId, ExecutionStatus, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::AppState;
-use crate::management::{ApiCaller, ApiError, ApiPath, ApiQuery, Checkpoint};
+use crate::management::{ApiCaller, ApiError, ApiPath, ApiQuery, PositionQuery};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
@@ -25,15 +24,10 @@ const LIST: &str = "runs";
 const LOOKED_AT: i64 = 1000;
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// Only runs of the Action of this name.
     action_name: Option<String>,
-    /// What an answer gave as `next`: the runs after it. Without it, the newest ones.
-    from: Option<String>,
-    /// At most 100.
-    take: Option<i64>,
 }
 
 /// One run. The dialect has its name, error and times; the rest is ours.
@@ -110,28 +104,29 @@ struct ActionExecution {
 
 /// List the runs of Actions, oldest first
 ///
-/// For tools that follow what Actions print. Not part of the dialect.
+/// For tools that follow what Actions print: without `from`, the newest ones. Not part of the dialect.
 #[utoipa::path(
-    get, path = "/actions/executions", operation_id = "list_executions", tag = "actions", params(ListQuery),
+    get, path = "/actions/executions", operation_id = "list_executions", tag = "actions",
+    params(ListQuery, PositionQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "`runs`, and `next` for what comes after them.", body = RunList))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiQuery(query): ApiQuery<ListQuery>,
+    ApiQuery(position): ApiQuery<PositionQuery>,
 ) -> Result<Json<RunList>, ApiError> {
-    let (idp, context) = (&state.idp, caller.context());
-    let position = Checkpoint::new(&state, &caller, LIST, query.from.as_deref(), query.take)?;
-    let after = position.after.as_deref().map(|key| key.parse::<i64>().unwrap_or(i64::MAX));
-    let read = if query.action_name.is_some() { LOOKED_AT } else { position.take };
-    let runs = manage::executions(idp, &context.tenant.id, after, read).await?;
+    let part = position.part(&caller, LIST)?;
+    let Span { after, limit, .. } = part.span();
+    let after = after.map(|key| key.parse::<i64>().unwrap_or(i64::MAX));
+    let read = if query.action_name.is_some() { LOOKED_AT } else { limit };
+    let runs = manage::executions(caller.idp(), caller.tenant(), after, read).await?;
     let is_wanted = |run: &&StoredExecution| {
         query.action_name.as_ref().is_none_or(|name| run.execution.action_name == *name)
     };
     let last = runs.last().map(|run| run.id);
     let mut wanted: Vec<&StoredExecution> = runs.iter().filter(is_wanted).collect();
-    let take = usize::try_from(position.take).unwrap_or_default();
+    let take = usize::try_from(limit).unwrap_or_default();
     let more = wanted.len() > take;
     let wanted: Vec<_> = match after {
         Some(_) => wanted.into_iter().take(take).collect(),
@@ -140,7 +135,7 @@ async fn list(
     // What was read and not wanted need not be read again.
     let last = if more && after.is_some() { wanted.last().map(|run| run.id) } else { last };
     let next = last.or(after).unwrap_or(0).to_string();
-    let next = seal_position(idp, context, LIST, &next)?;
+    let next = seal_position(caller.idp(), caller.context(), LIST, &next)?;
     let shown = |run: &StoredExecution| {
         let execution = run.execution.execution_id.as_ref().unwrap_or(&run.transaction_id);
         ListedRun {
@@ -160,12 +155,8 @@ async fn list(
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "What each Action of it did.", body = ActionExecution), (status = 404, description = "There is none, or its record is removed."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<ActionExecution>, ApiError> {
-    let runs = manage::execution(&state.idp, &caller.context().tenant.id, &id).await?;
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<Json<ActionExecution>, ApiError> {
+    let runs = manage::execution(caller.idp(), caller.tenant(), &id).await?;
     let created_at = runs.first().map(|run| run.execution.created_at.to_iso());
     let updated_at = runs.last().map(|run| ended_at(run).to_iso());
     let status = runs.last().map(|run| run.execution.status);

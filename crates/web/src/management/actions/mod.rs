@@ -7,15 +7,19 @@ mod shown;
 mod triggers;
 mod versions;
 
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use idp::manage::{Listed, NewSecret};
 use model::{Dependency, TriggerVersion};
-use serde::Deserialize;
-use serde_json::Value;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{ApiError, Page};
+use super::page::DEFAULT;
+use super::{ApiError, ApiQuery, Page};
 use crate::AppState;
-use idp::manage::NewSecret;
 
 /// The most bytes of a body that carries code: a component as base64.
 const MAX_CODE_BODY_BYTES: usize = 48 << 20;
@@ -97,14 +101,45 @@ fn all<B: Into<T>, T>(list: Option<Vec<B>>) -> Option<Vec<T>> {
     list.map(|list| list.into_iter().map(Into::into).collect())
 }
 
-/// The rows of a page.
-fn rows_of<T>(page: &Page, all: Vec<T>) -> (Vec<T>, i64) {
-    let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let count = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
-    (all.into_iter().skip(count(page.offset())).take(count(page.limit())).collect(), total)
+/// The query of lists of the Actions family.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ActionsPageQuery {
+    /// The first page is 0.
+    page: Option<i64>,
+    /// At most 100.
+    per_page: Option<i64>,
 }
 
-/// The page that a query asks for.
-fn page(page: Option<i64>, per_page: Option<i64>, default: i64) -> Result<Page, ApiError> {
-    Page::new(page, per_page, None, default)
+/// A part of such a list: `ROWS` rows where the query does not say how many.
+struct ActionsPage<const ROWS: i64 = DEFAULT>(Page);
+
+impl<const ROWS: i64> FromRequestParts<AppState> for ActionsPage<ROWS> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ApiQuery(query) = ApiQuery::<ActionsPageQuery>::from_request_parts(parts, state).await?;
+        Page::new(query.page, query.per_page, None, ROWS).map(Self)
+    }
+}
+
+impl<const ROWS: i64> ActionsPage<ROWS> {
+    /// These rows of a list that is read whole.
+    fn of<T>(&self, all: Vec<T>) -> Listed<T> {
+        self.0.span().of(all)
+    }
+
+    /// `{<name>, total, page, per_page}`; `page` and `total` are not there when they are 0. A page behind the last one has no
+    /// `total`: clients of Go ask for pages until there is none.
+    fn answer(&self, name: &str, listed: Listed<impl Serialize>) -> Json<Value> {
+        let Listed { rows, total, .. } = listed;
+        let total = if rows.is_empty() { 0 } else { total };
+        let mut answer = json!({ name: rows, "per_page": self.0.span().limit });
+        for (name, value) in [("page", self.0.number()), ("total", total)] {
+            if value != 0 {
+                answer[name] = json!(value);
+            }
+        }
+        Json(answer)
+    }
 }

@@ -1,21 +1,20 @@
 //! `/actions/modules`: code that Actions share.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage::{self, ModuleChange, module_version_id};
 use model::{ActionId, ActionModule, ActionModuleId, ActionModuleVersion, Dependency, TriggerVersion};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shown::SecretView;
-use super::{DependencyBody, SecretBody, all, page, rows_of, shown};
+use super::{ActionsPage, ActionsPageQuery, DependencyBody, SecretBody, all, shown};
 use crate::AppState;
 use crate::management::schema::list;
-use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -25,16 +24,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(rollback))
         .routes(routes!(versions, publish))
         .routes(routes!(version))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
 }
 
 /// A new module.
@@ -138,22 +127,18 @@ list!(
 
 /// List the modules
 #[utoipa::path(
-    get, path = "/actions/modules", operation_id = "list_action_modules", tag = "actions", params(ListQuery),
+    get, path = "/actions/modules", operation_id = "list_action_modules", tag = "actions", params(ActionsPageQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `modules`, by name, with `total`.", body = ModuleList))
 )]
-async fn list(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiQuery(query): ApiQuery<ListQuery>,
-) -> Result<Json<Value>, ApiError> {
-    let (idp, tenant) = (&state.idp, &caller.context().tenant.id);
-    let page = page(query.page, query.per_page, 50)?;
-    let (modules, total) = rows_of(&page, manage::action_modules(idp, tenant).await?);
-    let actions = if modules.is_empty() { Vec::new() } else { manage::actions(idp, tenant).await? };
-    let shown = |module| json!(shown_module(module, manage::count_uses(&module.id, &actions)));
-    let rows = modules.iter().map(shown).collect();
-    Ok(Json(page.actions_answer("modules", total, rows)))
+async fn list(caller: ApiCaller, page: ActionsPage) -> Result<Json<Value>, ApiError> {
+    let listed = page.of(manage::action_modules(caller.idp(), caller.tenant()).await?);
+    let actions = match listed.rows.is_empty() {
+        true => Vec::new(),
+        false => manage::actions(caller.idp(), caller.tenant()).await?,
+    };
+    let shown = listed.map(|module| shown_module(&module, manage::count_uses(&module.id, &actions)));
+    Ok(page.answer("modules", shown))
 }
 
 /// Create a module
@@ -163,7 +148,6 @@ async fn list(
     responses((status = 201, description = "The module.", body = ModuleView), (status = 409, description = "There is one of that name."))
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(new): ApiJson<NewModule>,
 ) -> Result<(StatusCode, Json<ModuleView>), ApiError> {
@@ -172,8 +156,8 @@ async fn create(
     }
     let change =
         ModuleChange { code: Some(new.code), dependencies: all(new.dependencies), secrets: all(new.secrets) };
-    let tenant = &caller.context().tenant.id;
-    let module = manage::create_action_module(&state.idp, tenant, &new.name, change, new.publish).await?;
+    let module =
+        manage::create_action_module(caller.idp(), caller.tenant(), &new.name, change, new.publish).await?;
     Ok((StatusCode::CREATED, Json(shown_module(&module, 0))))
 }
 
@@ -184,14 +168,9 @@ async fn create(
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "The module.", body = ModuleView), (status = 404, description = "There is none."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<ModuleView>, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let module = manage::action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
-    with_uses(&state, &caller, &module).await
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<ActionModuleId>) -> Result<Json<ModuleView>, ApiError> {
+    let module = manage::action_module(caller.idp(), caller.tenant(), &id).await?;
+    with_uses(&caller, &module).await
 }
 
 /// Change the draft of a module
@@ -202,9 +181,8 @@ async fn get(
     responses((status = 200, description = "The module. Its versions are as before.", body = ModuleView), (status = 404, description = "There is none."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ActionModuleId>,
     ApiJson(update): ApiJson<ModuleUpdate>,
 ) -> Result<Json<ModuleView>, ApiError> {
     let change = ModuleChange {
@@ -212,9 +190,8 @@ async fn update(
         dependencies: all(update.dependencies),
         secrets: all(update.secrets),
     };
-    let tenant = &caller.context().tenant.id;
-    let module = manage::update_action_module(&state.idp, tenant, &ActionModuleId::new(id), change).await?;
-    with_uses(&state, &caller, &module).await
+    let module = manage::update_action_module(caller.idp(), caller.tenant(), &id, change).await?;
+    with_uses(&caller, &module).await
 }
 
 /// Delete a module with its versions
@@ -228,46 +205,32 @@ async fn update(
         (status = 412, description = "An Action requires it.")
     )
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    manage::delete_action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<ActionModuleId>) -> Result<StatusCode, ApiError> {
+    manage::delete_action_module(caller.idp(), caller.tenant(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// List the Actions that require a module
 #[utoipa::path(
     get, path = "/actions/modules/{id}/actions", operation_id = "list_actions_of_module", tag = "actions",
-    params(("id" = String, Path, description = "The module's id."), ListQuery),
+    params(("id" = String, Path, description = "The module's id."), ActionsPageQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `actions`, by name, with `total`.", body = ActionsOfModule), (status = 404, description = "There is no such module."))
 )]
 async fn actions(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<ListQuery>,
+    ApiPath(id): ApiPath<ActionModuleId>,
+    page: ActionsPage,
 ) -> Result<Json<Value>, ApiError> {
-    let page = page(query.page, query.per_page, 50)?;
-    let id = ActionModuleId::new(id);
-    let uses = manage::actions_of_module(&state.idp, &caller.context().tenant.id, &id).await?;
-    let (uses, total) = rows_of(&page, uses);
-    let rows = uses
-        .iter()
-        .map(|used| {
-            json!(ActionOfModule {
-                action_id: used.action.id.clone(),
-                action_name: used.action.name.clone(),
-                module_version_id: module_version_id(&id, used.number),
-                module_version_number: used.number,
-                supported_triggers: used.action.draft.settings.supported_triggers.clone(),
-            })
-        })
-        .collect();
-    Ok(Json(page.actions_answer("actions", total, rows)))
+    let listed = page.of(manage::actions_of_module(caller.idp(), caller.tenant(), &id).await?);
+    let shown = listed.map(|used| ActionOfModule {
+        action_id: used.action.id,
+        action_name: used.action.name,
+        module_version_id: module_version_id(&id, used.number),
+        module_version_number: used.number,
+        supported_triggers: used.action.draft.settings.supported_triggers,
+    });
+    Ok(page.answer("actions", shown))
 }
 
 /// Make an old version of a module its newest
@@ -278,35 +241,29 @@ async fn actions(
     responses((status = 200, description = "The module.", body = ModuleView), (status = 404, description = "There is none, or no such version."))
 )]
 async fn rollback(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ActionModuleId>,
     ApiJson(body): ApiJson<RollbackBody>,
 ) -> Result<Json<ModuleView>, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
-    let module = manage::rollback_action_module(&state.idp, tenant, &id, &body.module_version_id).await?;
-    with_uses(&state, &caller, &module).await
+    let module =
+        manage::rollback_action_module(caller.idp(), caller.tenant(), &id, &body.module_version_id).await?;
+    with_uses(&caller, &module).await
 }
 
 /// List the versions of a module
 #[utoipa::path(
     get, path = "/actions/modules/{id}/versions", operation_id = "list_action_module_versions", tag = "actions",
-    params(("id" = String, Path, description = "The module's id."), ListQuery),
+    params(("id" = String, Path, description = "The module's id."), ActionsPageQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `versions`, newest first, with `total`.", body = ModuleVersionList), (status = 404, description = "There is no such module."))
 )]
 async fn versions(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<ListQuery>,
+    ApiPath(id): ApiPath<ActionModuleId>,
+    page: ActionsPage,
 ) -> Result<Json<Value>, ApiError> {
-    let page = page(query.page, query.per_page, 50)?;
-    let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
-    let versions = manage::action_module_versions(&state.idp, tenant, &id).await?;
-    let (versions, total) = rows_of(&page, versions);
-    let rows = versions.iter().map(|version| json!(shown_version(version))).collect();
-    Ok(Json(page.actions_answer("versions", total, rows)))
+    let versions = manage::action_module_versions(caller.idp(), caller.tenant(), &id).await?;
+    Ok(page.answer("versions", page.of(versions).map(|version| shown_version(&version))))
 }
 
 /// Publish the draft of a module as its next version
@@ -321,12 +278,10 @@ async fn versions(
     )
 )]
 async fn publish(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<ActionModuleId>,
 ) -> Result<(StatusCode, Json<ModuleVersionView>), ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let version = manage::publish_action_module(&state.idp, tenant, &ActionModuleId::new(id)).await?;
+    let version = manage::publish_action_module(caller.idp(), caller.tenant(), &id).await?;
     Ok((StatusCode::CREATED, Json(shown_version(&version))))
 }
 
@@ -338,21 +293,15 @@ async fn publish(
     responses((status = 200, description = "The version.", body = ModuleVersionView), (status = 404, description = "There is none."))
 )]
 async fn version(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, version)): ApiPath<(String, String)>,
+    ApiPath((id, version)): ApiPath<(ActionModuleId, String)>,
 ) -> Result<Json<ModuleVersionView>, ApiError> {
-    let (tenant, id) = (&caller.context().tenant.id, ActionModuleId::new(id));
-    let version = manage::action_module_version(&state.idp, tenant, &id, &version).await?;
+    let version = manage::action_module_version(caller.idp(), caller.tenant(), &id, &version).await?;
     Ok(Json(shown_version(&version)))
 }
 
-async fn with_uses(
-    state: &AppState,
-    caller: &ApiCaller,
-    module: &ActionModule,
-) -> Result<Json<ModuleView>, ApiError> {
-    let uses = manage::actions_of_module(&state.idp, &caller.context().tenant.id, &module.id).await?;
+async fn with_uses(caller: &ApiCaller, module: &ActionModule) -> Result<Json<ModuleView>, ApiError> {
+    let uses = manage::actions_of_module(caller.idp(), caller.tenant(), &module.id).await?;
     Ok(Json(shown_module(module, uses.len())))
 }
 

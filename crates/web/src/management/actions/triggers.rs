@@ -1,36 +1,26 @@
 //! `/actions/triggers`: where Actions run, and which ones.
 
 use axum::Json;
-use axum::extract::State;
 use idp::Idp;
 use idp::manage::{
-    self, BindingReference, ManageError, NewBinding, RUNTIMES, SCRIPT_RUNTIME, TRIGGERS, Trigger, binding_id,
+    self, BindingReference, Listed, ManageError, NewBinding, RUNTIMES, SCRIPT_RUNTIME, TRIGGERS, Trigger,
+    binding_id,
 };
 use model::{Action, TriggerBinding, TriggerVersion};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shown::ActionView;
-use super::{SecretBody, page, rows_of, shown};
+use super::{ActionsPage, ActionsPageQuery, SecretBody, shown};
 use crate::AppState;
 use crate::management::schema::list;
-use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(bindings, bind))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct BindingsQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
 }
 
 /// What is to be bound.
@@ -161,21 +151,18 @@ async fn list(_: ApiCaller) -> Json<TriggerList> {
 /// List what is bound to a trigger
 #[utoipa::path(
     get, path = "/actions/triggers/{triggerId}/bindings", operation_id = "list_trigger_bindings", tag = "actions",
-    params(("triggerId" = String, Path, description = "As post-login."), BindingsQuery),
+    params(("triggerId" = String, Path, description = "As post-login."), ActionsPageQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `bindings`, in the order in which they run.", body = BindingPage), (status = 404, description = "There is no such trigger."))
 )]
 async fn bindings(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(trigger): ApiPath<String>,
-    ApiQuery(query): ApiQuery<BindingsQuery>,
+    page: ActionsPage,
 ) -> Result<Json<Value>, ApiError> {
-    let page = page(query.page, query.per_page, 50)?;
-    let bound = manage::trigger_bindings(&state.idp, &caller.context().tenant.id, &trigger).await?;
-    let (bound, total) = rows_of(&page, bound);
-    let rows = bindings_shown(&state.idp, &trigger, &bound).await?;
-    Ok(Json(page.actions_answer("bindings", total, rows.iter().map(|row| json!(row)).collect())))
+    let listed = page.of(manage::trigger_bindings(caller.idp(), caller.tenant(), &trigger).await?);
+    let rows = bindings_shown(caller.idp(), &trigger, &listed.rows).await?;
+    Ok(page.answer("bindings", Listed { rows, total: listed.total, last_key: None }))
 }
 
 /// Replace what is bound to a trigger
@@ -186,7 +173,6 @@ async fn bindings(
     responses((status = 200, description = "The `bindings`.", body = BindingList), (status = 404, description = "There is no such trigger."))
 )]
 async fn bind(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(trigger): ApiPath<String>,
     ApiJson(body): ApiJson<BindingsBody>,
@@ -195,9 +181,8 @@ async fn bind(
         return Err(ApiError::invalid_body("a binding has no secrets here: set them on its Action"));
     }
     let new: Vec<_> = body.bindings.into_iter().map(NewBinding::from).collect();
-    let tenant = &caller.context().tenant.id;
-    let bound = manage::set_trigger_bindings(&state.idp, tenant, &trigger, &new).await?;
-    Ok(Json(BindingList { bindings: bindings_shown(&state.idp, &trigger, &bound).await? }))
+    let bound = manage::set_trigger_bindings(caller.idp(), caller.tenant(), &trigger, &new).await?;
+    Ok(Json(BindingList { bindings: bindings_shown(caller.idp(), &trigger, &bound).await? }))
 }
 
 impl From<BindingBody> for NewBinding {

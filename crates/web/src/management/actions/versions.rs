@@ -1,33 +1,22 @@
 //! `/actions/actions/{actionId}/versions`: what was deployed.
 
 use axum::Json;
-use axum::extract::State;
-use idp::manage;
+use idp::manage::{self, Listed};
 use model::ActionId;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shown::VersionView;
-use super::{page, rows_of, shown};
+use super::{ActionsPage, ActionsPageQuery, shown};
 use crate::AppState;
 use crate::management::schema::list;
-use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(deploy))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct ListQuery {
-    /// The first page is 0.
-    page: Option<i64>,
-    /// At most 100.
-    per_page: Option<i64>,
 }
 
 /// How an old version is deployed.
@@ -47,27 +36,24 @@ list!(
 /// List the versions of an Action
 #[utoipa::path(
     get, path = "/actions/actions/{actionId}/versions", operation_id = "list_action_versions", tag = "actions",
-    params(("actionId" = String, Path, description = "The Action's id."), ListQuery),
+    params(("actionId" = String, Path, description = "The Action's id."), ActionsPageQuery),
     security(("token" = ["read:actions"])),
     responses((status = 200, description = "A page of `versions`, newest first, with `total`.", body = VersionList), (status = 404, description = "There is no such Action."))
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-    ApiQuery(query): ApiQuery<ListQuery>,
+    ApiPath(id): ApiPath<ActionId>,
+    page: ActionsPage,
 ) -> Result<Json<Value>, ApiError> {
-    let page = page(query.page, query.per_page, 50)?;
-    let (action, versions) =
-        manage::action_versions(&state.idp, &caller.context().tenant.id, &ActionId::new(id)).await?;
+    let (action, versions) = manage::action_versions(caller.idp(), caller.tenant(), &id).await?;
     let deployed = action.deployed.as_ref().map(|version| version.number);
-    let (versions, total) = rows_of(&page, versions);
-    let mut rows = Vec::with_capacity(versions.len());
-    for version in &versions {
+    let listed = page.of(versions);
+    let mut rows = Vec::with_capacity(listed.rows.len());
+    for version in &listed.rows {
         let deployed = deployed == Some(version.number);
-        rows.push(json!(shown::version(&state.idp, &action, version, deployed).await?));
+        rows.push(shown::version(caller.idp(), &action, version, deployed).await?);
     }
-    Ok(Json(page.actions_answer("versions", total, rows)))
+    Ok(page.answer("versions", Listed { rows, total: listed.total, last_key: None }))
 }
 
 /// Get a version of an Action
@@ -78,14 +64,12 @@ async fn list(
     responses((status = 200, description = "The version.", body = VersionView), (status = 404, description = "There is none."))
 )]
 async fn get(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, version)): ApiPath<(String, String)>,
+    ApiPath((id, version)): ApiPath<(ActionId, String)>,
 ) -> Result<Json<VersionView>, ApiError> {
-    let tenant = &caller.context().tenant.id;
-    let (action, version) = manage::action_version(&state.idp, tenant, &ActionId::new(id), &version).await?;
+    let (action, version) = manage::action_version(caller.idp(), caller.tenant(), &id, &version).await?;
     let deployed = action.deployed.as_ref().is_some_and(|deployed| deployed.number == version.number);
-    Ok(Json(shown::version(&state.idp, &action, &version, deployed).await?))
+    Ok(Json(shown::version(caller.idp(), &action, &version, deployed).await?))
 }
 
 /// Deploy an old version of an Action again
@@ -101,14 +85,12 @@ async fn get(
     )
 )]
 async fn deploy(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, version)): ApiPath<(String, String)>,
+    ApiPath((id, version)): ApiPath<(ActionId, String)>,
     ApiJson(body): ApiJson<Option<DeployBody>>,
 ) -> Result<Json<VersionView>, ApiError> {
-    let tenant = &caller.context().tenant.id;
     let update_draft = body.unwrap_or_default().update_draft;
     let (action, version) =
-        manage::deploy_version(&state.idp, tenant, &ActionId::new(id), &version, update_draft).await?;
-    Ok(Json(shown::version(&state.idp, &action, &version, true).await?))
+        manage::deploy_version(caller.idp(), caller.tenant(), &id, &version, update_draft).await?;
+    Ok(Json(shown::version(caller.idp(), &action, &version, true).await?))
 }
