@@ -2,21 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::header::{ACCEPT_LANGUAGE, HOST, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use idp::{PageError, RequestContext, ServerError, hash_credential};
+use idp::{CookieChanges, PageError, RequestContext, ServerError, hash_credential};
 use ipnet::IpNet;
 use model::{RequestOrigin, Tenant, TenantId};
+use oauth::{ErrorCode, Parameters};
 
-use crate::AppState;
 use crate::cookies::{CookieWriter, Cookies};
 use crate::error::{JsonError, PageFailure};
 use crate::hosts::FoundHost;
 use crate::management::ApiError;
 use crate::middleware::{Surface, refuse};
+use crate::{AppState, body};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -49,6 +50,47 @@ impl Caller {
             now: state.idp.now(),
             hostname: &self.context.origin.hostname,
         }
+    }
+
+    /// The answer with the cookies that change.
+    pub(crate) fn with_cookies(
+        &self,
+        state: &AppState,
+        cookies: &CookieChanges,
+        mut response: Response,
+    ) -> Result<Response, ServerError> {
+        self.cookie_writer(state).write(cookies, response.headers_mut())?;
+        Ok(response)
+    }
+}
+
+/// The parameters of the query, at an endpoint that people see.
+pub(crate) struct QueryParameters(pub(crate) Parameters);
+
+impl FromRequestParts<AppState> for QueryParameters {
+    type Rejection = PageFailure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, PageFailure> {
+        Ok(Self(body::from_query(parts.uri.query())?))
+    }
+}
+
+/// A form of ours with its caller: the parameters are those of the query and the form. What another site has sent is refused.
+pub(crate) struct OwnForm(pub(crate) Caller, pub(crate) Parameters);
+
+impl FromRequest<AppState> for OwnForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        if caller.is_cross_site {
+            let error = PageError::oauth(ErrorCode::AccessDenied, "This form was sent by another site");
+            return Err(PageFailure::from(error).into_response());
+        }
+        let form = body::from_form_post(parts.uri.query(), &parts.headers, body).await;
+        let parameters = form.map_err(|error| PageFailure::from(error).into_response())?;
+        Ok(Self(caller, parameters))
     }
 }
 

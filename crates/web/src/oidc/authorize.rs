@@ -2,8 +2,8 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
+use idp::CookieChanges;
 use idp::authorize::{AuthorizeInput, AuthorizeOutcome, authorize};
-use idp::{CookieChanges, PageError};
 use oauth::{OAuthError, Parameters};
 
 use crate::error::PageFailure;
@@ -80,5 +80,5 @@ async fn run(
             redirect(state, caller, method, &format!("/u/login?state={handle}"), &kept(cookies))
         }
     };
-    sent.map_err(|error| PageError::from(error).into())
+    Ok(sent?)
 }

@@ -1,13 +1,13 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use idp::PageError;
 use idp::logout::{LogoutInput, LogoutOutcome, oidc_logout, v2_logout};
 use oauth::{ErrorCode, Parameters};
 
 use crate::error::PageFailure;
-use crate::extract::Caller;
+use crate::extract::{Caller, QueryParameters};
 use crate::oidc::redirect;
 use crate::pages::logout::{confirm, logged_out};
 use crate::{AppState, body};
@@ -16,9 +16,8 @@ use crate::{AppState, body};
 pub(crate) async fn v2(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(parameters): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    let parameters = body::from_query(query.as_deref())?;
     let input = LogoutInput { parameters, session_cookie: caller.cookies.session.as_deref() };
     let outcome = v2_logout(&state.idp, &caller.context, input).await?;
     write(&state, &caller, &Method::GET, outcome)
@@ -28,9 +27,9 @@ pub(crate) async fn v2(
 pub(crate) async fn get(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(parameters): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    run(&state, &caller, &Method::GET, body::from_query(query.as_deref())?).await
+    run(&state, &caller, &Method::GET, parameters).await
 }
 
 /// `POST /oidc/logout`: from a client's page, or the confirmation from ours. Only ours may carry `csrf`.
@@ -40,13 +39,9 @@ pub(crate) async fn post(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
-) -> Response {
-    match body::from_form_post(query.as_deref(), &headers, body).await {
-        Ok(parameters) => {
-            run(&state, &caller, &Method::POST, parameters).await.unwrap_or_else(IntoResponse::into_response)
-        }
-        Err(error) => PageFailure::from(error).into_response(),
-    }
+) -> Result<Response, PageFailure> {
+    let parameters = body::from_form_post(query.as_deref(), &headers, body).await?;
+    run(&state, &caller, &Method::POST, parameters).await
 }
 
 async fn run(
@@ -70,16 +65,14 @@ fn write(
     method: &Method,
     outcome: LogoutOutcome,
 ) -> Result<Response, PageFailure> {
-    let (mut response, cookies) = match outcome {
+    let (response, cookies) = match outcome {
         LogoutOutcome::Redirect { location, cookies } => {
-            return redirect(state, caller, method, &location, &cookies)
-                .map_err(|error| PageError::from(error).into());
+            return Ok(redirect(state, caller, method, &location, &cookies)?);
         }
         LogoutOutcome::LoggedOut { cookies } => (logged_out(&caller.context.tenant.friendly_name), cookies),
         LogoutOutcome::Confirm { csrf, parameters } => {
             return Ok(confirm(&caller.context.tenant.friendly_name, &csrf, &parameters));
         }
     };
-    caller.cookie_writer(state).write(&cookies, response.headers_mut()).map_err(PageError::from)?;
-    Ok(response)
+    Ok(caller.with_cookies(state, &cookies, response)?)
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,25 +10,18 @@ use idp::mfa::api;
 
 use crate::error::{JsonError, Scheme, resource_refused};
 use crate::extract::Caller;
-use crate::oidc::ClientCall;
+use crate::oidc::{ClientCall, answer};
 use crate::{AppState, body, cors};
 
 /// `POST /mfa/challenge`.
 pub(crate) async fn challenge(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Body,
+    call: ClientCall,
 ) -> Response {
-    let call = match ClientCall::read(query.as_deref(), &headers, body).await {
-        Ok(call) => call,
-        Err(error) => return JsonError::from(error).into_response(),
-    };
-    let mut response = match api::challenge(&state.idp, &caller.context, &call.input).await {
-        Ok(challenge) => Json(challenge).into_response(),
-        Err(error) => JsonError::new(error, call.challenge).into_response(),
-    };
+    let challenge = api::challenge(&state.idp, &caller.context, &call.input).await;
+    let mut response = answer(challenge.map(Json), call.challenge);
     let client = Some(call.named_client.as_str());
     cors::allow_client(&state, &caller.context.tenant.id, &headers, client, &mut response).await;
     response

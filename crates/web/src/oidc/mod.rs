@@ -12,15 +12,15 @@ pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod userinfo;
 
-use axum::body::Body;
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{AUTHORIZATION, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use idp::token::TokenInput;
-use idp::{CookieChanges, ServerError};
+use idp::{CookieChanges, IdpError, ServerError};
 use oauth::{ErrorCode, OAuthError};
 
-use crate::error::{Challenge, bad_request};
+use crate::error::{Challenge, JsonError, bad_request};
 use crate::extract::Caller;
 use crate::{AppState, body};
 
@@ -35,9 +35,7 @@ pub(crate) fn redirect(
     let location = HeaderValue::from_str(location)
         .map_err(|_| ServerError::Inconsistent("a redirect URI has bad characters".into()))?;
     let status = if *method == Method::POST { StatusCode::SEE_OTHER } else { StatusCode::FOUND };
-    let mut response = (status, [(LOCATION, location)]).into_response();
-    caller.cookie_writer(state).write(cookies, response.headers_mut())?;
-    Ok(response)
+    caller.with_cookies(state, cookies, (status, [(LOCATION, location)]).into_response())
 }
 
 /// A request of a client to the token endpoint or one that authenticates it likewise.
@@ -49,22 +47,32 @@ pub(crate) struct ClientCall {
     pub(crate) challenge: Challenge,
 }
 
-impl ClientCall {
-    pub(crate) async fn read(
-        query: Option<&str>,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<Self, OAuthError> {
-        let authorization = one(headers, AUTHORIZATION.as_str())?;
-        let forwarded_for = one(headers, "auth0-forwarded-for")?;
-        let dpop = dpop_proof(headers)?;
-        let parameters = body::from_api_post(query, headers, body).await?;
+impl FromRequest<AppState> for ClientCall {
+    type Rejection = JsonError;
+
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, JsonError> {
+        let (parts, body) = request.into_parts();
+        let authorization = one(&parts.headers, AUTHORIZATION.as_str())?;
+        let forwarded_for = one(&parts.headers, "auth0-forwarded-for")?;
+        let dpop = dpop_proof(&parts.headers)?;
+        let parameters = body::from_api_post(parts.uri.query(), &parts.headers, body).await?;
         let basic = || oauth::parse_basic(authorization.as_deref()?).ok().map(|basic| basic.client_id);
         Ok(Self {
             named_client: parameters.get("client_id").map(str::to_owned).or_else(basic).unwrap_or_default(),
             challenge: if authorization.is_some() { Challenge::Basic } else { Challenge::None },
             input: TokenInput { parameters, authorization, dpop, forwarded_for },
         })
+    }
+}
+
+/// The answer to such a request.
+pub(crate) fn answer(
+    outcome: Result<impl IntoResponse, impl Into<IdpError>>,
+    challenge: Challenge,
+) -> Response {
+    match outcome {
+        Ok(answer) => answer.into_response(),
+        Err(error) => JsonError::new(error, challenge).into_response(),
     }
 }
 

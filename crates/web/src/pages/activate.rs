@@ -1,9 +1,8 @@
 //! The pages of the device authorization grant (RFC 8628 §3.3).
 
 use askama::Template;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use idp::device::{
     CodeOutcome, CodePage, ConfirmPage, DecisionOutcome, DeviceEnd, DeviceForm, code_page, decide, enter,
@@ -11,11 +10,11 @@ use idp::device::{
 use idp::{CookieChanges, PageError};
 use oauth::{ErrorCode, Parameters};
 
+use crate::AppState;
 use crate::error::{PageFailure, retry_after};
-use crate::extract::Caller;
+use crate::extract::{Caller, OwnForm, QueryParameters};
 use crate::oidc::redirect;
 use crate::pages::resume::leave;
-use crate::{AppState, body};
 
 const CONNECTED: &str = "/activate/connected";
 /// More than any code that people type, hyphens and spaces included.
@@ -54,9 +53,8 @@ struct NotConnected<'a> {
 pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(parameters): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    let parameters = body::from_query(query.as_deref())?;
     let page = code_page(&state.idp, caller.cookies.browser.as_deref());
     ask_for_code(&state, &caller, &page, parameters.get("user_code").unwrap_or_default())
 }
@@ -64,12 +62,8 @@ pub(crate) async fn show(
 /// `POST /activate`: the code.
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm(caller, parameters): OwnForm,
 ) -> Result<Response, PageFailure> {
-    let parameters = own_form(&caller, query.as_deref(), &headers, body).await?;
     let typed = parameters.get("user_code").unwrap_or_default();
     match enter(&state.idp, &caller.context, form(&caller, &parameters)).await? {
         CodeOutcome::Again(page) => ask_for_code(&state, &caller, &page, typed),
@@ -83,12 +77,8 @@ pub(crate) async fn submit(
 /// `POST /activate/confirm`: the user's word.
 pub(crate) async fn confirm(
     State(state): State<AppState>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm(caller, parameters): OwnForm,
 ) -> Result<Response, PageFailure> {
-    let parameters = own_form(&caller, query.as_deref(), &headers, body).await?;
     let connect = match parameters.require("decision")? {
         "connect" => true,
         "cancel" => false,
@@ -97,8 +87,7 @@ pub(crate) async fn confirm(
     match decide(&state.idp, &caller.context, form(&caller, &parameters), connect).await? {
         DecisionOutcome::Login { handle, cookies } => {
             let login = format!("/u/login?state={handle}");
-            redirect(&state, &caller, &Method::POST, &login, &cookies)
-                .map_err(|error| PageError::from(error).into())
+            Ok(redirect(&state, &caller, &Method::POST, &login, &cookies)?)
         }
         DecisionOutcome::Leave { url, cookies } => leave(&state, &caller, &url, &cookies),
         DecisionOutcome::Ended { end, cookies } => ended(&state, &caller, &end, &cookies),
@@ -120,8 +109,7 @@ pub(crate) fn ended(
 ) -> Result<Response, PageFailure> {
     let (status, reason) = match end {
         DeviceEnd::Connected => {
-            return redirect(state, caller, &Method::POST, CONNECTED, cookies)
-                .map_err(|error| PageError::from(error).into());
+            return Ok(redirect(state, caller, &Method::POST, CONNECTED, cookies)?);
         }
         DeviceEnd::Cancelled => (StatusCode::OK, None),
         DeviceEnd::Denied(reason) => (StatusCode::FORBIDDEN, Some(reason.as_str())),
@@ -130,9 +118,7 @@ pub(crate) fn ended(
             return Err(PageError::oauth(ErrorCode::ExpiredToken, text).into());
         }
     };
-    let mut response = super::page(status, &NotConnected { reason }, &[]);
-    caller.cookie_writer(state).write(cookies, response.headers_mut()).map_err(PageError::from)?;
-    Ok(response)
+    Ok(caller.with_cookies(state, cookies, super::page(status, &NotConnected { reason }, &[]))?)
 }
 
 fn ask_for_code(
@@ -150,20 +136,7 @@ fn ask_for_code(
     };
     let mut response = super::page(status, &form, &[]);
     retry_after(&mut response, page.retry_after_secs);
-    caller.cookie_writer(state).write(&page.cookies, response.headers_mut()).map_err(PageError::from)?;
-    Ok(response)
-}
-
-async fn own_form(
-    caller: &Caller,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Parameters, PageFailure> {
-    if caller.is_cross_site {
-        return Err(PageError::oauth(ErrorCode::AccessDenied, "This form was sent by another site").into());
-    }
-    Ok(body::from_form_post(query, headers, body).await?)
+    Ok(caller.with_cookies(state, &page.cookies, response)?)
 }
 
 fn form<'a>(caller: &'a Caller, parameters: &'a Parameters) -> DeviceForm<'a> {

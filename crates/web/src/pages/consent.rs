@@ -1,21 +1,17 @@
 //! The page that asks for a user's consent.
 
 use askama::Template;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use idp::PageError;
 use idp::consent::{ConsentForm, ConsentPage, Wanted, page, submit as submit_consent};
-use idp::login::LoginOutcome;
 use oauth::ErrorCode;
 
+use crate::AppState;
 use crate::error::PageFailure;
-use crate::extract::Caller;
-use crate::pages::activate;
-use crate::pages::respond::respond;
-use crate::pages::resume::leave;
-use crate::{AppState, body};
+use crate::extract::{Caller, OwnForm, QueryParameters};
+use crate::pages::resume::go_on;
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -28,9 +24,8 @@ struct Consent<'a> {
 pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(parameters): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    let parameters = body::from_query(query.as_deref())?;
     let handle = parameters.require("state")?;
     let page = page(&state.idp, &caller.context, handle, caller.cookies.browser.as_deref()).await?;
     let form = Consent { page: &page, wanted: &page.wanted };
@@ -40,15 +35,8 @@ pub(crate) async fn show(
 /// `POST /u/consent`: the user's word.
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    OwnForm(caller, parameters): OwnForm,
 ) -> Result<Response, PageFailure> {
-    if caller.is_cross_site {
-        return Err(PageError::oauth(ErrorCode::AccessDenied, "This form was sent by another site").into());
-    }
-    let parameters = body::from_form_post(query.as_deref(), &headers, body).await?;
     let accepts = match parameters.require("decision")? {
         "accept" => true,
         "decline" => false,
@@ -60,14 +48,5 @@ pub(crate) async fn submit(
         accepts,
         browser_cookie: caller.cookies.browser.as_deref(),
     };
-    match submit_consent(&state.idp, &caller.context, form).await? {
-        LoginOutcome::Answer { answer, cookies } => {
-            respond(&state, &caller, &Method::POST, &answer, &cookies)
-        }
-        LoginOutcome::Leave { url, cookies } => leave(&state, &caller, &url, &cookies),
-        LoginOutcome::Device { end, cookies } => activate::ended(&state, &caller, &end, &cookies),
-        LoginOutcome::Again(_) => {
-            Err(PageError::oauth(ErrorCode::InvalidRequest, "This login is over.").into())
-        }
-    }
+    go_on(&state, &caller, submit_consent(&state.idp, &caller.context, form).await?)
 }

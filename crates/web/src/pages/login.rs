@@ -1,18 +1,13 @@
 use askama::Template;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
-use idp::PageError;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use idp::login::{LoginInput, LoginOutcome, LoginPage, page, submit as submit_login};
-use oauth::{ErrorCode, Parameters};
 
+use crate::AppState;
 use crate::error::{PageFailure, retry_after};
-use crate::extract::Caller;
-use crate::pages::activate;
-use crate::pages::respond::respond;
-use crate::pages::resume::leave;
-use crate::{AppState, body};
+use crate::extract::{Caller, OwnForm, QueryParameters};
+use crate::pages::resume::go_on;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -29,9 +24,8 @@ struct LoginForm<'a> {
 pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(parameters): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    let parameters = body::from_query(query.as_deref())?;
     let handle = parameters.require("state")?;
     let login = page(&state.idp, &caller.context, handle, caller.cookies.browser.as_deref()).await?;
     Ok(render(&login, login.login_hint.as_deref()))
@@ -40,22 +34,8 @@ pub(crate) async fn show(
 /// `POST /u/login`: the user's name and password.
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    if caller.is_cross_site {
-        let error = PageError::oauth(ErrorCode::AccessDenied, "This form was sent by another site");
-        return PageFailure::from(error).into_response();
-    }
-    match body::from_form_post(query.as_deref(), &headers, body).await {
-        Ok(parameters) => run(&state, &caller, &parameters).await.unwrap_or_else(IntoResponse::into_response),
-        Err(error) => PageFailure::from(error).into_response(),
-    }
-}
-
-async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Result<Response, PageFailure> {
+    OwnForm(caller, parameters): OwnForm,
+) -> Result<Response, PageFailure> {
     let username = parameters.get("username");
     let input = LoginInput {
         handle: parameters.require("state")?,
@@ -66,10 +46,8 @@ async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Resu
         session_cookie: caller.cookies.session.as_deref(),
     };
     match submit_login(&state.idp, &caller.context, input).await? {
-        LoginOutcome::Answer { answer, cookies } => respond(state, caller, &Method::POST, &answer, &cookies),
-        LoginOutcome::Leave { url, cookies } => leave(state, caller, &url, &cookies),
-        LoginOutcome::Device { end, cookies } => activate::ended(state, caller, &end, &cookies),
         LoginOutcome::Again(login) => Ok(render(&login, username.or(login.login_hint.as_deref()))),
+        outcome => go_on(&state, &caller, outcome),
     }
 }
 

@@ -3,23 +3,17 @@
 use std::fmt::Write;
 
 use askama::Template;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
-use idp::PageError;
-use idp::login::LoginOutcome;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use idp::mfa::browser::{Asks, FactorInput, FactorOutcome, FactorPage, page, submit as submit_factor};
 use model::FactorType;
-use oauth::{ErrorCode, Parameters};
 use qrcode::{Color, EcLevel, QrCode};
 
+use crate::AppState;
 use crate::error::{PageFailure, retry_after};
-use crate::extract::Caller;
-use crate::pages::activate;
-use crate::pages::respond::respond;
-use crate::pages::resume::leave;
-use crate::{AppState, body};
+use crate::extract::{Caller, OwnForm, QueryParameters};
+use crate::pages::resume::go_on;
 
 #[derive(Template)]
 #[template(path = "mfa-otp.html")]
@@ -62,9 +56,8 @@ struct Picture {
 pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(parameters): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    let parameters = body::from_query(query.as_deref())?;
     let handle = parameters.require("state")?;
     let factor = parameters.get("factor").and_then(FactorType::named);
     let browser = caller.cookies.browser.as_deref();
@@ -75,22 +68,8 @@ pub(crate) async fn show(
 /// `POST /u/mfa`: a code.
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    if caller.is_cross_site {
-        let error = PageError::oauth(ErrorCode::AccessDenied, "This form was sent by another site");
-        return PageFailure::from(error).into_response();
-    }
-    match body::from_form_post(query.as_deref(), &headers, body).await {
-        Ok(parameters) => run(&state, &caller, &parameters).await.unwrap_or_else(IntoResponse::into_response),
-        Err(error) => PageFailure::from(error).into_response(),
-    }
-}
-
-async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Result<Response, PageFailure> {
+    OwnForm(caller, parameters): OwnForm,
+) -> Result<Response, PageFailure> {
     let input = FactorInput {
         handle: parameters.require("state")?,
         csrf: parameters.get("csrf").unwrap_or_default(),
@@ -100,16 +79,7 @@ async fn run(state: &AppState, caller: &Caller, parameters: &Parameters) -> Resu
     };
     match submit_factor(&state.idp, &caller.context, input).await? {
         FactorOutcome::Page(page) => Ok(render(&page)),
-        FactorOutcome::Login(LoginOutcome::Answer { answer, cookies }) => {
-            respond(state, caller, &Method::POST, &answer, &cookies)
-        }
-        FactorOutcome::Login(LoginOutcome::Leave { url, cookies }) => leave(state, caller, &url, &cookies),
-        FactorOutcome::Login(LoginOutcome::Device { end, cookies }) => {
-            activate::ended(state, caller, &end, &cookies)
-        }
-        FactorOutcome::Login(LoginOutcome::Again(_)) => {
-            Err(PageError::oauth(ErrorCode::InvalidRequest, "This login is over.").into())
-        }
+        FactorOutcome::Login(outcome) => go_on(&state, &caller, outcome),
     }
 }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use idp::{CookieChanges, PageError, ServerError};
+use idp::{CookieChanges, ServerError};
 use oauth::{AuthorizationResponse, ResponseMode};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -40,10 +40,9 @@ pub(crate) fn respond(
     cookies: &CookieChanges,
 ) -> Result<Response, PageFailure> {
     if let Some(location) = answer.location() {
-        let sent = redirect(state, caller, method, &location, cookies);
-        return sent.map_err(|error| PageError::from(error).into());
+        return Ok(redirect(state, caller, method, &location, cookies)?);
     }
-    let mut response = match (&answer.kept_here, answer.mode) {
+    let response = match (&answer.kept_here, answer.mode) {
         (Some(error), _) => PageFailure::from(error.clone()).into_response(),
         (None, ResponseMode::WebMessage) => message(answer)?,
         (None, _) => {
@@ -51,13 +50,12 @@ pub(crate) fn respond(
             super::page_with(StatusCode::OK, &form, Some(ANSWER_POLICY))
         }
     };
-    caller.cookie_writer(state).write(cookies, response.headers_mut()).map_err(PageError::from)?;
-    Ok(response)
+    Ok(caller.with_cookies(state, cookies, response)?)
 }
 
 fn message(answer: &AuthorizationResponse) -> Result<Response, PageFailure> {
     let url = Url::parse(&answer.redirect_uri)
-        .map_err(|_| PageError::from(ServerError::Inconsistent("a redirect URI is none".into())))?;
+        .map_err(|_| ServerError::Inconsistent("a redirect URI is none".into()))?;
     let origin = url.origin().ascii_serialization();
     let response: Map<String, Value> =
         answer.parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();

@@ -6,11 +6,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use idp::login::{LoginOutcome, continue_login};
-use idp::{ContinueRequest, CookieChanges, PageError};
+use idp::{ContinueRequest, CookieChanges};
 use oauth::{ErrorCode, OAuthError, Parameters};
 
 use crate::error::PageFailure;
-use crate::extract::Caller;
+use crate::extract::{Caller, QueryParameters};
 use crate::oidc::redirect;
 use crate::pages::activate;
 use crate::pages::respond::respond;
@@ -37,9 +37,8 @@ struct Continue<'a> {
 pub(crate) async fn get(
     State(state): State<AppState>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    QueryParameters(query): QueryParameters,
 ) -> Result<Response, PageFailure> {
-    let query = body::from_query(query.as_deref())?;
     run(&state, &caller, &Method::GET, &query, None).await
 }
 
@@ -92,14 +91,30 @@ async fn run(
             _ => respond(state, caller, method, &answer, &cookies),
         },
         LoginOutcome::Leave { url, cookies } if *method == Method::GET => {
-            redirect(state, caller, method, &url, &cookies).map_err(|error| PageError::from(error).into())
+            Ok(redirect(state, caller, method, &url, &cookies)?)
         }
         LoginOutcome::Leave { url, cookies } => leave(state, caller, &url, &cookies),
         LoginOutcome::Device { end, cookies } => activate::ended(state, caller, &end, &cookies),
-        LoginOutcome::Again(_) => {
-            Err(OAuthError::new(ErrorCode::InvalidRequest, "This login is over.").into())
-        }
+        LoginOutcome::Again(_) => Err(over()),
     }
+}
+
+/// What comes after a form of a login under way.
+pub(crate) fn go_on(
+    state: &AppState,
+    caller: &Caller,
+    outcome: LoginOutcome,
+) -> Result<Response, PageFailure> {
+    match outcome {
+        LoginOutcome::Answer { answer, cookies } => respond(state, caller, &Method::POST, &answer, &cookies),
+        LoginOutcome::Leave { url, cookies } => leave(state, caller, &url, &cookies),
+        LoginOutcome::Device { end, cookies } => activate::ended(state, caller, &end, &cookies),
+        LoginOutcome::Again(_) => Err(over()),
+    }
+}
+
+fn over() -> PageFailure {
+    OAuthError::new(ErrorCode::InvalidRequest, "This login is over.").into()
 }
 
 /// Sends the browser away, after a form. To a page of ours it may be redirected.
@@ -110,10 +125,7 @@ pub(crate) fn leave(
     cookies: &CookieChanges,
 ) -> Result<Response, PageFailure> {
     if url.starts_with('/') {
-        let sent = redirect(state, caller, &Method::POST, url, cookies);
-        return sent.map_err(|error| PageError::from(error).into());
+        return Ok(redirect(state, caller, &Method::POST, url, cookies)?);
     }
-    let mut response = super::page(StatusCode::OK, &Leave { url }, &[]);
-    caller.cookie_writer(state).write(cookies, response.headers_mut()).map_err(PageError::from)?;
-    Ok(response)
+    Ok(caller.with_cookies(state, cookies, super::page(StatusCode::OK, &Leave { url }, &[]))?)
 }
