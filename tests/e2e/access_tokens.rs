@@ -198,12 +198,11 @@ async fn takes(server: &TestServer, app: &RawClient, place: Place, token: &str) 
 async fn no_token_is_taken_for_one_of_another_kind() {
     use Place::*;
     let server = TestServer::start().await;
-    let web = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::WEB).unwrap();
     let back_end = Client {
         client_id: ClientId::new("back-end"),
         client_secret_hashes: vec![hash_credential(seed::WEB_SECRET)],
         resource_server_identifier: Some(seed::API.to_owned()),
-        ..web
+        ..seed::client(seed::WEB)
     };
     manage::put_client(&server.idp, &server.acme(), &back_end).await.unwrap();
     let key = Key::ec();

@@ -5,21 +5,18 @@ use end_to_end::client::with_query;
 use end_to_end::flow::{TRANSFER_COOKIE, VERIFIER, native_tokens, transfer_token};
 use end_to_end::{Login, TestServer, seed};
 use idp::manage;
-use model::Client;
 use serde_json::json;
 use url::Url;
 
 /// The seeded client, at home at an address that is there, with a name that no line has room for.
 async fn moved_client(server: &TestServer, id: &str, home: &str) {
-    let client =
-        seed::clients().into_iter().find(|client| client.client_id.as_str() == id).expect("a client");
-    let client = Client {
-        name: "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft".to_owned(),
-        callbacks: vec![format!("{home}/callback")],
-        allowed_logout_urls: vec![format!("{home}/bye")],
-        ..client
-    };
-    manage::put_client(&server.idp, &server.acme(), &client).await.expect("a client");
+    seed::change_client(&server.idp, id, |client| {
+        "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+            .clone_into(&mut client.name);
+        client.callbacks = vec![format!("{home}/callback")];
+        client.allowed_logout_urls = vec![format!("{home}/bye")];
+    })
+    .await;
 }
 
 fn authorize(server: &TestServer, id: &str, home: &str) -> String {

@@ -112,13 +112,13 @@ async fn only_a_confidential_client_with_this_grant_type_may_ask() {
         grant_types: vec!["client_credentials".into()],
         token_endpoint_auth_method: TokenEndpointAuthMethod::None,
         client_secret_hashes: Vec::new(),
-        ..machine()
+        ..seed::client(seed::MACHINE)
     };
     manage::put_client(&server.idp, &server.acme(), &public).await.expect("a public client");
     let form = [("grant_type", "client_credentials"), ("client_id", seed::MACHINE), ("audience", seed::API)];
     let refused = server.client().post_form("/oauth/token", &form).await;
     refused.expect_error(403, "unauthorized_client");
-    let without = Client { grant_types: vec!["authorization_code".into()], ..machine() };
+    let without = Client { grant_types: vec!["authorization_code".into()], ..seed::client(seed::MACHINE) };
     manage::put_client(&server.idp, &server.acme(), &without).await.expect("a client");
     let answer = ask(&server, &[("audience", seed::API)]).await;
     answer.expect_error(403, "unauthorized_client");
@@ -132,7 +132,7 @@ async fn two_secrets_are_good_while_one_replaces_the_other() {
     let server = TestServer::start().await;
     let rotating = Client {
         client_secret_hashes: vec![hash_credential("the-new-secret"), hash_credential(seed::MACHINE_SECRET)],
-        ..machine()
+        ..seed::client(seed::MACHINE)
     };
     manage::put_client(&server.idp, &server.acme(), &rotating).await.expect("a client");
     for (secret, status) in [(seed::MACHINE_SECRET, 200), ("the-new-secret", 200), ("another", 401)] {
@@ -166,8 +166,4 @@ async fn guessing_a_secret_is_stopped_and_the_right_one_still_works() {
     ask(&server, &[("audience", seed::API)]).await.expect(200);
     server.clock.advance_secs(wait);
     guess().await.expect_error(401, "invalid_client");
-}
-
-fn machine() -> Client {
-    seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::MACHINE).expect("it")
 }

@@ -259,9 +259,7 @@ async fn a_device_code_is_for_its_client_and_is_no_authorization_code() {
 async fn another_device_clients_poll_counts_for_nothing() {
     let server = TestServer::start().await;
     let tv = server.client();
-    let mut other = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::TV);
-    let other =
-        model::Client { client_id: model::ClientId::new("other-tv"), ..other.take().expect("the TV") };
+    let other = model::Client { client_id: model::ClientId::new("other-tv"), ..seed::client(seed::TV) };
     idp::manage::put_client(&server.idp, &server.acme(), &other).await.expect("a client");
     let codes = ask(&tv).await;
     poll_as(&tv, "other-tv", &codes).await.expect_error(403, "invalid_grant");

@@ -37,12 +37,11 @@ async fn start() -> TestServer {
 }
 
 fn back_end(id: &str, api: &str) -> Client {
-    let machine = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::MACHINE);
     Client {
         client_id: ClientId::new(id),
         client_secret_hashes: vec![hash_credential(SECRET)],
         resource_server_identifier: Some(api.to_owned()),
-        ..machine.unwrap()
+        ..seed::client(seed::MACHINE)
     }
 }
 

@@ -6,7 +6,6 @@ use end_to_end::client::with_query;
 use end_to_end::flow::{code_of, exchange_web, text};
 use end_to_end::{Login, RawClient, Response, TestServer, jwt, seed};
 use idp::manage;
-use model::Client;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -256,9 +255,10 @@ async fn a_user_without_javascript_sets_up_an_app_and_uses_it() {
     let server = server().await;
     server.deploy_action("step-up", STEP_UP).await;
     let home = relying_party().await;
-    let client = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::NATIVE);
-    let client = Client { callbacks: vec![format!("{home}/callback")], ..client.expect("a client") };
-    manage::put_client(&server.idp, &server.acme(), &client).await.expect("a client");
+    seed::change_client(&server.idp, seed::NATIVE, |client| {
+        client.callbacks = vec![format!("{home}/callback")];
+    })
+    .await;
     let login = Login::of(seed::NATIVE, &format!("{home}/callback"));
     let authorize = with_query(&format!("{}authorize", server.issuer(seed::ACME)), &login.pairs());
     let browser = Chromium::start_without_javascript().await;

@@ -4,8 +4,7 @@ use end_to_end::flow::{
     arrive_by_cookie, asks_to_log_in, code_of, exchange_web, log_in, native_tokens, transfer_token,
 };
 use end_to_end::{Login, RawClient, Response, TestServer, seed};
-use idp::manage;
-use model::{Client, Tenant, TenantFlags};
+use model::{Tenant, TenantFlags};
 use reqwest::Method;
 use serde_json::json;
 
@@ -180,9 +179,8 @@ fn form_encode(text: &str) -> String {
 async fn a_client_that_must_push_cannot_do_without() {
     let server = TestServer::start().await;
     let (app, browser) = (server.client(), server.client());
-    let client = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::WEB);
-    let client = Client { require_pushed_authorization_requests: true, ..client.expect("the client") };
-    manage::put_client(&server.idp, &server.acme(), &client).await.expect("a client");
+    seed::change_client(&server.idp, seed::WEB, |client| client.require_pushed_authorization_requests = true)
+        .await;
     let refused = Login::web().begin(&browser).await;
     assert_eq!(refused.location_parameter("error").as_deref(), Some("invalid_request"), "{refused:?}");
     assert_eq!(refused.location_parameter("state").as_deref(), Some("the-state"));

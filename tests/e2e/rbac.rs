@@ -387,12 +387,11 @@ async fn introspection_shows_what_the_token_has() {
             api.token_dialect = TokenDialect::Rfc9068ProfileAuthz;
         })
         .await;
-    let machine = seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::MACHINE);
     let back_end = Client {
         client_id: ClientId::new("back-end"),
         client_secret_hashes: vec![hash_credential(SECRET)],
         resource_server_identifier: Some(seed::API.to_owned()),
-        ..machine.unwrap()
+        ..seed::client(seed::MACHINE)
     };
     manage::put_client(&server.idp, &server.acme(), &back_end).await.unwrap();
     let app = server.client();

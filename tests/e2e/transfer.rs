@@ -170,10 +170,10 @@ async fn each_binding_of_the_token_holds() {
 #[tokio::test]
 async fn without_device_binding_another_address_will_do() {
     let server = TestServer::start().await;
-    let mut web =
-        seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::WEB).expect("it");
-    web.session_transfer.as_mut().expect("settings").enforce_device_binding = DeviceBinding::None;
-    manage::put_client(&server.idp, &server.acme(), &web).await.expect("a client");
+    seed::change_client(&server.idp, seed::WEB, |web| {
+        web.session_transfer.as_mut().expect("settings").enforce_device_binding = DeviceBinding::None;
+    })
+    .await;
     let app = server.client();
     let (token, _) = transfer_token(&app, &native_tokens(&app, seed::ADA).await).await;
     code_of(&arrive_by_cookie(&server.client_from(Ipv4Addr::new(127, 0, 0, 2)), &token).await);
@@ -185,7 +185,7 @@ async fn a_backend_names_its_users_address_only_when_it_is_trusted_and_has_a_sec
     const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
     const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
     let server = TestServer::start().await;
-    let native = seed::clients().remove(0);
+    let native = seed::client(seed::NATIVE);
     let confidential = Client {
         client_secret_hashes: vec![hash_credential(seed::WEB_SECRET)],
         token_endpoint_auth_method: TokenEndpointAuthMethod::ClientSecretPost,

@@ -76,8 +76,7 @@ impl Outside {
 
     /// A confidential client with HTTP Basic and [`SECRET`], changed.
     pub async fn add_client(&self, id: &str, change: impl FnOnce(&mut Client)) {
-        let mut client =
-            seed::clients().into_iter().find(|client| client.client_id.as_str() == seed::BASIC).unwrap();
+        let mut client = seed::client(seed::BASIC);
         client.client_id = ClientId::new(id);
         client.client_secret_hashes = vec![hash_credential(SECRET)];
         client.token_endpoint_auth_method = TokenEndpointAuthMethod::ClientSecretBasic;

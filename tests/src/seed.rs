@@ -2,9 +2,9 @@
 
 use idp::{Idp, device, hash_credential, manage};
 use model::{
-    AppType, Client, ClientGrant, ClientId, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
-    ResourceServer, SessionSettings, SessionTransfer, SubjectTypeAuthorization, Tenant, TenantFlags,
-    TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod,
+    AppType, Client, ClientGrant, ClientId, ResourceServer, SessionSettings, SessionTransfer,
+    SubjectTypeAuthorization, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod,
+    TransferMethod,
 };
 
 pub const ACME: &str = "acme";
@@ -49,38 +49,11 @@ pub const REGISTERED: [&str; 7] = [
     TENANT_LOGOUT_URL,
 ];
 
-fn client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callbacks: &[&str]) -> Client {
+fn new_client(id: &str, app_type: AppType, method: TokenEndpointAuthMethod, callbacks: &[&str]) -> Client {
     Client {
-        client_id: ClientId::new(id),
-        name: format!("The {id}"),
-        client_secret_hashes: Vec::new(),
-        app_type,
-        token_endpoint_auth_method: method,
         callbacks: callbacks.iter().map(|uri| (*uri).to_owned()).collect(),
-        allowed_logout_urls: Vec::new(),
-        web_origins: Vec::new(),
-        allowed_origins: Vec::new(),
         grant_types: vec!["authorization_code".into(), "refresh_token".into()],
-        metadata: Default::default(),
-        session_transfer: None,
-        refresh_token: RefreshTokenSettings::default(),
-        jwt_configuration: JwtConfiguration::default(),
-        is_token_endpoint_ip_header_trusted: false,
-        require_pushed_authorization_requests: false,
-        par_request_expiry: None,
-        client_authentication_methods: None,
-        require_proof_of_possession: false,
-        resource_server_identifier: None,
-        oidc_logout: None,
-        organization_usage: OrganizationUsage::default(),
-        default_organization: None,
-        token_quota: None,
-        signed_request_object: None,
-        compliance_level: None,
-        is_first_party: true,
-        third_party_security_mode: None,
-        redirection_policy: None,
-        sso_disabled: false,
+        ..Client::new(ClientId::new(id), format!("The {id}"), app_type, method)
     }
 }
 
@@ -97,27 +70,27 @@ pub fn clients() -> Vec<Client> {
                 can_create_session_transfer_token: true,
                 ..SessionTransfer::default()
             }),
-            ..client(NATIVE, AppType::Native, None, &[NATIVE_CALLBACK, "http://127.0.0.1/callback"])
+            ..new_client(NATIVE, AppType::Native, None, &[NATIVE_CALLBACK, "http://127.0.0.1/callback"])
         },
         Client {
             client_secret_hashes: vec![hash_credential(WEB_SECRET)],
             allowed_logout_urls: vec![LOGOUT_URL.to_owned()],
             session_transfer: Some(accepts(&[TransferMethod::Cookie, TransferMethod::Query])),
-            ..client(WEB, AppType::RegularWeb, ClientSecretPost, &[WEB_CALLBACK])
+            ..new_client(WEB, AppType::RegularWeb, ClientSecretPost, &[WEB_CALLBACK])
         },
         Client {
             client_secret_hashes: vec![hash_credential(BASIC_SECRET)],
-            ..client(BASIC, AppType::RegularWeb, ClientSecretBasic, &[BASIC_CALLBACK])
+            ..new_client(BASIC, AppType::RegularWeb, ClientSecretBasic, &[BASIC_CALLBACK])
         },
-        client(SPA, AppType::Spa, None, &[SPA_CALLBACK]),
+        new_client(SPA, AppType::Spa, None, &[SPA_CALLBACK]),
         Client {
             grant_types: ["authorization_code", "refresh_token", device::GRANT_TYPE].map(Into::into).into(),
-            ..client(TV, AppType::Native, None, &[])
+            ..new_client(TV, AppType::Native, None, &[])
         },
         Client {
             client_secret_hashes: vec![hash_credential(MACHINE_SECRET)],
             grant_types: vec!["client_credentials".into()],
-            ..client(MACHINE, AppType::NonInteractive, ClientSecretPost, &[])
+            ..new_client(MACHINE, AppType::NonInteractive, ClientSecretPost, &[])
         },
         Client {
             client_secret_hashes: vec![hash_credential(WEB_SECRET)],
@@ -125,14 +98,19 @@ pub fn clients() -> Vec<Client> {
                 allow_refresh_token: true,
                 ..accepts(&[TransferMethod::Cookie])
             }),
-            ..client(COOKIE_WEB, AppType::RegularWeb, ClientSecretPost, &[COOKIE_WEB_CALLBACK])
+            ..new_client(COOKIE_WEB, AppType::RegularWeb, ClientSecretPost, &[COOKIE_WEB_CALLBACK])
         },
     ]
 }
 
+/// The client of that id.
+pub fn client(id: &str) -> Client {
+    clients().into_iter().find(|client| client.client_id.as_str() == id).expect("a client")
+}
+
 /// Puts a client of `acme`, changed.
 pub async fn change_client(idp: &Idp, id: &str, change: impl FnOnce(&mut Client)) {
-    let mut client = clients().into_iter().find(|client| client.client_id.as_str() == id).expect("a client");
+    let mut client = client(id);
     change(&mut client);
     manage::put_client(idp, &TenantId::new(ACME), &client).await.expect("a client");
 }

@@ -108,6 +108,48 @@ impl Client {
     /// The grants that a strict client may use ([`Client::is_strict`]).
     pub const STRICT_GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
+    /// A client of the tenant's own that has nothing set, neither grants nor secrets.
+    #[must_use]
+    pub fn new(
+        client_id: ClientId,
+        name: impl Into<String>,
+        app_type: AppType,
+        token_endpoint_auth_method: TokenEndpointAuthMethod,
+    ) -> Self {
+        Self {
+            client_id,
+            name: name.into(),
+            client_secret_hashes: Vec::new(),
+            app_type,
+            token_endpoint_auth_method,
+            callbacks: Vec::new(),
+            allowed_logout_urls: Vec::new(),
+            web_origins: Vec::new(),
+            allowed_origins: Vec::new(),
+            grant_types: Vec::new(),
+            metadata: BTreeMap::new(),
+            session_transfer: None,
+            refresh_token: RefreshTokenSettings::default(),
+            jwt_configuration: JwtConfiguration::default(),
+            is_token_endpoint_ip_header_trusted: false,
+            require_pushed_authorization_requests: false,
+            par_request_expiry: None,
+            client_authentication_methods: None,
+            require_proof_of_possession: false,
+            resource_server_identifier: None,
+            oidc_logout: None,
+            organization_usage: OrganizationUsage::default(),
+            default_organization: None,
+            token_quota: None,
+            signed_request_object: None,
+            compliance_level: None,
+            is_first_party: true,
+            third_party_security_mode: None,
+            redirection_policy: None,
+            sso_disabled: false,
+        }
+    }
+
     /// Whether it belongs to somebody else and is trusted with nothing but what it was given: the dialect's mode `strict`.
     #[must_use]
     pub fn is_strict(&self) -> bool {

@@ -1,10 +1,7 @@
 //! The client by which tools manage a tenant.
 
-use std::collections::BTreeMap;
-
 use model::{
-    AppType, Client, ClientGrant, ClientId, JwtConfiguration, OrganizationUsage, RandomSource,
-    RefreshTokenSettings, TenantId, TokenEndpointAuthMethod, random_token,
+    AppType, Client, ClientGrant, ClientId, RandomSource, TenantId, TokenEndpointAuthMethod, random_token,
 };
 
 use super::{ManageError, put_client, put_client_grant};
@@ -45,37 +42,11 @@ pub async fn put_management_client(
     client_id: &ClientId,
     client_secret: &str,
 ) -> Result<(), ManageError> {
+    let method = TokenEndpointAuthMethod::ClientSecretPost;
     let client = Client {
-        client_id: client_id.clone(),
-        name: name.to_owned(),
         client_secret_hashes: vec![hash_credential(client_secret)],
-        app_type: AppType::NonInteractive,
-        token_endpoint_auth_method: TokenEndpointAuthMethod::ClientSecretPost,
-        callbacks: Vec::new(),
-        allowed_logout_urls: Vec::new(),
-        web_origins: Vec::new(),
-        allowed_origins: Vec::new(),
         grant_types: vec!["client_credentials".to_owned()],
-        metadata: BTreeMap::new(),
-        session_transfer: None,
-        refresh_token: RefreshTokenSettings::default(),
-        jwt_configuration: JwtConfiguration::default(),
-        is_token_endpoint_ip_header_trusted: false,
-        require_pushed_authorization_requests: false,
-        par_request_expiry: None,
-        client_authentication_methods: None,
-        require_proof_of_possession: false,
-        resource_server_identifier: None,
-        oidc_logout: None,
-        organization_usage: OrganizationUsage::default(),
-        default_organization: None,
-        token_quota: None,
-        signed_request_object: None,
-        compliance_level: None,
-        is_first_party: true,
-        third_party_security_mode: None,
-        redirection_policy: None,
-        sso_disabled: false,
+        ..Client::new(client_id.clone(), name, AppType::NonInteractive, method)
     };
     put_client(idp, tenant, &client).await?;
     let grant = ClientGrant {

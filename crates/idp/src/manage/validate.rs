@@ -366,47 +366,18 @@ pub(super) fn hosts(hosts: &[String]) -> Result<(), ManageError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use model::{
-        ClientAuthenticationMethods, ClientId, JwtConfiguration, PrivateKeyJwt as PrivateKeyJwtSettings,
-        RefreshTokenSettings, SessionTransfer,
+        ClientAuthenticationMethods, ClientId, PrivateKeyJwt as PrivateKeyJwtSettings, SessionTransfer,
     };
 
     use super::*;
 
     fn native() -> Client {
+        let (id, method) = (ClientId::new("native"), TokenEndpointAuthMethod::None);
         Client {
-            client_id: ClientId::new("native"),
-            name: "Native".to_owned(),
-            client_secret_hashes: Vec::new(),
-            app_type: AppType::Native,
-            token_endpoint_auth_method: TokenEndpointAuthMethod::None,
             callbacks: vec!["com.example.app://cb".to_owned(), "http://127.0.0.1/cb".to_owned()],
-            allowed_logout_urls: Vec::new(),
-            web_origins: Vec::new(),
-            allowed_origins: Vec::new(),
             grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
-            metadata: BTreeMap::new(),
-            session_transfer: None,
-            refresh_token: RefreshTokenSettings::default(),
-            jwt_configuration: JwtConfiguration::default(),
-            is_token_endpoint_ip_header_trusted: false,
-            require_pushed_authorization_requests: false,
-            par_request_expiry: None,
-            client_authentication_methods: None,
-            require_proof_of_possession: false,
-            resource_server_identifier: None,
-            oidc_logout: None,
-            organization_usage: model::OrganizationUsage::default(),
-            default_organization: None,
-            token_quota: None,
-            signed_request_object: None,
-            compliance_level: None,
-            is_first_party: true,
-            third_party_security_mode: None,
-            redirection_policy: None,
-            sso_disabled: false,
+            ..Client::new(id, "Native", AppType::Native, method)
         }
     }
 

@@ -10,9 +10,9 @@ use idp::manage::{self, NewUser};
 use idp::management_api::STORED_AUDIENCE;
 use idp::{Idp, hash_credential};
 use model::{
-    AppType, Client, ClientId, DeviceBinding, JwtConfiguration, OrganizationUsage, RefreshTokenSettings,
-    ResourceServer, SessionSettings, SessionTransfer, SubjectTypeAuthorization, Tenant, TenantFlags,
-    TenantId, TokenDialect, TokenEndpointAuthMethod, TransferMethod, random_token,
+    AppType, Client, ClientId, DeviceBinding, ResourceServer, SessionSettings, SessionTransfer,
+    SubjectTypeAuthorization, Tenant, TenantFlags, TenantId, TokenDialect, TokenEndpointAuthMethod,
+    TransferMethod, random_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -196,79 +196,32 @@ fn tenant(idp: &Idp, demo: &Demo) -> Tenant {
 }
 
 fn native_client(demo: &Demo) -> Client {
+    let client_id = ClientId::new(demo.native_client.client_id.as_str());
     Client {
-        client_id: ClientId::new(demo.native_client.client_id.as_str()),
-        name: "Demo native app".to_owned(),
-        client_secret_hashes: Vec::new(),
-        app_type: AppType::Native,
-        token_endpoint_auth_method: TokenEndpointAuthMethod::None,
         callbacks: vec![demo.native_client.redirect_uri.clone()],
-        allowed_logout_urls: Vec::new(),
-        web_origins: Vec::new(),
-        allowed_origins: Vec::new(),
         grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
-        metadata: BTreeMap::new(),
         session_transfer: Some(SessionTransfer {
             can_create_session_transfer_token: true,
             ..SessionTransfer::default()
         }),
-        refresh_token: RefreshTokenSettings::default(),
-        jwt_configuration: JwtConfiguration::default(),
-        is_token_endpoint_ip_header_trusted: false,
-        require_pushed_authorization_requests: false,
-        par_request_expiry: None,
-        client_authentication_methods: None,
-        require_proof_of_possession: false,
-        resource_server_identifier: None,
-        oidc_logout: None,
-        organization_usage: OrganizationUsage::default(),
-        default_organization: None,
-        token_quota: None,
-        signed_request_object: None,
-        compliance_level: None,
-        is_first_party: true,
-        third_party_security_mode: None,
-        redirection_policy: None,
-        sso_disabled: false,
+        ..Client::new(client_id, "Demo native app", AppType::Native, TokenEndpointAuthMethod::None)
     }
 }
 
 fn web_client(demo: &Demo) -> Client {
     let url = &demo.web_client.url;
+    let client_id = ClientId::new(demo.web_client.client_id.as_str());
+    let method = TokenEndpointAuthMethod::ClientSecretBasic;
     Client {
-        client_id: ClientId::new(demo.web_client.client_id.as_str()),
-        name: "Demo web app".to_owned(),
         client_secret_hashes: vec![hash_credential(&demo.web_client.client_secret)],
-        app_type: AppType::RegularWeb,
-        token_endpoint_auth_method: TokenEndpointAuthMethod::ClientSecretBasic,
         callbacks: vec![format!("{url}/callback")],
         allowed_logout_urls: vec![format!("{url}/")],
-        web_origins: Vec::new(),
-        allowed_origins: Vec::new(),
         grant_types: vec!["authorization_code".to_owned()],
-        metadata: BTreeMap::new(),
         session_transfer: Some(SessionTransfer {
             allowed_authentication_methods: vec![TransferMethod::Cookie, TransferMethod::Query],
             enforce_device_binding: DeviceBinding::Ip,
             ..SessionTransfer::default()
         }),
-        refresh_token: RefreshTokenSettings::default(),
-        jwt_configuration: JwtConfiguration::default(),
-        is_token_endpoint_ip_header_trusted: false,
-        require_pushed_authorization_requests: false,
-        par_request_expiry: None,
-        client_authentication_methods: None,
-        require_proof_of_possession: false,
-        resource_server_identifier: None,
-        oidc_logout: None,
-        organization_usage: OrganizationUsage::default(),
-        default_organization: None,
-        token_quota: None,
-        signed_request_object: None,
-        compliance_level: None,
-        is_first_party: true,
-        third_party_security_mode: None,
-        redirection_policy: None,
-        sso_disabled: false,
+        ..Client::new(client_id, "Demo web app", AppType::RegularWeb, method)
     }
 }
