@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::clients::no_client;
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch};
 use super::validate::rule;
-use super::{Listed, ManageError};
+use super::{Listed, ManageError, Span};
 use crate::management_api::{self, STORED_AUDIENCE, shown_audience, stored_audience};
 use crate::{Idp, RequestContext, ServerError};
 
@@ -55,8 +55,7 @@ impl ClientGrantFilter {
     }
 }
 
-/// Client grants in the order in which they were made: `limit` of them, without the first `offset`. `counted`: with how
-/// many there are.
+/// Client grants in the order in which they were made.
 ///
 /// # Errors
 /// [`ServerError`].
@@ -64,31 +63,12 @@ pub async fn list_client_grants(
     idp: &Idp,
     ctx: &RequestContext,
     filter: &ClientGrantFilter,
-    (offset, limit): (i64, i64),
-    counted: bool,
+    span: Span<'_>,
 ) -> Result<Listed, ServerError> {
     let stored = filter.stored(ctx);
     let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    let total = if counted { tx.count_client_grants(stored).await? } else { 0 };
-    listed(ctx, &tx.client_grants(stored, None, offset, limit).await?, total)
-}
-
-/// The same after the place that [`Listed::last_key`] names; `None`: from the first one.
-///
-/// # Errors
-/// [`ServerError`].
-pub async fn list_client_grants_after(
-    idp: &Idp,
-    ctx: &RequestContext,
-    filter: &ClientGrantFilter,
-    after: Option<&str>,
-    limit: i64,
-) -> Result<Listed, ServerError> {
-    let mut tx = idp.storage.begin_read(&ctx.tenant.id).await?;
-    listed(ctx, &tx.client_grants(filter.stored(ctx), after, 0, limit).await?, 0)
-}
-
-fn listed(ctx: &RequestContext, grants: &[ManagedClientGrant], total: i64) -> Result<Listed, ServerError> {
+    let total = if span.counted { tx.count_client_grants(stored).await? } else { 0 };
+    let grants = tx.client_grants(stored, span.after, span.offset, span.limit).await?;
     let rows = grants.iter().map(|grant| shown(ctx, grant).map(Value::Object));
     Ok(Listed {
         rows: rows.collect::<Result<_, _>>()?,

@@ -1,9 +1,8 @@
 //! `/client-grants`: what clients may have for APIs, by themselves and for users.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use idp::manage::{self, ClientGrantFilter, ClientGrantSettings, Span};
+use idp::manage::{self, ClientGrantFilter, ClientGrantSettings};
 use model::{ClientGrantProfile, ClientId, DefaultFor, SubjectType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,7 +10,6 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::page::Part;
 use super::schema::{answer, body, list};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery, PageQuery, PartQuery, PositionQuery};
 use crate::AppState;
@@ -82,16 +80,7 @@ async fn list(
         default_for: query.default_for,
     };
     let part = part.part(&caller, "client_grants")?;
-    let Span { after, offset, limit, counted } = part.span();
-    let listed = match part {
-        Part::Numbered(..) => {
-            manage::list_client_grants(caller.idp(), caller.context(), &filter, (offset, limit), counted)
-                .await?
-        }
-        Part::Positioned(_) => {
-            manage::list_client_grants_after(caller.idp(), caller.context(), &filter, after, limit).await?
-        }
-    };
+    let listed = manage::list_client_grants(caller.idp(), caller.context(), &filter, part.span()).await?;
     part.answer(&caller, listed)
 }
 
@@ -105,11 +94,10 @@ async fn list(
     )
 )]
 async fn create(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let grant = manage::create_client_grant(&state.idp, caller.context(), &sent).await?;
+    let grant = manage::create_client_grant(caller.idp(), caller.context(), &sent).await?;
     Ok((StatusCode::CREATED, Json(Value::Object(grant))))
 }
 
@@ -119,12 +107,8 @@ async fn create(
     params(("id" = String, Path, description = "Its id.")), security(("token" = ["read:client_grants"])),
     responses((status = 200, description = "The client grant.", body = ClientGrant), (status = 404, description = "There is none."))
 )]
-async fn get(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(Value::Object(manage::client_grant(&state.idp, caller.context(), &id).await?)))
+async fn get(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<Json<Value>, ApiError> {
+    Ok(Json(Value::Object(manage::client_grant(caller.idp(), caller.context(), &id).await?)))
 }
 
 /// Update a client grant
@@ -135,12 +119,11 @@ async fn get(
     responses((status = 200, description = "The client grant.", body = ClientGrant), (status = 404, description = "There is none."))
 )]
 async fn update(
-    State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath(id): ApiPath<String>,
     ApiJson(sent): ApiJson<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
-    let grant = manage::update_client_grant(&state.idp, caller.context(), &id, &sent).await?;
+    let grant = manage::update_client_grant(caller.idp(), caller.context(), &id, &sent).await?;
     Ok(Json(Value::Object(grant)))
 }
 
@@ -150,11 +133,7 @@ async fn update(
     params(("id" = String, Path, description = "Its id.")), security(("token" = ["delete:client_grants"])),
     responses((status = 204, description = "It is gone."), (status = 404, description = "There is none."))
 )]
-async fn delete(
-    State(state): State<AppState>,
-    caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
-) -> Result<StatusCode, ApiError> {
-    manage::delete_client_grant(&state.idp, caller.context(), &id).await?;
+async fn delete(caller: ApiCaller, ApiPath(id): ApiPath<String>) -> Result<StatusCode, ApiError> {
+    manage::delete_client_grant(caller.idp(), caller.context(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,6 @@
 //! `/organizations/{id}/client-grants`: the client grants that count in the name of an organization.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use idp::manage;
 use model::OrganizationId;
@@ -54,16 +53,14 @@ struct ListQuery {
     )
 )]
 async fn list(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
     page: Page,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = OrganizationId::new(id);
     let (audience, client) = (query.audience.as_deref(), query.client_id.as_deref());
     let grants =
-        manage::organization_client_grants(&state.idp, caller.context(), &id, audience, client).await?;
+        manage::organization_client_grants(caller.idp(), caller.context(), &id, audience, client).await?;
     Ok(page.answer("client_grants", page.span().of(grants)))
 }
 
@@ -80,13 +77,12 @@ async fn list(
     )
 )]
 async fn add(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath(id): ApiPath<String>,
+    ApiPath(id): ApiPath<OrganizationId>,
     ApiJson(body): ApiJson<OrganizationClientGrantBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let (context, id) = (caller.context(), OrganizationId::new(id));
-    let grant = manage::add_organization_client_grant(&state.idp, context, &id, &body.grant_id).await?;
+    let grant =
+        manage::add_organization_client_grant(caller.idp(), caller.context(), &id, &body.grant_id).await?;
     Ok((StatusCode::CREATED, Json(Value::Object(grant))))
 }
 
@@ -105,11 +101,9 @@ async fn add(
     )
 )]
 async fn remove(
-    State(state): State<AppState>,
     caller: ApiCaller,
-    ApiPath((id, grant)): ApiPath<(String, String)>,
+    ApiPath((id, grant)): ApiPath<(OrganizationId, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let id = OrganizationId::new(id);
-    manage::remove_organization_client_grant(&state.idp, caller.context(), &id, &grant).await?;
+    manage::remove_organization_client_grant(caller.idp(), caller.context(), &id, &grant).await?;
     Ok(StatusCode::NO_CONTENT)
 }
