@@ -21,6 +21,8 @@ struct Operation {
     /// Its body is an array.
     takes_list: bool,
     has_query: bool,
+    /// Those parameters of the query that are numbers, `true` or `false`.
+    typed: Vec<String>,
 }
 
 impl Operation {
@@ -53,6 +55,15 @@ fn operations() -> Vec<Operation> {
                 takes_list: operation["requestBody"]["content"]["application/json"]["schema"]["type"]
                     == "array",
                 has_query: parameters.iter().any(|parameter| parameter["in"] == "query"),
+                typed: parameters
+                    .iter()
+                    .filter(|parameter| parameter["in"] == "query")
+                    .filter(|parameter| {
+                        let kind = parameter["schema"]["type"].to_string();
+                        kind.contains("integer") || kind.contains("boolean")
+                    })
+                    .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+                    .collect(),
             });
             assert!(
                 operation["summary"].as_str().is_some_and(|text| !text.ends_with('.')),
@@ -146,6 +157,12 @@ async fn every_operation_refuses_what_is_malformed_and_says_where() {
             let answer =
                 send(&client, method, &format!("{path}?no_such_parameter=1"), Some(api.token()), body).await;
             answer.expect_api_error(400, "invalid_query_string", "no_such_parameter");
+            // What the document names is read, too.
+            for name in &operation.typed {
+                let path = format!("{path}?{name}=no_such_value");
+                let answer = send(&client, method, &path, Some(api.token()), body).await;
+                answer.expect_api_error(400, "invalid_query_string", "");
+            }
         }
         if operation.has_parameter() {
             calls += 1;

@@ -6,13 +6,13 @@ use idp::manage::{self, LogStreamChanges};
 use model::{
     LogFormat, LogStream, LogStreamSecrets, LogStreamStatus, PiiConfig, PiiField, PiiMethod, Timestamp,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::parse;
+use super::extract::{parse, present};
 use super::{ApiCaller, ApiError, ApiJson, ApiPath};
 use crate::AppState;
 
@@ -183,13 +183,6 @@ struct ShownPii {
     method: PiiMethod,
     /// Of the method `hash`.
     algorithm: Algorithm,
-}
-
-/// Tells `null` from what is not there.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// List log streams

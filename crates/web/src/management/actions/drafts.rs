@@ -17,6 +17,7 @@ use super::{
     ActionsPage, ActionsPageQuery, DependencyBody, MAX_CODE_BODY_BYTES, SecretBody, TriggerBody, all, shown,
 };
 use crate::AppState;
+use crate::management::extract::present;
 use crate::management::schema::list;
 use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
 
@@ -149,11 +150,6 @@ list!(
     /// Actions.
     ActionList, "Actions.", ActionView, "actions", [ActionsPage]
 );
-
-/// Tells `null` from what is absent.
-fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<Vec<String>>>, D::Error> {
-    Option::deserialize(value).map(Some)
-}
 
 impl From<ActionUpdate> for ActionChange {
     fn from(body: ActionUpdate) -> Self {
