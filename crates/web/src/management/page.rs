@@ -38,7 +38,7 @@ pub(crate) struct PageQuery {
 pub(crate) struct PositionQuery {
     /// What an answer gave as `next`.
     from: Option<String>,
-    /// So many rows after `from`, or from the beginning: at most 100 where the operation does not allow more; absent: 50.
+    /// How many rows: at most 100, unless the operation allows more; absent: 50.
     take: Option<i64>,
 }
 
