@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::object::{Object, invalid, read};
 use super::validate::rule;
-use super::{ManageError, validate};
+use super::{ManageError, limits, validate};
 use crate::hash_credential;
 
 /// All public keys of a client, in use or not.
@@ -199,7 +199,9 @@ impl Authentication {
             }
             (false, Some(secret)) => {
                 // A hash without salt and work holds only for what nobody can guess.
-                if !(32..=512).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic())
+                let (least, most) = limits::CLIENT_SECRET_BYTES;
+                if !(least..=most).contains(&secret.len())
+                    || !secret.bytes().all(|byte| byte.is_ascii_graphic())
                 {
                     return Err(ManageError::invalid(
                         "client_secret has 32 to 512 visible characters of ASCII",

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
+use idp::ByName;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
@@ -56,7 +57,7 @@ impl<T: DeserializeOwned, const MAX: usize> FromRequest<AppState> for ApiJson<T,
 /// Reads a JSON text; what is wrong is named with its place.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(ByName(&mut reader)).map_err(|error| {
         let path = error.path().to_string();
         ApiError::invalid_body(validation_error("Payload", &path, error.inner()))
     })?;

@@ -14,6 +14,7 @@ mod extract;
 mod followers;
 mod grants;
 mod keys;
+mod limits;
 mod log_streams;
 mod logs;
 mod organization_grants;

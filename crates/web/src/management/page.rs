@@ -9,7 +9,7 @@ use super::error::ApiError;
 use crate::AppState;
 
 /// The most rows of one answer.
-const MOST: i64 = 100;
+pub(super) const MOST: i64 = 100;
 
 /// `page`, `per_page` and `include_totals`.
 #[derive(Debug, Clone, Copy)]
