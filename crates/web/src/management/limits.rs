@@ -115,6 +115,7 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
         &["token_endpoint_auth_method"],
         Limit::OneOf(&["none", "client_secret_post", "client_secret_basic"]),
     ),
+    (&["ClientChange"], &["name"], Limit::NotNull),
     (&["ClientChange"], &["resource_server_identifier"], Limit::Absent),
     (&["JwtConfiguration"], &["lifetime_in_seconds"], Limit::Between(TOKEN_LIFETIME_SECS)),
     (&["RefreshTokenSettings"], &["leeway"], Limit::Between(LEEWAY_SECS)),
@@ -173,6 +174,7 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
     (&["ResourceServerChange"], &["identifier"], Limit::Absent),
     // Without a name of its own, an API is called by its identifier, which may be sent back.
     (&["NewResourceServer", "ResourceServerChange"], &["name"], Limit::Text(0, IDENTIFIER_BYTES, "^[^<>]*$")),
+    (&["NewResourceServer", "ResourceServerChange"], &["name"], Limit::NotNull),
     (&["NewResourceServer", "ResourceServerChange"], &["scopes"], Limit::Items(0, SCOPES)),
     (
         &["NewResourceServer", "ResourceServerChange"],
