@@ -348,11 +348,51 @@ async fn null_is_taken_where_the_document_has_it() {
 }
 
 #[tokio::test]
+async fn a_list_of_nothing_is_taken_where_no_item_is_needed() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let document = Document::read();
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for call in calls(&server, &api).await {
+        for (name, member) in document.body_of(call.operation)["properties"].as_object().unwrap() {
+            let nothing = json!([]);
+            if document.takes(member, &nothing) {
+                tried += 1;
+                let answer = call.send(&api, &document, &format!("/{name}"), &nothing).await;
+                if answer.status >= 300 && answer.status != 409 {
+                    wrong.push(format!("{}.{name}: {answer:?}", call.operation));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tried > 20, "{tried}");
+}
+
+#[tokio::test]
+async fn an_old_version_is_deployed_without_a_body_too() {
+    let server = TestServer::start().await;
+    let api = Api::of(&server).await;
+    let mut action = new_action("deployed", SCRIPT);
+    action["deploy"] = json!(true);
+    let made = api.post("/actions/actions", &action).await.expect_json(201);
+    let path = format!("/actions/actions/{}/versions", text(&made, "id"));
+    let versions = api.get(&path).await.expect_json(200);
+    let path = format!("{path}/{}/deploy", text(&versions["versions"][0], "id"));
+    for (body, number) in [(None, 2), (Some(json!(null)), 3), (Some(json!({ "update_draft": true })), 4)] {
+        let deployed = api.call(Method::POST, &path, body.as_ref()).await.expect_json(200);
+        assert_eq!(deployed["number"], number);
+    }
+}
+
+#[tokio::test]
 async fn lists_are_asked_for_in_the_parts_that_the_document_says() {
     let server = TestServer::start().await;
     let api = Api::of(&server).await;
     let document = Document::read();
     let mut tried = 0;
+    api.get("/roles?type=other").await.expect_api_error(400, "invalid_query_string", "type");
+    api.get("/users?search_engine=v2").await.expect_api_error(400, "invalid_query_string", "search_engine");
     for (path, item) in document.document["paths"].as_object().unwrap() {
         let path = path.strip_prefix("/api/v2").unwrap();
         if path.contains('{') || item["get"].is_null() {

@@ -296,11 +296,9 @@ fn certificate(
     now: Timestamp,
 ) -> Result<TlsCredential, ManageError> {
     rule(pem.is_some() || subject_dn.is_some(), "a certificate has a pem or a subject_dn")?;
-    let is_short = |text: Option<&String>| text.is_none_or(|text| text.len() <= 8192);
-    rule(
-        is_short(pem.as_ref()) && is_short(subject_dn.as_ref()) && is_short(name.as_ref()),
-        "a certificate has at most 8192 bytes",
-    )?;
+    let is_short = |text: Option<&String>| text.is_none_or(|text| text.len() <= limits::PEM_BYTES);
+    rule(is_short(pem.as_ref()) && is_short(subject_dn.as_ref()), "a certificate has at most 8192 bytes")?;
+    validate::credential_name(name.as_deref().unwrap_or_default())?;
     Ok(TlsCredential {
         id: format!("cred_{}", random(22)),
         credential_type,

@@ -454,7 +454,12 @@ fn patched(
         created_at: known.created_at,
         updated_at: known.updated_at,
     };
-    only_known(&sent, &whole(&changed)?)?;
+    let mut became = whole(&changed)?;
+    // A client without origins does not have the members; lists of nothing are sent all the same.
+    for name in ["allowed_origins", "web_origins"] {
+        became.entry(name).or_insert_with(|| json!([]));
+    }
+    only_known(&sent, &became)?;
     third_party(&known.client, &mut changed.client, &sent, is_new)?;
     Ok((changed, authentication))
 }

@@ -308,7 +308,7 @@ fn patched(id: ConnectionId, mut object: Object, sent: &Object) -> Result<Manage
 }
 
 /// The names that a database's options have in the dialect.
-const OPTIONS: [&str; 29] = [
+pub const OPTIONS: [&str; 29] = [
     "attributes",
     "authentication_methods",
     "basic_profile",

@@ -42,6 +42,8 @@ pub const CREDENTIAL_NAME_BYTES: usize = 128;
 pub const PEM_BYTES: usize = 8192;
 /// Bytes of an API's identifier.
 pub const IDENTIFIER_BYTES: usize = 600;
+/// Bytes of a secret that an API's tokens might be signed with.
+pub const SIGNING_SECRET_BYTES: usize = 16;
 /// Scopes of an API.
 pub const SCOPES: usize = 1_000;
 /// Characters of a scope's description.

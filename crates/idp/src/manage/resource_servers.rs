@@ -307,7 +307,10 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
 fn signing_secret(sent: &mut Object) -> Result<(), ManageError> {
     let UnstoredResourceServerSettings { signing_secret } = from_object(sent)?;
     sent.remove("signing_secret");
-    rule(signing_secret.is_none_or(|secret| secret.len() >= 16), "signing_secret has at least 16 characters")
+    rule(
+        signing_secret.is_none_or(|secret| secret.len() >= limits::SIGNING_SECRET_BYTES),
+        "signing_secret has at least 16 characters",
+    )
 }
 
 fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {

@@ -215,13 +215,17 @@ pub(super) fn credential(credential: &PublicKeyCredential) -> Result<(), ManageE
         credential.id.strip_prefix("cred_").is_some_and(|rest| (1..=64).contains(&rest.len())),
         "a credential's id is cred_ and 1 to 64 bytes",
     )?;
-    rule(
-        credential.name.len() <= limits::CREDENTIAL_NAME_BYTES
-            && !credential.name.chars().any(char::is_control),
-        "a credential's name has at most 128 bytes",
-    )?;
+    credential_name(&credential.name)?;
     let key = public_key(&credential.pem, credential.alg)?;
     rule(credential.kid == key.thumbprint(), "a credential's kid is the thumbprint of its key (RFC 7638)")
+}
+
+/// What people call a key or certificate.
+pub(super) fn credential_name(name: &str) -> Result<(), ManageError> {
+    rule(
+        name.len() <= limits::CREDENTIAL_NAME_BYTES && !name.chars().any(char::is_control),
+        "a credential's name has at most 128 bytes",
+    )
 }
 
 /// The key of a credential, when it fits the algorithm.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{HttpBody, to_bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use idp::ByName;
 use serde::de::DeserializeOwned;
@@ -51,6 +51,22 @@ impl<T: DeserializeOwned, const MAX: usize> FromRequest<AppState> for ApiJson<T,
             }
         };
         parse(&bytes).map(Self)
+    }
+}
+
+/// The same where there may be no body.
+#[derive(Debug)]
+pub(crate) struct ApiOptionalJson<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for ApiOptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        if request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok(Self(None));
+        }
+        let ApiJson(body) = ApiJson::<Option<T>>::from_request(request, state).await?;
+        Ok(Self(body))
     }
 }
 

@@ -8,10 +8,10 @@ use idp::manage::limits::{
     MODULES_OF_ACTION, NAME_BYTES, ORGANIZATION_METADATA_ENTRIES, ORGANIZATION_NAME_BYTES, PAR_EXPIRY_SECS,
     PASSWORD_CHARS, PEM_BYTES, PICTURE_CHARS, REFRESH_TOKEN_LIFETIME_SECS, ROLE_DESCRIPTION_CHARS,
     SCOPE_DESCRIPTION_CHARS, SCOPES, SECRET_CHARS, SECRET_NAME_CHARS, SECRETS, SESSION_LIFETIME_HOURS,
-    SHORT_NAME_BYTES, TOKEN_LIFETIME_SECS, USER_CODE_MASK_CHARS, USER_ID_BYTES, USER_NAME_CHARS,
-    USER_NAME_PART_CHARS, USERNAME_BYTES,
+    SHORT_NAME_BYTES, SIGNING_SECRET_BYTES, TOKEN_LIFETIME_SECS, USER_CODE_MASK_CHARS, USER_ID_BYTES,
+    USER_NAME_CHARS, USER_NAME_PART_CHARS, USERNAME_BYTES,
 };
-use idp::manage::{MAX_NAMED, MAX_REFRESH_TOKEN_IDS};
+use idp::manage::{MAX_NAMED, MAX_REFRESH_TOKEN_IDS, OPTIONS};
 use model::MAX_METADATA_ENTRIES;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::{
@@ -41,6 +41,8 @@ enum Limit {
     Lifetime(f64, i64),
     /// So many items, at least and at most.
     Items(usize, usize),
+    /// An object with these members and no others.
+    Names(&'static [&'static str]),
     /// So many entries, whose names match.
     Metadata(usize, &'static str),
     /// No `null`.
@@ -56,7 +58,7 @@ const PLAIN_NAME: &str = r"^[^<>]*[^<>\s][^<>]*$";
 const NOT_BLANK: &str = r"\S";
 const NO_SPACES: &str = r"^[^\s\x00-\x1f\x7f-\x9f]+$";
 const NO_CONTROLS: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
-const WEB_ADDRESS: &str = "^[hH][tT][tT][pP][sS]?:";
+const WEB_ADDRESS: &str = r"^[hH][tT][tT][pP][sS]?:[/\\]*[^/\\?#\s]";
 const ANYTHING: &str = "";
 /// Names of entries of the metadata of sessions and refresh tokens.
 const METADATA_KEY: &str = "^[A-Za-z0-9_-]+$";
@@ -78,11 +80,7 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
         &["dependencies"],
         Limit::Items(0, DEPENDENCIES),
     ),
-    (
-        &["NewAction", "ActionUpdate", "NewModule", "ModuleUpdate", "BindingBody"],
-        &["secrets"],
-        Limit::Items(0, SECRETS),
-    ),
+    (&["NewAction", "ActionUpdate", "NewModule", "ModuleUpdate"], &["secrets"], Limit::Items(0, SECRETS)),
     (&["DependencyBody"], &["name", "version"], Limit::Text(1, DEPENDENCY_BYTES, NO_CONTROLS)),
     (&["SecretBody"], &["name"], Limit::Chars(1, SECRET_NAME_CHARS)),
     (&["SecretBody"], &["value"], Limit::Chars(0, SECRET_CHARS)),
@@ -91,6 +89,7 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
     (&["NewModule"], &["name"], Limit::Text(1, SHORT_NAME_BYTES, "^[A-Za-z0-9_-]+$")),
     (&["NewModule", "ModuleUpdate"], &["code"], Limit::Chars(0, MODULE_CODE_CHARS)),
     (&["BindingsBody"], &["bindings"], Limit::Items(0, BINDINGS)),
+    (&["BindingBody"], &["secrets"], Limit::Items(0, 0)),
     // Clients
     (&["NewClient", "ClientChange"], &["name"], Limit::Text(1, NAME_BYTES, PLAIN_NAME)),
     (&["NewClient", "ClientChange"], &["description"], Limit::Chars(0, CLIENT_DESCRIPTION_CHARS)),
@@ -142,6 +141,7 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
         &["metadata"],
         Limit::Metadata(CLIENT_METADATA_ENTRIES, ANYTHING),
     ),
+    (&["NewConnection", "ConnectionChange"], &["options"], Limit::Names(&OPTIONS)),
     // Log streams
     (&["NewLogStream"], &["type"], Limit::OneOf(&["http"])),
     (&["NewLogStream", "LogStreamPatch"], &["name"], Limit::Text(1, LOG_STREAM_NAME_CHARS, NOT_BLANK)),
@@ -162,6 +162,8 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
         &["metadata"],
         Limit::Metadata(ORGANIZATION_METADATA_ENTRIES, ANYTHING),
     ),
+    (&["OrganizationBranding"], &["logo_url"], Limit::Text(1, usize::MAX, "^[hH][tT][tT][pP][sS]:")),
+    (&["OrganizationColors"], &["primary", "page_background"], Limit::Text(7, 7, "^#[0-9A-Fa-f]*$")),
     (&["MembersBody"], &["members"], Limit::Items(1, MAX_NAMED)),
     // Roles
     (&["NewRole", "RoleChanges"], &["name"], Limit::Text(1, NAME_BYTES, NAME)),
@@ -185,6 +187,11 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
         &["NewResourceServer", "ResourceServerChange"],
         &["token_lifetime_for_web"],
         Limit::Between((0, TOKEN_LIFETIME_SECS.1)),
+    ),
+    (
+        &["NewResourceServer", "ResourceServerChange"],
+        &["signing_secret"],
+        Limit::Chars(SIGNING_SECRET_BYTES, usize::MAX),
     ),
     (&["Scope"], &["value"], Limit::Text(1, usize::MAX, r"^[!#-\[\]-~]+$")),
     (&["Scope"], &["description"], Limit::Chars(0, SCOPE_DESCRIPTION_CHARS)),
@@ -268,6 +275,9 @@ fn of_operation(operation: &mut Operation) {
             "page" => Limit::Between((0, i32::MAX.into())),
             "per_page" => Limit::Between((0, MOST)),
             "take" => Limit::Between((1, most)),
+            "type" if id == "list_roles" => Limit::OneOf(&["tenant"]),
+            "search_engine" if id == "list_users" => Limit::OneOf(&["v3"]),
+            "sort" if id == "logs_of_user" => Limit::OneOf(&["date:1", "date:-1"]),
             _ => continue,
         };
         if parameter.parameter_in == ParameterIn::Query
@@ -346,9 +356,17 @@ impl Limit {
                 text.pattern = Some(pattern.to_owned()).filter(|pattern| !pattern.is_empty());
                 object.property_names = Some(Box::new(text.into()));
             }
+            Self::Names(names) => {
+                let names = ObjectBuilder::new()
+                    .schema_type(SchemaType::Type(Type::String))
+                    .enum_values(Some(names.iter().copied()));
+                object.property_names = Some(Box::new(names.build().into()));
+            }
             Self::NotNull => {
-                if let SchemaType::Array(types) = &mut object.schema_type {
-                    types.retain(|kind| *kind != Type::Null);
+                if let SchemaType::Array(types) = &object.schema_type
+                    && let Some(kind) = types.iter().find(|kind| **kind != Type::Null)
+                {
+                    object.schema_type = SchemaType::Type(kind.clone());
                 }
             }
             Self::OneOf(_) | Self::Items(..) | Self::Absent => {}
@@ -406,6 +424,7 @@ mod tests {
                     Limit::Between(_) | Limit::AtLeast(_) | Limit::Lifetime(..) => "minimum",
                     Limit::Items(0, _) => "maxItems",
                     Limit::Items(..) => "minItems",
+                    Limit::Names(_) => "propertyNames",
                     Limit::Metadata(..) => "maxProperties",
                     Limit::NotNull => "type",
                 };

@@ -42,7 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::AppState;
 pub(crate) use auth::ApiCaller;
 pub(crate) use error::{ApiError, unexpected};
-pub(crate) use extract::{ApiJson, ApiPath, ApiQuery};
+pub(crate) use extract::{ApiJson, ApiOptionalJson, ApiPath, ApiQuery};
 pub(crate) use followers::Followers;
 pub(crate) use page::{Checkpoint, Fields, Page};
 pub(crate) use rate_limit::RateLimits;

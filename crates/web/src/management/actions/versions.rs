@@ -104,7 +104,7 @@ async fn deploy(
     State(state): State<AppState>,
     caller: ApiCaller,
     ApiPath((id, version)): ApiPath<(String, String)>,
-    ApiJson(body): ApiJson<Option<DeployBody>>,
+    ApiOptionalJson(body): ApiOptionalJson<DeployBody>,
 ) -> Result<Json<VersionView>, ApiError> {
     let tenant = &caller.context().tenant.id;
     let update_draft = body.unwrap_or_default().update_draft;
