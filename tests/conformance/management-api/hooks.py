@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import subprocess
+import time
 import zlib
 from urllib.parse import quote, unquote
 
@@ -59,7 +60,11 @@ class Client:
 
     def send(self, method, path, body=None):
         headers = {"authorization": f"Bearer {self.token}"}
-        return HTTP.request(method, API + path, json=body, headers=headers)
+        answer = HTTP.request(method, API + path, json=body, headers=headers)
+        if answer.status_code == 429:
+            time.sleep(int(answer.headers["retry-after"]) + 1)
+            return self.send(method, path, body)
+        return answer
 
     def call(self, method, path, body=None):
         answer = self.send(method, path, body)
@@ -100,6 +105,8 @@ RESOURCE_SERVER = MAKER.call("POST", "/resource-servers", {
 CALLER, GRANTS = caller()
 # What no call may change: without it, there are no more calls.
 KEPT = {MAKER.client_id, CALLER.client_id, RESOURCE_SERVER} | GRANTS
+# Logins need it as it is.
+KEPT.add(MAKER.call("GET", "/connections?name=" + DATABASE)[0]["id"])
 
 
 def made(path, body, member="id"):
@@ -149,6 +156,8 @@ def login():
              "scope": "openid offline_access " + SCOPE, "code_challenge": challenge, "code_challenge_method": "S256"}
     answer = browser.get(ISSUER + "authorize", params=query, allow_redirects=False)
     for form in [{"username": user["email"], "password": PASSWORD}, {"decision": "accept"}]:
+        if "location" not in answer.headers:
+            raise RuntimeError(f"login: {answer.status_code} {answer.text}")
         page = requests.compat.urljoin(ISSUER, answer.headers["location"])
         csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get(page).text).group(1)
         answer = browser.post(page, data=form | {"csrf": csrf}, allow_redirects=False)
@@ -159,15 +168,21 @@ def login():
     return user["user_id"]
 
 
+def first(path, list_name=None):
+    """The first row of a list."""
+    found = MAKER.call("GET", path)
+    rows = found[list_name] if list_name else found
+    if not rows:
+        raise Missing(path)
+    return rows[0]["id"]
+
+
 def of_login(path, list_name):
     """Something that a new login leaves."""
     def make():
         user = login()
-        found = MAKER.call("GET", path + path_id(user)) if path.endswith("=") else MAKER.call("GET", f"/users/{path_id(user)}{path}")
-        rows = found[list_name] if list_name else found
-        if not rows:
-            raise Missing(path)
-        return rows[0]["id"]
+        user = path_id(user)
+        return first(path + user if path.endswith("=") else f"/users/{user}{path}", list_name)
     return make
 
 
@@ -257,15 +272,16 @@ KINDS = {
 }
 def credential(client):
     known = MAKER.call("GET", f"/clients/{client}/credentials")
+    known = [credential["id"] for credential in known if credential["credential_type"] == "public_key"]
     if known:
-        return known[0]["id"]
+        return known[0]
     return MAKER.call("POST", f"/clients/{client}/credentials", {"credential_type": "public_key", "pem": key()})["id"]
 
 
 # What belongs to something that is named before it in the path: how it is made there.
 PARTS = {
-    "action version": lambda action: MAKER.call("GET", f"/actions/actions/{action}/versions")["versions"][0]["id"],
-    "module version": lambda module: MAKER.call("GET", f"/actions/modules/{module}/versions")["versions"][0]["id"],
+    "action version": lambda action: first(f"/actions/actions/{action}/versions", "versions"),
+    "module version": lambda module: first(f"/actions/modules/{module}/versions", "versions"),
     "credential": credential,
     "grant of organization": grant_of_organization,
     "connection of organization": connection_of_organization,
