@@ -121,6 +121,10 @@ def new_action():
     return {"name": name(), "code": CODE, "supported_triggers": [{"id": "post-login", "version": "v3"}]}
 
 
+def new_api():
+    return {"identifier": f"https://{name()}.example/", "scopes": [{"value": SCOPE}]}
+
+
 def action():
     id = made("/actions/actions", new_action)()
     MAKER.call("POST", f"/actions/actions/{id}/deploy")
@@ -133,7 +137,7 @@ def module():
     return id
 
 
-def key(kind="pem"):
+def key():
     private = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
                              check=True, capture_output=True).stdout
     return subprocess.run(["openssl", "pkey", "-pubout"], input=private, check=True, capture_output=True).stdout.decode()
@@ -141,8 +145,8 @@ def key(kind="pem"):
 
 def third_party():
     """A client to which users agree first."""
-    new = {"name": name(), "app_type": "regular_web", "callbacks": [CALLBACK], "is_first_party": False, "third_party_security_mode": "permissive",
-           "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]}
+    new = {"name": name(), "app_type": "regular_web", "callbacks": [CALLBACK], "is_first_party": False,
+           "third_party_security_mode": "permissive", "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]}
     return MAKER.call("POST", "/clients", new)["client_id"]
 
 
@@ -260,7 +264,7 @@ KINDS = {
     "role": (made("/roles", lambda: {"name": name()}), "/roles/{}"),
     "organization": (organization, "/organizations/{}"),
     "log stream": (log_stream, "/log-streams/{}"),
-    "resource server": (made("/resource-servers", lambda: {"identifier": f"https://{name()}.example/", "scopes": [{"value": SCOPE}]}), "/resource-servers/{}"),
+    "resource server": (made("/resource-servers", new_api), "/resource-servers/{}"),
     "session": (of_login("/sessions", "sessions"), "/sessions/{}"),
     "refresh token": (of_login("/refresh-tokens", "tokens"), "/refresh-tokens/{}"),
     "device credential": (of_login("/device-credentials?type=refresh_token&user_id=", None), None),
