@@ -146,7 +146,8 @@ def key():
 def third_party():
     """A client to which users agree first."""
     new = {"name": name(), "app_type": "regular_web", "callbacks": [CALLBACK], "is_first_party": False,
-           "third_party_security_mode": "permissive", "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"]}
+           "third_party_security_mode": "permissive", "token_endpoint_auth_method": "none",
+           "grant_types": ["authorization_code", "refresh_token"]}
     return MAKER.call("POST", "/clients", new)["client_id"]
 
 

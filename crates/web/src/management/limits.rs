@@ -126,7 +126,7 @@ const LIMITS: &[(&[&str], &[&str], Limit)] = &[
     (&["GivenCredential", "GivenKey"], &["pem"], Limit::Chars(0, PEM_BYTES)),
     (&["GivenCredential", "GivenKey", "CredentialChange"], &["expires_at"], Limit::Moment),
     // Client grants
-    (&["ClientGrantChange"], &["audience", "client_id"], Limit::Absent),
+    (&["ClientGrantChange"], &["audience", "client_id", "default_for"], Limit::Absent),
     // Connections
     (&["NewConnection"], &["name"], Limit::Text(1, SHORT_NAME_BYTES, "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$")),
     (&["NewConnection"], &["strategy"], Limit::OneOf(&["auth0"])),
