@@ -14,7 +14,7 @@ use super::shown::VersionView;
 use super::{page, rows_of, shown};
 use crate::AppState;
 use crate::management::schema::list;
-use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath, ApiQuery};
+use crate::management::{ApiCaller, ApiError, ApiOptionalJson, ApiPath, ApiQuery};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(deploy))
