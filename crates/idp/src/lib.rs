@@ -7,6 +7,7 @@ mod api_access;
 mod authorization_response;
 pub mod authorize;
 pub mod backchannel_logout;
+mod by_name;
 mod certificate;
 mod complete;
 pub mod consent;
@@ -46,6 +47,7 @@ mod transfer;
 pub mod userinfo;
 mod vault;
 
+pub use by_name::ByName;
 pub use context::{
     ActionBuilder, ActionExecutor, ActionRun, BuildInput, BuildProblem, CookieChange, CookieChanges, Idp,
     NetworkData, NoNetworkData, RequestContext,

@@ -10,6 +10,7 @@ mod credentials;
 mod factors;
 mod grants;
 mod groups;
+pub mod limits;
 mod listed;
 mod log_streams;
 mod logs;

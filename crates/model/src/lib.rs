@@ -79,7 +79,9 @@ pub use resource_server::{
     TokenEncryptionAlgorithm, TokenEncryptionFormat, TokenEncryptionKey, UserAuthorization,
     UserAuthorizationPolicy,
 };
-pub use session::{AuthenticationMethod, Device, MetadataChange, Session, check_metadata};
+pub use session::{
+    AuthenticationMethod, Device, MAX_METADATA_ENTRIES, MetadataChange, Session, check_metadata,
+};
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use tenant_profile::{
     CustomPage, DefaultTokenQuota, DefaultTokenQuotaOf, DeviceFlow, DynamicRegistrationMode, ErrorPage, Mtls,

@@ -52,7 +52,7 @@ impl Session {
 }
 
 /// How many entries the metadata of a session or refresh token may have.
-const MAX_METADATA_ENTRIES: usize = 25;
+pub const MAX_METADATA_ENTRIES: usize = 25;
 /// Characters of a key or value of such metadata.
 const MAX_METADATA_CHARS: usize = 255;
 

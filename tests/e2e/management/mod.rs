@@ -14,6 +14,7 @@ mod fields;
 mod first_start;
 mod grants;
 mod keys;
+mod limits;
 mod log_streams;
 mod logs;
 mod organizations;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::object::{Object, invalid, read};
 use super::validate::rule;
-use super::{ManageError, validate};
+use super::{ManageError, limits, validate};
 use crate::hash_credential;
 
 /// All public keys of a client, in use or not.
@@ -199,7 +199,9 @@ impl Authentication {
             }
             (false, Some(secret)) => {
                 // A hash without salt and work holds only for what nobody can guess.
-                if !(32..=512).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic())
+                let (least, most) = limits::CLIENT_SECRET_BYTES;
+                if !(least..=most).contains(&secret.len())
+                    || !secret.bytes().all(|byte| byte.is_ascii_graphic())
                 {
                     return Err(ManageError::invalid(
                         "client_secret has 32 to 512 visible characters of ASCII",
@@ -294,11 +296,9 @@ fn certificate(
     now: Timestamp,
 ) -> Result<TlsCredential, ManageError> {
     rule(pem.is_some() || subject_dn.is_some(), "a certificate has a pem or a subject_dn")?;
-    let is_short = |text: Option<&String>| text.is_none_or(|text| text.len() <= 8192);
-    rule(
-        is_short(pem.as_ref()) && is_short(subject_dn.as_ref()) && is_short(name.as_ref()),
-        "a certificate has at most 8192 bytes",
-    )?;
+    let is_short = |text: Option<&String>| text.is_none_or(|text| text.len() <= limits::PEM_BYTES);
+    rule(is_short(pem.as_ref()) && is_short(subject_dn.as_ref()), "a certificate has at most 8192 bytes")?;
+    validate::credential_name(name.as_deref().unwrap_or_default())?;
     Ok(TlsCredential {
         id: format!("cred_{}", random(22)),
         credential_type,

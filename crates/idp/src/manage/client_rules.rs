@@ -4,11 +4,10 @@ use model::{AssertionAlgorithm, Client, ClientProfile, DefaultTokenQuota, Expira
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::ManageError;
 use super::object::{invalid, read};
 use super::validate::{self, rule};
+use super::{ManageError, limits};
 
-const MAX_DESCRIPTION_CHARS: usize = 140;
 pub(super) const MAX_URI_BYTES: usize = 2048;
 /// The one flow that has a default organization.
 const CLIENT_CREDENTIALS: &str = "client_credentials";
@@ -19,7 +18,10 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 /// [`ManageError::Invalid`] with the rule that is broken.
 pub(super) fn check(client: &Client, profile: &ClientProfile) -> Result<(), ManageError> {
     rule(
-        profile.description.as_ref().is_none_or(|text| text.chars().count() <= MAX_DESCRIPTION_CHARS),
+        profile
+            .description
+            .as_ref()
+            .is_none_or(|text| text.chars().count() <= limits::CLIENT_DESCRIPTION_CHARS),
         "description has at most 140 characters",
     )?;
     for (name, value) in [("logo_uri", &profile.logo_uri), ("cross_origin_loc", &profile.cross_origin_loc)] {

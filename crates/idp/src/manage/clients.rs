@@ -20,9 +20,6 @@ use crate::{Idp, ServerError, hash_credential};
 const PARTIAL: [&str; 5] =
     ["session_transfer", "refresh_token", "jwt_configuration", "oidc_logout", "client_metadata"];
 /// What is in our structs and in nobody's hands.
-/// The grants that a third party's strict client may use.
-pub(super) const STRICT_GRANT_TYPES: [&str; 3] =
-    ["authorization_code", "refresh_token", "client_credentials"];
 const OURS: [&str; 4] = ["client_id", "client_secret_hashes", "credentials", "tls_credentials"];
 /// What the dialect called `oidc_logout` before. Older tools know no other name.
 const OLD_OIDC_LOGOUT: &str = "oidc_backchannel_logout";
@@ -393,7 +390,12 @@ fn patched(
         created_at: known.created_at,
         updated_at: known.updated_at,
     };
-    only_known(&sent, &whole(&changed)?)?;
+    let mut became = whole(&changed)?;
+    // A client without origins does not have the members; lists of nothing are sent all the same.
+    for name in ["allowed_origins", "web_origins"] {
+        became.entry(name).or_insert_with(|| json!([]));
+    }
+    only_known(&sent, &became)?;
     third_party(&known.client, &mut changed.client, &sent, is_new)?;
     Ok((changed, authentication))
 }

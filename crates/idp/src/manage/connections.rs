@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::clients::no_client;
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, patch, read};
 use super::password_policy::PasswordPolicy;
-use super::validate::rule;
-use super::{DEFAULT_CONNECTION, Listed, ManageError, Span};
+use super::validate::{is_metadata, rule};
+use super::{DEFAULT_CONNECTION, Listed, ManageError, Span, limits};
 use crate::{Idp, ServerError};
 
 /// The strategy of a database of users.
@@ -246,23 +246,22 @@ fn patched(id: ConnectionId, mut object: Object, sent: &Object) -> Result<Manage
         format!("strategy {}: this server has databases of users (auth0) and no other", settings.strategy),
     )?;
     rule(
-        (1..=128).contains(&name.len())
+        (1..=limits::SHORT_NAME_BYTES).contains(&name.len())
             && name
                 .split('-')
                 .all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric())),
         "name has 1 to 128 letters, digits and single hyphens",
     )?;
     rule(
-        settings.metadata.len() <= 10
-            && settings
-                .metadata
-                .iter()
-                .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
+        is_metadata(&settings.metadata, limits::CLIENT_METADATA_ENTRIES),
         "metadata has at most 10 entries of 255 characters",
     )?;
     let profile: ConnectionProfile = from_object(&object)?;
     rule(
-        profile.display_name.as_ref().is_none_or(|name| name.chars().count() <= 128),
+        profile
+            .display_name
+            .as_ref()
+            .is_none_or(|name| name.chars().count() <= limits::CONNECTION_DISPLAY_NAME_CHARS),
         "display_name has at most 128 characters",
     )?;
     options(profile.options.as_ref().unwrap_or(&Map::new()))?;
@@ -286,7 +285,7 @@ fn patched(id: ConnectionId, mut object: Object, sent: &Object) -> Result<Manage
 }
 
 /// The names that a database's options have in the dialect.
-const OPTIONS: [&str; 29] = [
+pub const OPTIONS: [&str; 29] = [
     "attributes",
     "authentication_methods",
     "basic_profile",

@@ -7,14 +7,12 @@ use model::{
 use url::Url;
 
 use super::ManageError;
+use super::limits::{LOG_STREAM_HEADERS, LOG_STREAM_NAME_CHARS, LOG_STREAM_URL_BYTES};
 use crate::log_streams::CATEGORIES;
 use crate::{Idp, ServerError};
 
 /// The most streams of a tenant.
 const MAX_STREAMS: usize = 10;
-const MAX_NAME_CHARS: usize = 255;
-const MAX_URL_BYTES: usize = 2048;
-const MAX_HEADERS: usize = 25;
 const MAX_HEADER_BYTES: usize = 2048;
 /// Headers that the request has by itself.
 const OWN_HEADERS: [&str; 8] = [
@@ -257,14 +255,14 @@ fn apply(
 
 fn check(stream: &LogStream, secrets: &LogStreamSecrets) -> Result<(), ManageError> {
     let invalid = |text: String| Err(ManageError::invalid(text));
-    if stream.name.trim().is_empty() || stream.name.chars().count() > MAX_NAME_CHARS {
-        return invalid(format!("name must have 1 to {MAX_NAME_CHARS} characters"));
+    if stream.name.trim().is_empty() || stream.name.chars().count() > LOG_STREAM_NAME_CHARS {
+        return invalid(format!("name must have 1 to {LOG_STREAM_NAME_CHARS} characters"));
     }
     let settings = &stream.settings;
     let is_url = Url::parse(&settings.endpoint).is_ok_and(|url| {
         ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
     });
-    if !is_url || settings.endpoint.len() > MAX_URL_BYTES {
+    if !is_url || settings.endpoint.len() > LOG_STREAM_URL_BYTES {
         return invalid("sink.httpEndpoint must be an http or https URL without credentials".to_owned());
     }
     if !is_header_value(&settings.content_type) || !settings.content_type.contains('/') {
@@ -281,8 +279,8 @@ fn check(stream: &LogStream, secrets: &LogStreamSecrets) -> Result<(), ManageErr
     if secrets.authorization.as_ref().is_some_and(|value| !is_header_value(value)) {
         return invalid("sink.httpAuthorization is no value of a header".to_owned());
     }
-    if secrets.headers.len() > MAX_HEADERS {
-        return invalid(format!("sink.httpCustomHeaders has more than {MAX_HEADERS} headers"));
+    if secrets.headers.len() > LOG_STREAM_HEADERS {
+        return invalid(format!("sink.httpCustomHeaders has more than {LOG_STREAM_HEADERS} headers"));
     }
     for (name, value) in &secrets.headers {
         let is_name =

@@ -6,19 +6,17 @@ use model::{
 };
 use storage::TenantTx;
 
-use super::ManageError;
 use super::actions::{
     NewSecret, SCRIPT_RUNTIME, SecretValues, build_source, dependencies, derived_id, module_context,
     open_module_secrets, replaced, seal,
 };
 use super::validate::rule;
+use super::{ManageError, limits};
 use crate::Idp;
 
 /// Modules of a tenant, of an Action, and versions of a module (`reference/management-api.md` section 2.1).
 const MAX_MODULES: usize = 100;
-const MAX_MODULES_OF_ACTION: usize = 3;
 const MAX_VERSIONS: usize = 50;
-const MAX_CODE_CHARS: usize = 65_536;
 
 /// A module that an Action is to require.
 #[derive(Debug, Clone)]
@@ -89,7 +87,7 @@ pub async fn create_action_module(
 ) -> Result<ActionModule, ManageError> {
     let is_name = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
     rule(
-        (1..=128).contains(&name.len()) && name.bytes().all(is_name),
+        (1..=limits::SHORT_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_name),
         "a module's name has 1 to 128 of the characters A-Z a-z 0-9 - _",
     )?;
     let now = idp.now();
@@ -281,7 +279,7 @@ pub(super) async fn used(
     tenant: &TenantId,
     new: &[NewUsedModule],
 ) -> Result<Vec<UsedModule>, ManageError> {
-    rule(new.len() <= MAX_MODULES_OF_ACTION, "an Action has at most 3 modules")?;
+    rule(new.len() <= limits::MODULES_OF_ACTION, "an Action has at most 3 modules")?;
     let mut tx = idp.storage.begin_read(tenant).await?;
     let mut used: Vec<UsedModule> = Vec::with_capacity(new.len());
     for NewUsedModule { module_id, module_version_id: wanted } in new {
@@ -320,7 +318,10 @@ async fn change_draft(
     let now = idp.now();
     let draft = &mut module.draft;
     if let Some(code) = change.code {
-        rule(code.chars().count() <= MAX_CODE_CHARS, "a module's code has at most 65,536 characters")?;
+        rule(
+            code.chars().count() <= limits::MODULE_CODE_CHARS,
+            "a module's code has at most 65,536 characters",
+        )?;
         check(idp, tenant, &module.name, &code).await?;
         draft.code = code;
     }

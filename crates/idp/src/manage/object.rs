@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::ManageError;
 use crate::ServerError;
+use crate::by_name::ByName;
 
 pub(super) type Object = Map<String, Value>;
 
@@ -20,7 +21,7 @@ pub(super) fn as_object<T: Serialize>(value: &T) -> Result<Object, ServerError> 
 
 /// Reads a struct out of an object. Names that the struct does not have are passed over.
 pub(super) fn from_object<T: DeserializeOwned>(object: &Object) -> Result<T, ManageError> {
-    serde_path_to_error::deserialize(Value::Object(object.clone())).map_err(|error| {
+    serde_path_to_error::deserialize(ByName(Value::Object(object.clone()))).map_err(|error| {
         let path = error.path().to_string();
         let text = error.inner().to_string();
         match text.strip_prefix("missing field `") {
@@ -34,7 +35,7 @@ pub(super) fn from_object<T: DeserializeOwned>(object: &Object) -> Result<T, Man
 
 /// Reads the value of this name.
 pub(super) fn read<T: DeserializeOwned>(name: &str, value: &Value) -> Result<T, ManageError> {
-    serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+    serde_path_to_error::deserialize(ByName(value.clone())).map_err(|error| {
         let path = match error.path().to_string().as_str() {
             "." => name.to_owned(),
             below => format!("{name}.{below}"),

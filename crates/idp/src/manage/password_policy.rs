@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use storage::TenantTx;
 
+use super::limits::PASSWORD_CHARS;
 use super::object::{Object, read};
 use super::password_options::{MIN_CHARS, PasswordOptions, field, is_common};
 use super::validate::rule;
 use super::{ManageError, PasswordFault, WeakPassword};
 use crate::{Idp, ServerError, password};
 
-const MAX_CHARS: usize = 256;
 const MAX_MIN_LENGTH: usize = 128;
 const MAX_WORDS: usize = 200;
 const MAX_WORD_CHARS: usize = 256;
@@ -206,7 +206,7 @@ impl PasswordPolicy {
     /// [`ManageError::Password`]; [`ManageError::Invalid`] for one that is too long.
     pub(super) fn check(&self, user: &User, password: &str) -> Result<(), ManageError> {
         let chars = password.chars().count();
-        rule(chars <= MAX_CHARS, format!("a password has at most {MAX_CHARS} characters"))?;
+        rule(chars <= PASSWORD_CHARS, format!("a password has at most {PASSWORD_CHARS} characters"))?;
         self.check_strength(password).map_err(PasswordFault::Weak)?;
         let password = password.to_lowercase();
         if self.words().is_some_and(|words| {

@@ -10,14 +10,13 @@ use utoipa::ToSchema;
 
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch};
 use super::validate::rule;
-use super::{Listed, ManageError, Span, hex, validate};
+use super::{Listed, ManageError, Span, hex, limits, validate};
 use crate::management_api::{STORED_AUDIENCE, stored_audience};
 use crate::{Idp, RequestContext, ServerError, management_api};
 
 /// What a token for a browser lives at most in the dialect, when nobody says.
 const WEB_LIFETIME_SECS: i64 = 7_200;
 const MAX_NAME_CHARS: usize = 200;
-const MAX_SCOPES: usize = 1_000;
 
 /// An API as it is sent, but for what has no effect.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -261,14 +260,17 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
         "name has at most 200 characters",
     )?;
     rule(!settings.name.contains(['<', '>']), "name may not have < or >")?;
-    rule(settings.scopes.len() <= MAX_SCOPES, "an API has at most 1000 scopes")?;
+    rule(settings.scopes.len() <= limits::SCOPES, "an API has at most 1000 scopes")?;
     let mut descriptions = BTreeMap::new();
     let mut scopes = Vec::new();
     for scope in &settings.scopes {
         rule(!scopes.contains(&scope.value), format!("scope {} is there twice", scope.value))?;
         scopes.push(scope.value.clone());
         if let Some(text) = &scope.description {
-            rule(text.chars().count() <= 500, "a scope's description has at most 500 characters")?;
+            rule(
+                text.chars().count() <= limits::SCOPE_DESCRIPTION_CHARS,
+                "a scope's description has at most 500 characters",
+            )?;
             descriptions.insert(scope.value.clone(), text.clone());
         }
     }
@@ -304,7 +306,10 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
 fn signing_secret(sent: &mut Object) -> Result<(), ManageError> {
     let UnstoredResourceServerSettings { signing_secret } = from_object(sent)?;
     sent.remove("signing_secret");
-    rule(signing_secret.is_none_or(|secret| secret.len() >= 16), "signing_secret has at least 16 characters")
+    rule(
+        signing_secret.is_none_or(|secret| secret.len() >= limits::SIGNING_SECRET_BYTES),
+        "signing_secret has at least 16 characters",
+    )
 }
 
 fn rules(profile: &ResourceServerProfile) -> Result<(), ManageError> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use storage::{PermissionHolder, TenantTx};
 use utoipa::ToSchema;
 
+use super::limits::ROLE_DESCRIPTION_CHARS;
 use super::organizations::taken;
 use super::users::{UserView, existing_user, listed_by_id, no_user};
 use super::{Listed, ManageError, Span, validate};
@@ -12,8 +13,6 @@ use crate::Idp;
 
 /// Roles, permissions or users that are named in one call.
 pub const MAX_NAMED: usize = 200;
-/// Characters of a role's description.
-const MAX_DESCRIPTION_CHARS: usize = 1000;
 /// Permissions of one role, or of one user by themselves.
 const MAX_PERMISSIONS: i64 = 1000;
 
@@ -149,9 +148,9 @@ pub async fn update_role(
 
 async fn store(tx: &mut TenantTx, role: &Role) -> Result<(), ManageError> {
     validate::name("a role", &role.name)?;
-    if role.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
+    if role.description.as_ref().is_some_and(|text| text.chars().count() > ROLE_DESCRIPTION_CHARS) {
         return Err(ManageError::invalid(format!(
-            "a role's description has at most {MAX_DESCRIPTION_CHARS} characters"
+            "a role's description has at most {ROLE_DESCRIPTION_CHARS} characters"
         )));
     }
     taken(tx.put_role(role).await, format!("The role {} already exists.", role.name))

@@ -7,7 +7,7 @@ use storage::TenantTx;
 use utoipa::ToSchema;
 
 use super::object::{Object, as_object, from_object, invalid, merge, only_known, pass_over, patch, read};
-use super::{ManageError, RUNTIMES, client_rules, validate};
+use super::{ManageError, RUNTIMES, client_rules, limits, validate};
 use crate::{Idp, ServerError};
 
 /// The objects that may be sent in part.
@@ -286,7 +286,7 @@ fn rules(profile: &TenantProfile) -> Result<(), ManageError> {
         client_rules::uri("default_redirection_uri", uri, &["https"])?;
     }
     let email = profile.support_email.as_deref().filter(|email| !email.is_empty());
-    if email.is_some_and(|email| email.len() > 254 || !email.contains('@')) {
+    if email.is_some_and(|email| email.len() > limits::EMAIL_BYTES || !email.contains('@')) {
         return Err(invalid("not an e-mail address", "support_email"));
     }
     if profile.enabled_locales.as_ref().is_some_and(|locales| {
@@ -295,7 +295,9 @@ fn rules(profile: &TenantProfile) -> Result<(), ManageError> {
         return Err(invalid("at least one language tag", "enabled_locales"));
     }
     let mask = profile.device_flow.as_ref().and_then(|flow| flow.mask.as_deref());
-    if mask.is_some_and(|mask| mask.len() > 20 || mask.chars().any(|c| !matches!(c, '*' | '-' | ' '))) {
+    if mask.is_some_and(|mask| {
+        mask.len() > limits::USER_CODE_MASK_CHARS || mask.chars().any(|c| !matches!(c, '*' | '-' | ' '))
+    }) {
         return Err(invalid("at most 20 of the characters * - and space", "device_flow.mask"));
     }
     profile.default_token_quota.as_ref().map_or(Ok(()), client_rules::default_quota)

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::password_policy::{NewPassword, new_password, password_policy};
 use super::revoke::{details, entry};
-use super::{DEFAULT_CONNECTION, Listed, ManageError, Span, hex};
+use super::{DEFAULT_CONNECTION, Listed, ManageError, Span, hex, limits};
 use crate::revocation::{self, Ended, Event};
 use crate::{Idp, ServerError, password};
 
@@ -24,7 +24,8 @@ const ALREADY_EXISTS: &str = "The user already exists.";
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are those of `model::User`")]
 pub struct NewUser {
-    /// The name of the connection; absent: the one that each tenant has.
+    /// The name of the connection. Only commands may leave it out, for the one that each tenant has.
+    #[schema(value_type = String)]
     pub connection: Option<String>,
     /// What follows `auth0|` in the id; absent: by chance.
     pub user_id: Option<String>,
@@ -536,7 +537,8 @@ fn check(user: &User) -> Result<(), ManageError> {
     let is_spaced = |text: &str| text.chars().any(|c| c.is_control() || c.is_whitespace());
     let id = user.user_id.as_str().strip_prefix("auth0|").unwrap_or_default();
     rule(
-        (1..=255).contains(&id.len()) && !id.chars().any(|c| c.is_control() || c.is_whitespace() || c == '|'),
+        (1..=limits::USER_ID_BYTES).contains(&id.len())
+            && !id.chars().any(|c| c.is_control() || c.is_whitespace() || c == '|'),
         "user_id has 1 to 255 bytes, no spaces and no |",
     )?;
     let email = user.email.as_deref().unwrap_or_default();
@@ -544,7 +546,7 @@ fn check(user: &User) -> Result<(), ManageError> {
     rule(
         !local.is_empty()
             && !domain.is_empty()
-            && email.len() <= 254
+            && email.len() <= limits::EMAIL_BYTES
             && !domain.contains('@')
             && !is_spaced(email),
         "not an e-mail address",
@@ -552,7 +554,9 @@ fn check(user: &User) -> Result<(), ManageError> {
     if let Some(username) = &user.username {
         // A user name that looks like an address could be another user's.
         rule(
-            (1..=128).contains(&username.len()) && !username.contains('@') && !is_spaced(username),
+            (1..=limits::USERNAME_BYTES).contains(&username.len())
+                && !username.contains('@')
+                && !is_spaced(username),
             "a user name has 1 to 128 bytes, no spaces and no @",
         )?;
     }
@@ -564,11 +568,11 @@ fn check(user: &User) -> Result<(), ManageError> {
         )?;
     }
     for (what, text, most) in [
-        ("name", &user.name, 300),
-        ("given_name", &user.given_name, 150),
-        ("family_name", &user.family_name, 150),
-        ("nickname", &user.nickname, 300),
-        ("picture", &user.picture, 2048),
+        ("name", &user.name, limits::USER_NAME_CHARS),
+        ("given_name", &user.given_name, limits::USER_NAME_PART_CHARS),
+        ("family_name", &user.family_name, limits::USER_NAME_PART_CHARS),
+        ("nickname", &user.nickname, limits::USER_NAME_CHARS),
+        ("picture", &user.picture, limits::PICTURE_CHARS),
     ] {
         let fits = text.as_ref().is_none_or(|text| (1..=most).contains(&text.chars().count()));
         rule(fits, &format!("{what} has 1 to {most} characters"))?;

@@ -1,5 +1,7 @@
 //! The rules for what is stored.
 
+use std::collections::BTreeMap;
+
 use model::{
     AppType, AssertionAlgorithm, Client, CookieMode, DeviceBinding, ExpirationType, Group, InitiatorMode,
     LogoutInitiator, OidcLogout, Organization, PublicKeyCredential, ResourceServer, RotationType, Tenant,
@@ -7,15 +9,10 @@ use model::{
 };
 use url::{Host, Url};
 
-use super::{ManageError, client_rules};
-use crate::keys::MAX_TOKEN_LIFETIME_SECS;
+use super::{ManageError, client_rules, limits};
 use crate::public_key::PublicKey;
 use crate::token::{MFA_OTP_GRANT_TYPE, MFA_RECOVERY_CODE_GRANT_TYPE, PASSWORD_REALM_GRANT_TYPE};
 use crate::{device, organizations};
-
-/// Five years.
-const MAX_REFRESH_TOKEN_LIFETIME_SECS: i64 = 157_788_000;
-const MAX_LEEWAY_SECS: i64 = 86_400;
 
 /// The grants that this server knows, and those of the dialect that it refuses when they are used.
 const GRANT_TYPES: [&str; 22] = [
@@ -46,16 +43,27 @@ const GRANT_TYPES: [&str; 22] = [
 const FORBIDDEN_SCHEMES: [&str; 8] =
     ["javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"];
 const MAX_BACKCHANNEL_URL_BYTES: usize = 2048;
-/// A public RSA key of 8192 bits takes 1.5 kB.
-const MAX_PEM_BYTES: usize = 8192;
 
 pub(super) fn rule(holds: bool, broken: impl Into<String>) -> Result<(), ManageError> {
     if holds { Ok(()) } else { Err(ManageError::invalid(broken)) }
 }
 
+fn is_in((least, most): (i64, i64), number: i64) -> bool {
+    (least..=most).contains(&number)
+}
+
+/// Whether metadata has no more entries, and none that is too long.
+pub(super) fn is_metadata(metadata: &BTreeMap<String, String>, entries: usize) -> bool {
+    let fits = |text: &String| text.chars().count() <= limits::METADATA_CHARS;
+    metadata.len() <= entries && metadata.iter().all(|(key, value)| fits(key) && fits(value))
+}
+
 pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> {
     client_id(client.client_id.as_str())?;
-    rule(!client.name.trim().is_empty() && client.name.len() <= 255, "name must have 1 to 255 bytes")?;
+    rule(
+        !client.name.trim().is_empty() && client.name.len() <= limits::NAME_BYTES,
+        "name must have 1 to 255 bytes",
+    )?;
     rule(!client.name.contains(['<', '>']), "name may not have < or >")?;
     for uri in client.callbacks.iter().chain(&client.allowed_logout_urls) {
         absolute_uri(uri)?;
@@ -78,20 +86,16 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
     let public = client.token_endpoint_auth_method == TokenEndpointAuthMethod::None;
     rule(!(public && client.resource_server_identifier.is_some()), "a public client cannot introspect")?;
     rule(
-        client.metadata.len() <= 10
-            && client
-                .metadata
-                .iter()
-                .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
+        is_metadata(&client.metadata, limits::CLIENT_METADATA_ENTRIES),
         "client_metadata has at most 10 entries of 255 characters",
     )?;
     rule(
-        client.par_request_expiry.is_none_or(|secs| (10..=600).contains(&secs)),
+        client.par_request_expiry.is_none_or(|secs| is_in(limits::PAR_EXPIRY_SECS, secs)),
         "par_request_expiry must be 10 to 600 seconds",
     )?;
     refresh_token(client)?;
     rule(
-        (1..=MAX_TOKEN_LIFETIME_SECS).contains(&client.jwt_configuration.lifetime_in_seconds),
+        is_in(limits::TOKEN_LIFETIME_SECS, client.jwt_configuration.lifetime_in_seconds),
         "an ID token lives 1 second to 30 days",
     )?;
     if let Some(transfer) = &client.session_transfer {
@@ -105,7 +109,10 @@ pub(super) fn client(client: &Client, has_asn: bool) -> Result<(), ManageError> 
 
 /// `reference/native-to-web.md` section 3.5. Whether an address may be reached, is looked at when it is.
 fn oidc_logout(settings: &OidcLogout) -> Result<(), ManageError> {
-    rule(settings.backchannel_logout_urls.len() <= 1, "oidc_logout has at most one backchannel_logout_url")?;
+    rule(
+        settings.backchannel_logout_urls.len() <= limits::BACKCHANNEL_URLS,
+        "oidc_logout has at most one backchannel_logout_url",
+    )?;
     for uri in &settings.backchannel_logout_urls {
         rule(uri.len() <= MAX_BACKCHANNEL_URL_BYTES, "a backchannel_logout_url has at most 2048 bytes")?;
         absolute_uri(uri)?;
@@ -135,12 +142,9 @@ fn oidc_logout(settings: &OidcLogout) -> Result<(), ManageError> {
 
 fn refresh_token(client: &Client) -> Result<(), ManageError> {
     let settings = &client.refresh_token;
+    rule(is_in(limits::LEEWAY_SECS, settings.leeway), "refresh_token.leeway must be 0 to 86400 seconds")?;
     rule(
-        (0..=MAX_LEEWAY_SECS).contains(&settings.leeway),
-        "refresh_token.leeway must be 0 to 86400 seconds",
-    )?;
-    rule(
-        (1..=MAX_REFRESH_TOKEN_LIFETIME_SECS).contains(&settings.token_lifetime),
+        is_in(limits::REFRESH_TOKEN_LIFETIME_SECS, settings.token_lifetime),
         "refresh_token.token_lifetime must be 1 to 157788000 seconds",
     )?;
     rule(settings.idle_token_lifetime >= 1, "refresh_token.idle_token_lifetime must be at least 1 second")?;
@@ -158,7 +162,7 @@ fn refresh_token(client: &Client) -> Result<(), ManageError> {
     )?;
     for policy in &settings.policies {
         rule(
-            (1..=600).contains(&policy.audience.len()) && !policy.scope.is_empty(),
+            (1..=limits::IDENTIFIER_BYTES).contains(&policy.audience.len()) && !policy.scope.is_empty(),
             "a refresh token policy needs an audience of 1 to 600 bytes and at least one scope",
         )?;
         rule(
@@ -211,19 +215,27 @@ pub(super) fn credential(credential: &PublicKeyCredential) -> Result<(), ManageE
         credential.id.strip_prefix("cred_").is_some_and(|rest| (1..=64).contains(&rest.len())),
         "a credential's id is cred_ and 1 to 64 bytes",
     )?;
-    rule(
-        credential.name.len() <= 128 && !credential.name.chars().any(char::is_control),
-        "a credential's name has at most 128 bytes",
-    )?;
+    credential_name(&credential.name)?;
     let key = public_key(&credential.pem, credential.alg)?;
     rule(credential.kid == key.thumbprint(), "a credential's kid is the thumbprint of its key (RFC 7638)")
 }
 
+/// What people call a key or certificate.
+pub(super) fn credential_name(name: &str) -> Result<(), ManageError> {
+    rule(
+        name.len() <= limits::CREDENTIAL_NAME_BYTES && !name.chars().any(char::is_control),
+        "a credential's name has at most 128 bytes",
+    )
+}
+
 /// The key of a credential, when it fits the algorithm.
 pub(super) fn public_key(pem: &str, alg: AssertionAlgorithm) -> Result<PublicKey, ManageError> {
-    let key = (pem.len() <= MAX_PEM_BYTES).then(|| PublicKey::from_pem(pem)).flatten().ok_or_else(|| {
-        ManageError::invalid("pem must be a PUBLIC KEY of at most 8192 bytes: RSA, or EC on the curve P-256")
-    })?;
+    let key =
+        (pem.len() <= limits::PEM_BYTES).then(|| PublicKey::from_pem(pem)).flatten().ok_or_else(|| {
+            ManageError::invalid(
+                "pem must be a PUBLIC KEY of at most 8192 bytes: RSA, or EC on the curve P-256",
+            )
+        })?;
     let is_ec = matches!(key, PublicKey::P256 { .. });
     rule(is_ec == (alg == AssertionAlgorithm::ES256), "the key does not fit its alg")?;
     // What signatures are checked with takes no other sizes.
@@ -263,12 +275,11 @@ fn absolute_uri(uri: &str) -> Result<(), ManageError> {
     Ok(())
 }
 
-/// The longest that the dialect's largest plan lets a session live, and live unused.
-const MAX_SESSION_LIFETIME_SECS: i64 = 365 * 24 * 3600;
-const MAX_IDLE_SESSION_LIFETIME_SECS: i64 = 100 * 24 * 3600;
-
 pub(super) fn tenant(tenant: &Tenant) -> Result<(), ManageError> {
-    rule((1..=255).contains(&tenant.friendly_name.trim().len()), "friendly_name must have 1 to 255 bytes")?;
+    rule(
+        (1..=limits::NAME_BYTES).contains(&tenant.friendly_name.trim().len()),
+        "friendly_name must have 1 to 255 bytes",
+    )?;
     for uri in &tenant.allowed_logout_urls {
         absolute_uri(uri)?;
     }
@@ -281,11 +292,11 @@ pub(super) fn tenant(tenant: &Tenant) -> Result<(), ManageError> {
     for mode in [CookieMode::Persistent, CookieMode::NonPersistent] {
         let (lifetime_secs, idle_secs) = sessions.lifetimes(mode);
         rule(
-            (1..=MAX_SESSION_LIFETIME_SECS).contains(&lifetime_secs),
+            (1..=limits::SESSION_LIFETIME_HOURS * 3600).contains(&lifetime_secs),
             "a session lives at most 365 days (8760 hours)",
         )?;
         rule(
-            (1..=MAX_IDLE_SESSION_LIFETIME_SECS).contains(&idle_secs),
+            (1..=limits::IDLE_SESSION_LIFETIME_HOURS * 3600).contains(&idle_secs),
             "a session lives unused at most 100 days (2400 hours)",
         )?;
     }
@@ -295,7 +306,8 @@ pub(super) fn tenant(tenant: &Tenant) -> Result<(), ManageError> {
 pub(super) fn resource_server(api: &ResourceServer) -> Result<(), ManageError> {
     let id = &api.identifier;
     rule(
-        (1..=600).contains(&id.len()) && !id.chars().any(|c| c.is_control() || c.is_whitespace()),
+        (1..=limits::IDENTIFIER_BYTES).contains(&id.len())
+            && !id.chars().any(|c| c.is_control() || c.is_whitespace()),
         "the identifier must have 1 to 600 bytes without spaces",
     )?;
     rule(id != crate::management_api::STORED_AUDIENCE, "the identifier is that of the Management API")?;
@@ -311,7 +323,7 @@ pub(super) fn resource_server(api: &ResourceServer) -> Result<(), ManageError> {
         )?;
     }
     rule(
-        (1..=MAX_TOKEN_LIFETIME_SECS).contains(&api.token_lifetime_secs),
+        is_in(limits::TOKEN_LIFETIME_SECS, api.token_lifetime_secs),
         "an access token lives 1 second to 30 days",
     )
 }
@@ -319,7 +331,7 @@ pub(super) fn resource_server(api: &ResourceServer) -> Result<(), ManageError> {
 pub(super) fn organization(organization: &Organization) -> Result<(), ManageError> {
     let (name, display_name) = (&organization.name, &organization.display_name);
     rule(
-        (1..=50).contains(&name.len())
+        (1..=limits::ORGANIZATION_NAME_BYTES).contains(&name.len())
             && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_'))
             && name.starts_with(|c: char| c.is_ascii_alphanumeric()),
         "an organization's name has 1 to 50 of the characters a-z 0-9 - _ and begins with a letter or digit",
@@ -327,11 +339,7 @@ pub(super) fn organization(organization: &Organization) -> Result<(), ManageErro
     rule(!name.starts_with(organizations::PREFIX), "an organization's name may not look like an id")?;
     self::name("an organization's display_name", display_name)?;
     rule(
-        organization.metadata.len() <= 25
-            && organization
-                .metadata
-                .iter()
-                .all(|(key, value)| key.chars().count() <= 255 && value.chars().count() <= 255),
+        is_metadata(&organization.metadata, limits::ORGANIZATION_METADATA_ENTRIES),
         "metadata has at most 25 entries of 255 characters",
     )
 }
@@ -344,7 +352,7 @@ pub(super) fn group(group: &Group) -> Result<(), ManageError> {
 /// What people call something.
 pub(super) fn name(what: &str, name: &str) -> Result<(), ManageError> {
     rule(
-        !name.trim().is_empty() && name.len() <= 255 && !name.chars().any(char::is_control),
+        !name.trim().is_empty() && name.len() <= limits::NAME_BYTES && !name.chars().any(char::is_control),
         format!("{what} has 1 to 255 bytes"),
     )
 }
@@ -355,7 +363,7 @@ pub(super) fn hosts(hosts: &[String]) -> Result<(), ManageError> {
         let name = host.strip_prefix("*.").unwrap_or(host);
         url::Url::parse(&format!("https://{name}/")).is_ok_and(|url| url.host_str() == Some(name))
     };
-    rule(hosts.len() <= 50, "an Action has at most 50 allowed hosts")?;
+    rule(hosts.len() <= limits::ALLOWED_HOSTS, "an Action has at most 50 allowed hosts")?;
     match hosts.iter().find(|host| !is_host(host)) {
         None => Ok(()),
         Some(host) => Err(ManageError::invalid(format!(

@@ -17,7 +17,9 @@ use super::{
 use crate::AppState;
 
 /// The most rows of the list of a connection's clients.
-const MOST_CLIENTS: i64 = 1_000;
+pub(super) const MOST_CLIENTS: i64 = 1_000;
+/// The most clients for which a connection is switched on or off in one call.
+pub(super) const MOST_STATUSES: usize = 50;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -211,8 +213,9 @@ async fn set_clients(
     ApiPath(id): ApiPath<ConnectionId>,
     ApiJson(changes): ApiJson<Vec<ClientStatus>>,
 ) -> Result<StatusCode, ApiError> {
-    if !(1..=50).contains(&changes.len()) {
-        return Err(ApiError::invalid_body("Payload validation error: '1 to 50 clients are expected'."));
+    if !(1..=MOST_STATUSES).contains(&changes.len()) {
+        let text = format!("Payload validation error: '1 to {MOST_STATUSES} clients are expected'.");
+        return Err(ApiError::invalid_body(text));
     }
     let changes: Vec<_> =
         changes.into_iter().map(|change| (ClientId::new(change.client_id), change.status)).collect();

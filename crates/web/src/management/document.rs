@@ -6,6 +6,7 @@ use utoipa::{OpenApi, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::error::Refusal;
+use super::limits;
 use crate::AppState;
 
 #[derive(OpenApi)]
@@ -44,6 +45,7 @@ pub(super) fn finished(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
             describe_refusals(&mut operation.responses);
         }
     }
+    limits::add(&mut document);
     document
 }
 

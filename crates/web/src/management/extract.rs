@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{HttpBody, to_bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
+use idp::ByName;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -55,10 +56,26 @@ impl<T: DeserializeOwned, const MAX: usize> FromRequest<AppState> for ApiJson<T,
     }
 }
 
+/// The same where there may be no body.
+#[derive(Debug)]
+pub(crate) struct ApiOptionalJson<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for ApiOptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        if request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
+            return Ok(Self(None));
+        }
+        let ApiJson(body) = ApiJson::<Option<T>>::from_request(request, state).await?;
+        Ok(Self(body))
+    }
+}
+
 /// Reads a JSON text; what is wrong is named with its place.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(ByName(&mut reader)).map_err(|error| {
         let path = error.path().to_string();
         ApiError::invalid_body(validation_error("Payload", &path, error.inner()))
     })?;

@@ -2,7 +2,8 @@
 //! those of lists.
 
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type,
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema,
+    SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr};
 
@@ -16,7 +17,7 @@ pub(super) enum Names {
 }
 
 /// An object with the properties of all parts, none of them required but for those that are named. Names that only the
-/// server writes are left out of the parts.
+/// server writes are left out of the parts. Where it is sent, `null` stands for the default of what is not required.
 pub(super) fn object(
     description: &str,
     parts: impl IntoIterator<Item = RefOr<Schema>>,
@@ -42,9 +43,51 @@ pub(super) fn object(
     }
     object.required = required.iter().map(|name| (*name).to_owned()).collect();
     if names == Names::Closed {
+        for (name, property) in &mut object.properties {
+            if !required.contains(&name.as_str()) && !is_nullable(property) {
+                *property = nullable(property.clone());
+            }
+        }
         object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     }
     RefOr::T(Schema::Object(object))
+}
+
+fn null() -> Schema {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).build().into()
+}
+
+/// Whether `null` may stand there.
+pub(super) fn is_nullable(schema: &RefOr<Schema>) -> bool {
+    match schema {
+        RefOr::T(Schema::Object(object)) => takes_null(&object.schema_type),
+        RefOr::T(Schema::Array(array)) => takes_null(&array.schema_type),
+        RefOr::T(Schema::OneOf(of)) => of.items.iter().any(is_nullable),
+        RefOr::T(Schema::AnyOf(of)) => of.items.iter().any(is_nullable),
+        RefOr::T(Schema::AllOf(of)) => of.items.iter().all(is_nullable),
+        _ => false,
+    }
+}
+
+fn takes_null(kind: &SchemaType) -> bool {
+    match kind {
+        SchemaType::Type(kind) => *kind == Type::Null,
+        SchemaType::Array(kinds) => kinds.contains(&Type::Null),
+        SchemaType::AnyValue => true,
+    }
+}
+
+/// The same, or `null`.
+fn nullable(mut schema: RefOr<Schema>) -> RefOr<Schema> {
+    let kind = match &mut schema {
+        RefOr::T(Schema::Object(object)) if object.enum_values.is_none() => &mut object.schema_type,
+        RefOr::T(Schema::Array(array)) => &mut array.schema_type,
+        _ => return RefOr::T(OneOfBuilder::new().item(schema).item(null()).build().into()),
+    };
+    if let SchemaType::Type(one) = kind {
+        *kind = SchemaType::Array(vec![one.clone(), Type::Null]);
+    }
+    schema
 }
 
 /// What the answer of a list may be.

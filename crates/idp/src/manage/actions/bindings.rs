@@ -5,10 +5,9 @@ use storage::TenantTx;
 
 use super::{POST_LOGIN, content, derived_id};
 use crate::Idp;
-use crate::manage::{ManageError, validate};
+use crate::manage::{ManageError, limits, validate};
 
 /// Actions that a trigger has at most (`reference/post-login.md` section 4).
-pub(super) const MAX_BINDINGS: usize = 20;
 
 /// The Action of a binding, as a request names it.
 #[derive(Debug, Clone)]
@@ -64,7 +63,7 @@ pub async fn set_trigger_bindings(
     if trigger != POST_LOGIN && !new.is_empty() {
         return Err(content::does_not_run(trigger));
     }
-    validate::rule(new.len() <= MAX_BINDINGS, "at most 20 Actions are bound to a trigger")?;
+    validate::rule(new.len() <= limits::BINDINGS, "at most 20 Actions are bound to a trigger")?;
     let now = idp.now();
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
@@ -115,7 +114,7 @@ pub(super) async fn append(idp: &Idp, tx: &mut TenantTx, action: &Action) -> Res
     if bindings.iter().any(|binding| binding.action_id == action.id) {
         return Ok(());
     }
-    validate::rule(bindings.len() < MAX_BINDINGS, "at most 20 Actions are bound to a trigger")?;
+    validate::rule(bindings.len() < limits::BINDINGS, "at most 20 Actions are bound to a trigger")?;
     let now = idp.now();
     bindings.push(TriggerBinding {
         action_id: action.id.clone(),

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{ActionSource, Dependency, TriggerVersion};
 
-use crate::manage::ManageError;
 use crate::manage::validate::rule;
+use crate::manage::{ManageError, limits};
 use crate::{BuildInput, Idp, ServerError};
 
 /// The `runtime` of a component: its `code` is base64.
@@ -24,7 +24,6 @@ pub const POST_LOGIN: &str = "post-login";
 const MAX_CODE_BYTES: usize = 100 << 10;
 /// Bytes of the script and its files together.
 const MAX_FILES_BYTES: usize = 8 << 20;
-const MAX_DEPENDENCIES: usize = 10;
 
 /// A trigger of the dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,14 +101,18 @@ pub(super) fn runtime(runtime: &str) -> Result<(), ManageError> {
 
 pub(super) fn name(name: &str) -> Result<(), ManageError> {
     rule(
-        !name.trim().is_empty() && name.len() <= 128 && !name.chars().any(char::is_control),
+        !name.trim().is_empty()
+            && name.len() <= limits::SHORT_NAME_BYTES
+            && !name.chars().any(char::is_control),
         "an Action's name has 1 to 128 bytes",
     )
 }
 
 pub(in crate::manage) fn dependencies(dependencies: &[Dependency]) -> Result<(), ManageError> {
-    rule(dependencies.len() <= MAX_DEPENDENCIES, "at most 10 dependencies")?;
-    let is_text = |text: &str| (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
+    rule(dependencies.len() <= limits::DEPENDENCIES, "at most 10 dependencies")?;
+    let is_text = |text: &str| {
+        (1..=limits::DEPENDENCY_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+    };
     rule(
         dependencies.iter().all(|it| is_text(&it.name) && is_text(&it.version)),
         "a dependency has a name and a version of 1 to 256 bytes",

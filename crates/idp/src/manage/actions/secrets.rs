@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::{Action, ActionModuleId, ActionVersion, SecretName, TenantId, Timestamp};
 
 use super::secrets_context;
-use crate::manage::ManageError;
 use crate::manage::validate::rule;
+use crate::manage::{ManageError, limits};
 use crate::{Idp, ServerError};
 
 /// A secret as an author sends it.
@@ -73,11 +73,15 @@ pub(in crate::manage) fn replaced(
     (names, values): (&[SecretName], &SecretValues),
     now: Timestamp,
 ) -> Result<(Vec<SecretName>, SecretValues), ManageError> {
-    rule(new.len() <= 30, "at most 30 secrets")?;
+    rule(new.len() <= limits::SECRETS, "at most 30 secrets")?;
     let (mut new_names, mut new_values): (Vec<SecretName>, _) = (Vec::new(), SecretValues::new());
     for secret in new {
         let NewSecret { name, value } = secret;
-        rule((1..=128).contains(&name.chars().count()), "the name of a secret has 1 to 128 characters")?;
+        let chars = name.chars().count();
+        rule(
+            (1..=limits::SECRET_NAME_CHARS).contains(&chars),
+            "the name of a secret has 1 to 128 characters",
+        )?;
         let (value, updated_at) = match value {
             Some(value) => (value.clone(), now),
             None => {
@@ -88,7 +92,10 @@ pub(in crate::manage) fn replaced(
                 (stored.clone(), before.map_or(now, |before| before.updated_at))
             }
         };
-        rule(value.chars().count() <= 4096, format!("the secret {name} has more than 4,096 characters"))?;
+        rule(
+            value.chars().count() <= limits::SECRET_CHARS,
+            format!("the secret {name} has more than 4,096 characters"),
+        )?;
         if new_values.insert(name.clone(), value).is_some() {
             return Err(ManageError::invalid(format!("the secret {name} is there twice")));
         }

@@ -45,14 +45,14 @@ struct TriggerBody {
     #[serde(default, rename = "status")]
     _status: Option<String>,
     #[serde(default, rename = "runtimes")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Value)]
     _runtimes: Option<Value>,
     #[serde(default, rename = "default_runtime")]
     _default_runtime: Option<String>,
     #[serde(default, rename = "binding_policy")]
     _binding_policy: Option<String>,
     #[serde(default, rename = "compatible_triggers")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Value)]
     _compatible_triggers: Option<Value>,
 }
 

@@ -13,7 +13,8 @@ use super::shown::VersionView;
 use super::{ActionsPage, ActionsPageQuery, shown};
 use crate::AppState;
 use crate::management::schema::list;
-use crate::management::{ApiCaller, ApiError, ApiJson, ApiPath};
+    ApiPath((id, version)): ApiPath<(ActionId, String)>,
+    ApiOptionalJson(body): ApiOptionalJson<DeployBody>,
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(deploy))
@@ -87,7 +88,7 @@ async fn get(
 async fn deploy(
     caller: ApiCaller,
     ApiPath((id, version)): ApiPath<(ActionId, String)>,
-    ApiJson(body): ApiJson<Option<DeployBody>>,
+    ApiOptionalJson(body): ApiOptionalJson<DeployBody>,
 ) -> Result<Json<VersionView>, ApiError> {
     let update_draft = body.unwrap_or_default().update_draft;
     let (action, version) =
