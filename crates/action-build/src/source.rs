@@ -11,7 +11,7 @@ const MAX_COMPONENT_FILE_BYTES: u64 = 64 << 20;
 /// What may be left out of a module's name, as in `prelude/modules.js`.
 const ENDINGS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".cjs", ".json", "/index.js", "/index.ts"];
 /// How the name of a module begins that Actions of a tenant share.
-const SHARED: &str = "actions:";
+pub const SHARED: &str = "actions:";
 const COMPILED: [(&str, &str); 3] = [(".js", ".ts"), (".mjs", ".mts"), (".cjs", ".cts")];
 
 /// What an author wrote, read from disk or sent to the server.
@@ -82,19 +82,19 @@ impl Source {
 
     /// Takes in the modules `actions:NAME` that the script and its files require or import by a literal name, as `NAME.js` of
     /// this folder. On a server they are what the tenant has published. What is not there is left out, as by
-    /// [`Source::read`].
+    /// [`Source::read`]. The answer is all names, without `actions:`.
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn add_shared_modules(&mut self, folder: &Path) -> Result<(), BuildError> {
-        let Program::Script { code, modules } = &mut self.program else { return Ok(()) };
+    pub fn add_shared_modules(&mut self, folder: &Path) -> Result<BTreeSet<String>, BuildError> {
+        let Program::Script { code, modules } = &mut self.program else { return Ok(BTreeSet::new()) };
         let mut names = BTreeSet::new();
         let own = std::iter::once((&self.file_name, &*code));
         for (name, text) in own.chain(&*modules).filter(|(name, _)| !name.ends_with(".json")) {
             let requires = translate(name, text)?.requires;
             names.extend(requires.iter().filter_map(|name| name.strip_prefix(SHARED)).map(str::to_owned));
         }
-        for name in names {
+        for name in &names {
             let file = folder.join(format!("{name}.js"));
             let is_name = !name.is_empty()
                 && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'));
@@ -102,7 +102,7 @@ impl Source {
                 modules.insert(format!("{SHARED}{name}"), read_text(&file)?);
             }
         }
-        Ok(())
+        Ok(names)
     }
 }
 
@@ -234,7 +234,8 @@ mod tests {
             write(&format!("modules/{name}.js"), "require('actions:unused')");
         }
         let mut source = Source::read(&folder.path().join("action.ts")).expect("a source");
-        source.add_shared_modules(&folder.path().join("modules")).expect("they can be read");
+        let names = source.add_shared_modules(&folder.path().join("modules")).expect("they can be read");
+        assert_eq!(names.iter().collect::<Vec<_>>(), ["", "../action", "gone", "one", "two"]);
         let Program::Script { modules, .. } = source.program else { panic!("not a script") };
         assert_eq!(modules.keys().collect::<Vec<_>>(), ["actions:one", "actions:two", "lib.ts"]);
     }

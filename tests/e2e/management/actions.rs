@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use end_to_end::flow::exchange_web;
 use end_to_end::management::Api;
 use end_to_end::{Login, TestServer, actions, jwt, seed};
+use idp::manage::{Deployment, deploy_action};
 use model::{ActionId, Execution, ExecutionStatus, TenantId};
 use serde_json::{Value, json};
 
@@ -390,17 +391,9 @@ async fn an_action_of_before_has_an_id_versions_and_secrets() {
     let api = Api::of(&server).await;
     let script = says("event.secrets.A");
     let secrets = [("A".to_owned(), "canary".to_owned())].into();
-    idp::manage::deploy_action(
-        &server.idp,
-        &server.acme(),
-        "old",
-        &actions::kept(&script),
-        &actions::build(&script),
-        &secrets,
-        None,
-    )
-    .await
-    .unwrap();
+    let (source, artifact) = (&actions::kept(&script), &actions::build(&script));
+    let deployment = Deployment { source, artifact, secrets: &secrets, hosts: None, modules: None };
+    deploy_action(&server.idp, &server.acme(), "old", deployment).await.unwrap();
     for sql in [
         "INSERT INTO actions (tenant_id, id, name, created_at, deployed_version)
          SELECT tenant_id, 'act_old', 'other', created_at, deployed_version FROM actions WHERE name = 'old'",

@@ -16,6 +16,7 @@ mod grants;
 mod keys;
 mod log_streams;
 mod logs;
+mod module_commands;
 mod organizations;
 mod passwords;
 mod refresh_tokens;

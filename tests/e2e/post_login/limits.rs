@@ -27,18 +27,13 @@ async fn deploy(
 ) -> Result<i64, String> {
     let artifact = actions::build(NOTHING);
     let secrets: BTreeMap<_, _> = secrets.iter().cloned().collect();
-    manage::deploy_action(
-        &server.idp,
-        &server.acme(),
-        name,
-        &actions::kept(source),
-        &artifact,
-        &secrets,
-        None,
-    )
-    .await
-    .map(|version| version.number)
-    .map_err(|error| error.to_string())
+    let source = &actions::kept(source);
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+    manage::deploy_action(&server.idp, &server.acme(), name, deployment)
+        .await
+        .map(|(version, _)| version.number)
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]

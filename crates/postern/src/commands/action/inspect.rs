@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::deploy::build;
 use super::permissions::{self, Permissions};
+use super::run::read;
 use crate::cli::action::ActionInspectArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::kit::event;
-use crate::kit::runner;
+use crate::kit::project::Authored;
 use crate::kit::show::build_failure;
 use crate::kit::stand_ins::USUAL_NOW_MS;
 use crate::render::{Output, Style, duration_us, escape, thousands};
@@ -25,9 +26,9 @@ const EVENT: &str = "native-to-web";
 pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failure> {
     let output = Output::stdout();
     let runtime = start_runtime(config).await?;
-    let failed = |error| build_failure(&output, &args.file, &error, args.json);
-    let source = runner::source(&args.file, None).map_err(failed)?;
-    let artifact = Arc::new(build(&runtime, source, config).await?.map_err(|error| failed(*error))?);
+    let Authored { file, source, .. } = read(&output, &args.path, args.json).await?;
+    let built = build(&runtime, source, config).await?;
+    let artifact = Arc::new(built.map_err(|error| build_failure(&output, &file, &error, args.json))?);
     let permissions = Permissions::of(&artifact);
     let limits = config.actions.limits();
     let event = event::built_in(EVENT)
@@ -48,7 +49,7 @@ pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failur
     let report = runtime.run(&artifact, input, environment, &limits).await.report;
     if args.json {
         output.json(&json!({
-            "file": args.file,
+            "file": file,
             "kind": if matches!(artifact.kind, ArtifactKind::Component) { "component" } else { "script" },
             "digest": artifact.digest,
             "bytes": artifact.bytes.len(),
@@ -74,7 +75,7 @@ pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failur
         ArtifactKind::MemoryImage { .. } => "a script",
     };
     output.table(&[
-        row("file", escape(&args.file.display().to_string(), false)),
+        row("file", escape(&file.display().to_string(), false)),
         row("kind", kind.to_owned()),
         row("digest", artifact.digest.clone()),
         row("size", format!("{} bytes", thousands(artifact.bytes.len() as u64))),
