@@ -12,6 +12,8 @@ const MAX_COMPONENT_FILE_BYTES: u64 = 64 << 20;
 const ENDINGS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".cjs", ".json", "/index.js", "/index.ts"];
 /// How the name of a module begins that Actions of a tenant share.
 pub const SHARED: &str = "actions:";
+/// How files of languages end whose compilers make components.
+const COMPILED_TO_COMPONENTS: [&str; 4] = ["c", "go", "py", "rs"];
 const COMPILED: [(&str, &str); 3] = [(".js", ".ts"), (".mjs", ".mts"), (".cjs", ".cts")];
 
 /// What an author wrote, read from disk or sent to the server.
@@ -66,6 +68,12 @@ impl Source {
             check_size(path, MAX_COMPONENT_FILE_BYTES)?;
             let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
             return Ok(Self::component(&file_name, bytes));
+        }
+        if path.extension().is_some_and(|extension| COMPILED_TO_COMPONENTS.iter().any(|it| extension == *it))
+        {
+            let message = "it is no script, and what it is compiled to is an Action: a component (.wasm), or its folder, whose \
+                           action.toml says how it is built";
+            return Err(BuildError::Unsuitable { file: file_name, message: message.to_owned() });
         }
         Self::read_script(path.parent().unwrap_or(Path::new("")), &file_name)
     }

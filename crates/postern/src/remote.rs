@@ -61,7 +61,10 @@ impl Remote {
             return Ok(Self { http, base, token, scopes: "" });
         }
         let (Some(id), Some(secret)) = (variable(CLIENT_ID), variable(CLIENT_SECRET)) else {
-            let text = format!("{TOKEN}, or {CLIENT_ID} and {CLIENT_SECRET}, must be set in the environment");
+            let text = format!(
+                "{TOKEN}, or {CLIENT_ID} and {CLIENT_SECRET}, must be set in the environment; `postern tenant create` and \
+                 `postern dev` print those of a client"
+            );
             return Err(usage(&text));
         };
         let mut remote = Self { http, base, token: String::new(), scopes: "" };

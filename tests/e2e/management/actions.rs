@@ -251,6 +251,15 @@ async fn secrets_go_in_and_never_come_back() {
     assert_eq!(names, ["A", "B"]);
     assert!(before["secrets"][0]["updated_at"].is_string());
 
+    // The values that they have: nothing changes.
+    server.clock.advance_secs(60);
+    let same = api.patch(&path, &json!({ "secrets": new["secrets"] })).await.expect_json(200);
+    assert_eq!(
+        (&same["secrets"], &same["all_changes_deployed"]),
+        (&before["secrets"], &json!(true)),
+        "there is nothing to deploy"
+    );
+
     // One without a value keeps what is stored; one that is not named goes. Another name of the Action changes nothing.
     server.clock.advance_secs(60);
     let update =

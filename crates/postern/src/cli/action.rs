@@ -225,7 +225,7 @@ fn language() -> impl TypedValueParser<Value = String> {
 #[derive(Debug, Args)]
 pub struct ActionRunArgs {
     /// The Actions in their order: folders with an action.toml, or files (.js, .ts, .wasm) without settings.
-    #[arg(required = true, value_name = "FOLDER|FILE")]
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
     pub actions: Vec<PathBuf>,
     /// The event: a file with JSON, the name of one that the program has, or `-` for standard input.
     #[arg(long, value_name = "EVENT")]
@@ -272,6 +272,7 @@ fn module_secret(text: &str) -> Result<ModuleSecret, String> {
 #[derive(Debug, Args)]
 pub struct ActionCheckArgs {
     /// The Action's folder with its `action.toml`, or its file.
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
     pub path: PathBuf,
     /// How many events.
     #[arg(long, default_value_t = 10_000, value_name = "N")]
@@ -294,7 +295,7 @@ pub struct ActionCheckArgs {
 #[derive(Debug, Args)]
 pub struct ActionInspectArgs {
     /// The Action's folder with its `action.toml`, or its file: a script (.js, .ts) or a component (.wasm).
-    #[arg(value_name = "FOLDER|FILE")]
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
     pub path: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
@@ -335,7 +336,7 @@ pub struct ActionTestArgs {
 #[derive(Debug, Args)]
 pub struct ActionDeployArgs {
     /// The Action's folder with its `action.toml`, or its file: a script (.js, .ts) or a component (.wasm).
-    #[arg(value_name = "FOLDER|FILE")]
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
     pub path: PathBuf,
     /// Whose it is: in the database of the configuration.
     #[arg(long, value_name = "NAME", conflicts_with = "url")]

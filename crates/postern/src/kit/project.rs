@@ -71,6 +71,9 @@ pub enum ProjectError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A folder of something else.
+    #[error("there is no {FILE} in {}: `postern action new NAME` makes the folder of an Action", .0.display())]
+    NoProject(PathBuf),
     /// No TOML, or other settings than there are.
     #[error("{}: {message}", .path.display())]
     Toml {
@@ -124,7 +127,11 @@ impl Project {
     /// # Errors
     /// [`ProjectError`]
     pub fn open(folder: &Path) -> Result<Self, ProjectError> {
-        let settings: Settings = read_toml(&folder.join(FILE))?;
+        let file = folder.join(FILE);
+        if folder.is_dir() && !file.exists() {
+            return Err(ProjectError::NoProject(folder.to_path_buf()));
+        }
+        let settings: Settings = read_toml(&file)?;
         Ok(Self { folder: folder.to_path_buf(), settings })
     }
 

@@ -95,13 +95,21 @@ fn answer(
 }
 
 /// What the command line names: a folder with settings, or a file.
-enum Given {
+pub enum Given {
     Project(Box<Project>),
     File(PathBuf),
 }
 
 impl Given {
-    fn build(&self, runtime: &Runtime, server: &Limits, build: &Limits) -> Result<Action, NotBuilt> {
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        if path.is_dir() {
+            let project = Project::open(path).map_err(project_failure)?;
+            return Ok(Self::Project(Box::new(project)));
+        }
+        Ok(Self::File(path.to_path_buf()))
+    }
+
+    pub fn build(&self, runtime: &Runtime, server: &Limits, build: &Limits) -> Result<Action, NotBuilt> {
         match self {
             Self::Project(project) => project.build(runtime, server, build),
             Self::File(file) => {
@@ -121,13 +129,11 @@ fn projects(named: &[PathBuf], file: Option<&Path>) -> Result<(Vec<Given>, Stand
     };
     let mut given = Vec::with_capacity(named.len());
     for path in named {
-        if path.is_dir() {
-            let project = Project::open(path).map_err(project_failure)?;
+        let one = Given::open(path)?;
+        if let Given::Project(project) = &one {
             stand_ins = stand_ins.before(&project.settings.stand_ins);
-            given.push(Given::Project(Box::new(project)));
-        } else {
-            given.push(Given::File(path.clone()));
         }
+        given.push(one);
     }
     Ok((given, stand_ins))
 }
