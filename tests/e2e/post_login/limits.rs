@@ -71,7 +71,9 @@ async fn s4_actions_per_tenant_and_trigger() {
     }
     let error = deploy(&server, "one more", NOTHING, &[]).await.expect_err("the 21st");
     assert!(error.contains("20 Actions"), "{error}");
-    assert_eq!(deploy(&server, "a7", NOTHING, &[]).await, Ok(2), "a new version is no new Action");
+    assert_eq!(deploy(&server, "a7", NOTHING, &[]).await, Ok(1), "it is what runs");
+    let other = format!("{NOTHING}//");
+    assert_eq!(deploy(&server, "a7", &other, &[]).await, Ok(2), "a new version is no new Action");
     Login::web().code(&server.client(), seed::ADA).await;
     assert_eq!(server.reports().await.len(), 20);
     // Those that are not bound count as well.
@@ -95,7 +97,7 @@ async fn s4_actions_per_tenant_and_trigger() {
 async fn s4_versions_per_action() {
     let server = TestServer::start().await;
     for number in 1..=52 {
-        assert_eq!(deploy(&server, "a", NOTHING, &[]).await, Ok(number));
+        assert_eq!(deploy(&server, "a", &format!("{NOTHING}//{number}"), &[]).await, Ok(number));
     }
     let count = async |sql| server.database.count(sql).await;
     assert_eq!(count("SELECT COUNT(*) FROM action_versions").await, 50);
