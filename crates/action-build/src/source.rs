@@ -71,8 +71,8 @@ impl Source {
         }
         if path.extension().is_some_and(|extension| COMPILED_TO_COMPONENTS.iter().any(|it| extension == *it))
         {
-            let message = "it is no script, and what it is compiled to is an Action: a component (.wasm), or its folder, whose \
-                           action.toml says how it is built";
+            let message = "no script; a compiler makes a component of it: name that (.wasm), or the folder whose action.toml says \
+                           how it is built";
             return Err(BuildError::Unsuitable { file: file_name, message: message.to_owned() });
         }
         Self::read_script(path.parent().unwrap_or(Path::new("")), &file_name)
