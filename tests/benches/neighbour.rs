@@ -94,17 +94,11 @@ async fn deploy(server: &TestServer, tenant: &str, body: &str) {
     let artifact =
         actions::build(&format!("exports.onExecutePostLogin = async (event, api) => {{ {body} }};"));
     let none = Default::default();
-    manage::deploy_action(
-        &server.idp,
-        &TenantId::new(tenant),
-        "action",
-        &actions::kept(""),
-        &artifact,
-        &none,
-        None,
-    )
-    .await
-    .expect("an Action");
+    let source = &actions::kept("");
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &none, hosts: None, modules: None };
+    let tenant = TenantId::new(tenant);
+    manage::deploy_action(&server.idp, &tenant, "action", deployment).await.expect("an Action");
 }
 
 /// The median of so many logins of the neighbour, of which each works.

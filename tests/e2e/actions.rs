@@ -149,9 +149,10 @@ async fn an_action_of_another_engine_is_built_again_from_its_source_once() {
     };
     let artifact = action_build::build(actions::runtime(), &source, &actions::LIMITS).expect("it builds");
     let kept = postern::rebuild::kept(&source);
-    manage::deploy_action(&server.idp, &server.acme(), "plan", &kept, &artifact, &BTreeMap::new(), None)
-        .await
-        .expect("a deploy");
+    let none = BTreeMap::new();
+    let deployment =
+        manage::Deployment { source: &kept, artifact: &artifact, secrets: &none, hosts: None, modules: None };
+    manage::deploy_action(&server.idp, &server.acme(), "plan", deployment).await.expect("a deploy");
     let engine = actions::runtime().engine_digest().to_owned();
     for sql in [
         format!(

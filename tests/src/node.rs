@@ -138,9 +138,10 @@ impl Node {
     pub async fn deploy_action(&self, name: &str, javascript: &str) {
         let (artifact, none) = (actions::build(javascript), Default::default());
         let tenant = TenantId::new(seed::ACME);
-        manage::deploy_action(&self.idp, &tenant, name, &actions::kept(javascript), &artifact, &none, None)
-            .await
-            .unwrap();
+        let source = &actions::kept(javascript);
+        let deployment =
+            manage::Deployment { source, artifact: &artifact, secrets: &none, hosts: None, modules: None };
+        manage::deploy_action(&self.idp, &tenant, name, deployment).await.unwrap();
     }
 
     /// The host name of `acme`, with the port where one is visible.

@@ -210,17 +210,10 @@ impl TestServer {
     /// Builds the script as `postern action deploy` does, and binds it. The same name again is its next version.
     pub async fn deploy_action(&self, name: &str, javascript: &str) {
         let artifact = actions::build(javascript);
-        manage::deploy_action(
-            &self.idp,
-            &self.acme(),
-            name,
-            &actions::kept(javascript),
-            &artifact,
-            &BTreeMap::new(),
-            None,
-        )
-        .await
-        .expect("an Action");
+        let (source, none) = (&actions::kept(javascript), BTreeMap::new());
+        let deployment =
+            manage::Deployment { source, artifact: &artifact, secrets: &none, hosts: None, modules: None };
+        manage::deploy_action(&self.idp, &self.acme(), name, deployment).await.expect("an Action");
     }
 
     /// What the Actions' runs printed by `console.log(JSON.stringify(...))`, oldest first.

@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use action_api::{Artifact, ArtifactKind, GuestException, Limits, RunError};
 use action_runtime::{Runtime, ScriptPackage, sha256_hex};
 
-pub use source::{Program, Source};
+pub use source::{Program, SHARED, Source};
 pub use trace::Lines;
 use translate::translate_traced;
 pub use words::{Words, words};

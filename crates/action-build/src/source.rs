@@ -11,7 +11,9 @@ const MAX_COMPONENT_FILE_BYTES: u64 = 64 << 20;
 /// What may be left out of a module's name, as in `prelude/modules.js`.
 const ENDINGS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".cjs", ".json", "/index.js", "/index.ts"];
 /// How the name of a module begins that Actions of a tenant share.
-const SHARED: &str = "actions:";
+pub const SHARED: &str = "actions:";
+/// How files of languages end whose compilers make components.
+const COMPILED_TO_COMPONENTS: [&str; 4] = ["c", "go", "py", "rs"];
 const COMPILED: [(&str, &str); 3] = [(".js", ".ts"), (".mjs", ".mts"), (".cjs", ".cts")];
 
 /// What an author wrote, read from disk or sent to the server.
@@ -67,6 +69,12 @@ impl Source {
             let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
             return Ok(Self::component(&file_name, bytes));
         }
+        if path.extension().is_some_and(|extension| COMPILED_TO_COMPONENTS.iter().any(|it| extension == *it))
+        {
+            let message = "no script; a compiler makes a component of it: name that (.wasm), or the folder whose action.toml says \
+                           how it is built";
+            return Err(BuildError::Unsuitable { file: file_name, message: message.to_owned() });
+        }
         Self::read_script(path.parent().unwrap_or(Path::new("")), &file_name)
     }
 
@@ -82,19 +90,19 @@ impl Source {
 
     /// Takes in the modules `actions:NAME` that the script and its files require or import by a literal name, as `NAME.js` of
     /// this folder. On a server they are what the tenant has published. What is not there is left out, as by
-    /// [`Source::read`].
+    /// [`Source::read`]. The answer is all names, without `actions:`.
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn add_shared_modules(&mut self, folder: &Path) -> Result<(), BuildError> {
-        let Program::Script { code, modules } = &mut self.program else { return Ok(()) };
+    pub fn add_shared_modules(&mut self, folder: &Path) -> Result<BTreeSet<String>, BuildError> {
+        let Program::Script { code, modules } = &mut self.program else { return Ok(BTreeSet::new()) };
         let mut names = BTreeSet::new();
         let own = std::iter::once((&self.file_name, &*code));
         for (name, text) in own.chain(&*modules).filter(|(name, _)| !name.ends_with(".json")) {
             let requires = translate(name, text)?.requires;
             names.extend(requires.iter().filter_map(|name| name.strip_prefix(SHARED)).map(str::to_owned));
         }
-        for name in names {
+        for name in &names {
             let file = folder.join(format!("{name}.js"));
             let is_name = !name.is_empty()
                 && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'));
@@ -102,7 +110,7 @@ impl Source {
                 modules.insert(format!("{SHARED}{name}"), read_text(&file)?);
             }
         }
-        Ok(())
+        Ok(names)
     }
 }
 
@@ -234,7 +242,8 @@ mod tests {
             write(&format!("modules/{name}.js"), "require('actions:unused')");
         }
         let mut source = Source::read(&folder.path().join("action.ts")).expect("a source");
-        source.add_shared_modules(&folder.path().join("modules")).expect("they can be read");
+        let names = source.add_shared_modules(&folder.path().join("modules")).expect("they can be read");
+        assert_eq!(names.iter().collect::<Vec<_>>(), ["", "../action", "gone", "one", "two"]);
         let Program::Script { modules, .. } = source.program else { panic!("not a script") };
         assert_eq!(modules.keys().collect::<Vec<_>>(), ["actions:one", "actions:two", "lib.ts"]);
     }

@@ -26,8 +26,11 @@ impl Action {
     /// Whether what runs is what the draft says.
     #[must_use]
     pub fn all_changes_deployed(&self) -> bool {
-        let deployed = self.deployed.as_ref().map(|version| (&version.source, &version.settings));
-        deployed == Some((&self.draft.source, &self.draft.settings))
+        let Self { draft, deployed: Some(version), .. } = self else { return false };
+        // The code of a component is in its artifact alone.
+        let is_same_component =
+            !draft.source.code.is_empty() || draft.digest.as_ref() == Some(&version.digest);
+        (&version.source, &version.settings) == (&draft.source, &draft.settings) && is_same_component
     }
 }
 

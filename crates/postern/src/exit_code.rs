@@ -44,6 +44,12 @@ impl Failure {
         Self { code, error: Some(anyhow::anyhow!("{message}")) }
     }
 
+    /// Says before why it failed what that means.
+    #[must_use]
+    pub fn while_doing(self, doing: String) -> Self {
+        Self { error: self.error.map(|error| error.context(doing)), ..self }
+    }
+
     /// A failure that the command has already shown.
     pub fn shown(code: ExitCode) -> Self {
         Self { code, error: None }

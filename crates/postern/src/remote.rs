@@ -34,9 +34,17 @@ pub struct Remote {
     http: Client,
     base: Url,
     token: String,
+    /// What the command says of the scopes that it needs, where it needs more than one.
+    scopes: &'static str,
 }
 
 impl Remote {
+    /// With what is said of scopes where the token has too few.
+    #[must_use]
+    pub fn needing(self, scopes: &'static str) -> Self {
+        Self { scopes, ..self }
+    }
+
     /// Whether it is said where the server is.
     pub fn is_named(args: &RemoteArgs) -> bool {
         args.url.is_some() || variable(URL).is_some()
@@ -50,13 +58,16 @@ impl Remote {
         let base = base(&url)?;
         let http = client(&base)?;
         if let Some(token) = variable(TOKEN) {
-            return Ok(Self { http, base, token });
+            return Ok(Self { http, base, token, scopes: "" });
         }
         let (Some(id), Some(secret)) = (variable(CLIENT_ID), variable(CLIENT_SECRET)) else {
-            let text = format!("{TOKEN}, or {CLIENT_ID} and {CLIENT_SECRET}, must be set in the environment");
+            let text = format!(
+                "{TOKEN}, or {CLIENT_ID} and {CLIENT_SECRET}, must be set in the environment; `postern tenant create` and \
+                 `postern dev` print those of a client"
+            );
             return Err(usage(&text));
         };
-        let mut remote = Self { http, base, token: String::new() };
+        let mut remote = Self { http, base, token: String::new(), scopes: "" };
         remote.token = remote.new_token(&id, &secret).await?;
         Ok(remote)
     }
@@ -90,6 +101,16 @@ impl Remote {
         let request =
             self.http.get(self.url(&format!("api/v2{path}"))?).query(query).bearer_auth(&self.token);
         self.send(request).await
+    }
+
+    /// The same; `None` where there is no such thing.
+    pub async fn find(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>, Failure> {
+        let request =
+            self.http.get(self.url(&format!("api/v2{path}"))?).query(query).bearer_auth(&self.token);
+        match self.answer(request).await? {
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, body) => self.success(status, body).map(Some),
+        }
     }
 
     /// A request for server-sent events, after the one with the id `last`. It may be answered for a day.
@@ -130,25 +151,34 @@ impl Remote {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let (status, body) = self.answer(request).await?;
+        self.success(status, body)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
         let failed = ExitCode::Failed;
         let answer = request.send().await.or_exit(failed, format!("cannot reach {}", self.place()))?;
         let status = answer.status();
         let text = answer.text().await.or_exit(failed, format!("the answer of {}", self.place()))?;
-        let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        if status.is_success() {
-            return Ok(body);
-        }
-        Err(refusal(status, &body))
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    fn success(&self, status: StatusCode, body: Value) -> Result<Value, Failure> {
+        if status.is_success() { Ok(body) } else { Err(refusal(status, &body, self.scopes)) }
     }
 }
 
 /// Why the server did not do it: in its own words, where it has some.
-fn refusal(status: StatusCode, body: &Value) -> Failure {
+fn refusal(status: StatusCode, body: &Value, scopes: &str) -> Failure {
     let word =
         |names: [&str; 2]| names.iter().find_map(|name| body[*name].as_str()).map(|text| escape(text, false));
     let said = word(["message", "error_description"]).unwrap_or_else(|| "it says no more".to_owned());
     let code = word(["errorCode", "error"]).map(|code| format!(" {code}")).unwrap_or_default();
-    Failure::new(ExitCode::Failed, format!("the server refused ({}{code}): {said}", status.as_u16()))
+    let needs = match body["errorCode"] == "insufficient_scope" && !scopes.is_empty() {
+        true => format!(" (this command needs {scopes})"),
+        false => String::new(),
+    };
+    Failure::new(ExitCode::Failed, format!("the server refused ({}{code}): {said}{needs}", status.as_u16()))
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -105,13 +105,15 @@ async fn an_update_that_may_do_more_needs_a_word_of_its_own() {
     let words = ["action", "deploy", &bold, "--tenant", seed::ACME, "--name", "limit"];
     let shown = operator.run(&words).await;
     assert!(shown.expect(1).stdout.contains("--accept-permissions"), "{shown:?}");
+    let again = deploy(&modest, &[]).await.expect(0).json();
     assert_eq!(
-        deploy(&modest, &[]).await.expect(0).json()["version"],
-        2,
-        "the same powers, nothing was deployed between"
+        (&again["version"], &again["changed"]),
+        (&json!(1), &json!(false)),
+        "nothing was deployed between"
     );
-    assert_eq!(deploy(&bold, &["--accept-permissions"]).await.expect(0).json()["version"], 3);
-    assert_eq!(deploy(&bold, &[]).await.expect(0).json()["version"], 4);
+    let bolder = deploy(&bold, &["--accept-permissions"]).await.expect(0).json();
+    assert_eq!((&bolder["version"], &bolder["changed"]), (&json!(2), &json!(true)));
+    assert_eq!(deploy(&bold, &["--secret", "A=1"]).await.expect(0).json()["version"], 3, "the same powers");
     assert_eq!(
         names(&deploy(&modest, &["--accept-permissions"]).await.expect(0).json()["permissions"]),
         ["clock", "session"]

@@ -23,17 +23,10 @@ async fn deploy(server: &TestServer, name: &str, secrets: &[(&str, &str)]) {
     let artifact = built.unwrap().expect("it builds");
     let secrets: BTreeMap<String, String> =
         secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    manage::deploy_action(
-        &server.idp,
-        &server.acme(),
-        "guest",
-        &actions::kept(""),
-        &artifact,
-        &secrets,
-        None,
-    )
-    .await
-    .expect("a deploy");
+    let source = &actions::kept("");
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+    manage::deploy_action(&server.idp, &server.acme(), "guest", deployment).await.expect("a deploy");
 }
 
 /// What the other site sends back.

@@ -37,9 +37,10 @@ async fn a_guest_that_fails_while_the_host_calls_it_fails_alone() {
     let guest = super::guest::component(&wat);
     let artifact = build(&guest, scene.idp.limits).await.expect("it builds");
     let secrets = BTreeMap::from([("key".to_owned(), "value".to_owned())]);
-    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets, None)
-        .await
-        .expect("a deploy");
+    let source = &actions::kept("");
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+    manage::deploy_action(&scene.idp, &scene.acme(), "guest", deployment).await.expect("a deploy");
     let (answer, report) = scene.log_in_again().await;
     assert_eq!(answer.location_parameter("error").as_deref(), Some("access_denied"));
     assert!(matches!(&report.error, Some(action_api::RunError::Trap { .. })), "{report:?}");

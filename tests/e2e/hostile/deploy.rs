@@ -1,5 +1,6 @@
 //! HD: what is wrong before anything runs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -319,12 +320,16 @@ async fn a_login_ends_with_the_version_that_it_began_with() {
         let artifact = build(&handler("console.log('two')"), scene.idp.limits).await.expect("it builds");
         let (before, _) = scene.stored().await;
         let names = ["guest", "second", "third"];
-        let (tenant, none, source) = (scene.acme(), Default::default(), actions::kept(""));
-        let deploys = (0..60).map(|number| {
-            manage::deploy_action(&scene.idp, &tenant, names[number % 3], &source, &artifact, &none, None)
+        let (tenant, source) = (scene.acme(), &actions::kept(""));
+        let secrets: Vec<BTreeMap<_, _>> =
+            (0..60).map(|number| [("NUMBER".to_owned(), number.to_string())].into()).collect();
+        let deploys = secrets.iter().enumerate().map(|(number, secrets)| {
+            let deployment =
+                manage::Deployment { source, artifact: &artifact, secrets, hosts: None, modules: None };
+            manage::deploy_action(&scene.idp, &tenant, names[number % 3], deployment)
         });
         for deployed in futures_util::future::join_all(deploys).await {
-            deployed.expect("a deploy");
+            assert!(deployed.expect("a deploy").1);
         }
         assert_eq!(scene.stored().await.0, before + 60);
         gate.open();

@@ -119,9 +119,10 @@ async fn no_run_sees_what_the_run_before_it_left_in_javascript() {
     );
     let secrets = BTreeMap::from([("KEY".to_owned(), CANARY.to_owned())]);
     let artifact = build(&script(&code), scene.idp.limits).await.expect("it builds");
-    manage::deploy_action(&scene.idp, &scene.acme(), "guest", &actions::kept(""), &artifact, &secrets, None)
-        .await
-        .expect("a deploy");
+    let source = &actions::kept("");
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+    manage::deploy_action(&scene.idp, &scene.acme(), "guest", deployment).await.expect("a deploy");
     let browser = scene.browser();
     Login::web().with("way", "look").code(&browser, seed::ADA).await;
     for way in 0..ends.len() {
@@ -189,18 +190,11 @@ async fn a_secret_is_in_no_image_and_not_in_the_database() {
     let artifact = build(&script(code), scene.idp.limits).await.expect("it builds");
     let secrets = BTreeMap::from([("KEY".to_owned(), CANARY.to_owned())]);
     let holds = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
+    let source = &actions::kept(code);
     for _ in 0..2 {
-        manage::deploy_action(
-            &scene.idp,
-            &scene.acme(),
-            "guest",
-            &actions::kept(code),
-            &artifact,
-            &secrets,
-            None,
-        )
-        .await
-        .expect("a deploy");
+        let deployment =
+            manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+        manage::deploy_action(&scene.idp, &scene.acme(), "guest", deployment).await.expect("a deploy");
         code_of(&scene.log_in_again().await.0);
     }
     let length = json!([null, CANARY.len()]);
@@ -379,20 +373,20 @@ async fn the_network_is_no_way_out_beyond_the_runs_budget() {
     let guest = handler(&told);
     let artifact = build(&guest, scene.idp.limits).await.expect("it builds");
     let (tenant, none) = (scene.acme(), BTreeMap::new());
-    let source = actions::kept("");
-    manage::deploy_action(&scene.idp, &tenant, "guest", &source, &artifact, &none, Some(&list))
-        .await
-        .expect("a deploy");
-    for _ in 0..2 {
+    let source = &actions::kept("");
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &none, hosts: Some(&list), modules: None };
+    manage::deploy_action(&scene.idp, &tenant, "guest", deployment).await.expect("a deploy");
+    for number in 0..2 {
         let (answer, report) = scene.log_in_again().await;
         code_of(&answer);
         let told: Vec<&str> = report.console[0].text.split('|').collect();
         assert_eq!(told[0], "reached", "{told:?}");
         assert!(told[1..].iter().all(|text| text.contains("is not among the hosts")), "{told:?}");
         // The next deploy keeps the list.
-        manage::deploy_action(&scene.idp, &tenant, "guest", &source, &artifact, &none, None)
-            .await
-            .expect("a deploy");
+        let secrets = &BTreeMap::from([("NUMBER".to_owned(), number.to_string())]);
+        let next = manage::Deployment { secrets, hosts: None, ..deployment };
+        assert!(manage::deploy_action(&scene.idp, &tenant, "guest", next).await.expect("a deploy").1);
     }
     scene.end().await;
 }

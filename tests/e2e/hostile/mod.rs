@@ -218,9 +218,9 @@ async fn deploy(idp: &Idp, tenant: &str, name: &str, guest: &Source) -> Result<(
 
 async fn bind(idp: &Idp, tenant: &str, name: &str, artifact: &Artifact) {
     let (tenant, none) = (TenantId::new(tenant), BTreeMap::new());
-    manage::deploy_action(idp, &tenant, name, &actions::kept(""), artifact, &none, None)
-        .await
-        .expect("a deploy");
+    let source = &actions::kept("");
+    let deployment = manage::Deployment { source, artifact, secrets: &none, hosts: None, modules: None };
+    manage::deploy_action(idp, &tenant, name, deployment).await.expect("a deploy");
 }
 
 async fn build(guest: &Source, limits: Limits) -> Result<Artifact, BuildError> {

@@ -17,7 +17,30 @@ async fn a_new_action_passes_its_test_at_once() {
             ran.expect(0),
             &["session.setExpiresAt: 2026-01-15T09:30:00.000Z (in 30 min)", "The login goes on"],
         );
-        assert!(read(&folder.path().join(&name), "README.md").contains(&format!("--name {name}")));
+        // What its README says to type.
+        let new = folder.path().join(&name);
+        let readme = read(&new, "README.md");
+        let commands = readme.lines().filter_map(|line| line.strip_prefix("postern action "));
+        let commands = commands.map(|line| line.split('#').next().unwrap_or_default());
+        let (mut typed, mut deploys) = (0, 0);
+        for command in commands.filter(|command| !command.contains("--watch")) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let ended = action(&new, &words).await;
+            if words[0] == "deploy" {
+                deploys += 1;
+                assert_ne!(ended.code, 2, "{command}: {ended:?}");
+            } else {
+                typed += 1;
+                assert_eq!(ended.code, 0, "{command}: {ended:?}");
+            }
+        }
+        assert_eq!((typed, deploys), (3, 1), "{readme}");
+        let shown = action(&new, &["inspect"]).await;
+        shows(shown.expect(0), &["./action.", "fuel 50_000_000", "and asked for session.setExpiresAt"]);
+        let sheet = action(&new, &["inspect", "--json"]).await.expect(0).json();
+        let run = action(&new, &["run", "--event", "native-to-web", "--json"]).await.expect(0).json();
+        assert_eq!(sheet["run"]["fuel"], run["runs"][0]["report"]["fuel"], "a budget is taken from either");
+        action(&new, &["check", "--events", "60"]).await.expect(0);
     }
 }
 

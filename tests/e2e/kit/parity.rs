@@ -118,9 +118,9 @@ pub async fn of_a_component(artifact: &Artifact, limits: Limits) {
     std::fs::write(folder.path().join("action.wasm"), &artifact.bytes).unwrap();
     let (server, seen) = watched(limits).await;
     let (none, source) = (BTreeMap::new(), actions::kept(""));
-    manage::deploy_action(&server.idp, &server.acme(), "sample", &source, artifact, &none, None)
-        .await
-        .unwrap();
+    let deployment =
+        manage::Deployment { source: &source, artifact, secrets: &none, hosts: None, modules: None };
+    manage::deploy_action(&server.idp, &server.acme(), "sample", deployment).await.unwrap();
     for run in transferred(&server, &seen).await {
         runner_reports_the_same(folder.path(), "action.wasm", "", &run).await;
     }
@@ -138,10 +138,10 @@ async fn server_and_runner_report_the_same_of_every_sample() {
         write(folder.path(), &[(&format!("{name}/action.js"), &code)]);
         let secrets = [("SHARED".to_owned(), "s3cret".to_owned())].into();
         let artifact = actions::build(&code);
-        let kept = actions::kept(&code);
-        manage::deploy_action(&server.idp, &server.acme(), "sample", &kept, &artifact, &secrets, None)
-            .await
-            .unwrap();
+        let source = &actions::kept(&code);
+        let deployment =
+            manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+        manage::deploy_action(&server.idp, &server.acme(), "sample", deployment).await.unwrap();
     };
     deploy("limit-transferred-session", "", "").await;
     let limited = transferred(&server, &seen).await;

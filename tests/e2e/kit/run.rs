@@ -259,7 +259,7 @@ async fn wrong_settings_and_guests_that_hang_end_with_what_is_wrong() {
     std::fs::remove_file(folder.path().join("p/action.toml")).unwrap();
     shows(
         action(folder.path(), &["run", "p", "--event", "refresh"]).await.expect(3),
-        &["cannot read p/action.toml"],
+        &["there is no action.toml in p: `postern action new"],
     );
     shows(action(folder.path(), &["test", "nowhere"]).await.expect(3), &["cannot read nowhere/action.toml"]);
     // A component, and what is none.

@@ -16,26 +16,32 @@ use crate::components::guest;
 use crate::post_login::handler;
 
 /// A terminal of somebody who has a token for the tenant.
-struct Terminal {
+pub struct Terminal {
     folder: TempDir,
     url: String,
     token: String,
 }
 
 impl Terminal {
-    async fn at(server: &TestServer) -> Self {
-        let token = Api::of(server).await.token().to_owned();
-        Self { folder: tempdir().unwrap(), url: server.issuer(seed::ACME), token }
+    pub async fn at(server: &TestServer) -> Self {
+        Self::with(server, &Api::of(server).await)
     }
 
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+    /// Of somebody who has this caller's token.
+    pub fn with(server: &TestServer, api: &Api) -> Self {
+        Self { folder: tempdir().unwrap(), url: server.issuer(seed::ACME), token: api.token().to_owned() }
+    }
+
+    /// Writes a file, by its path from the terminal's folder.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ended {
+    /// `postern action`
+    pub async fn run(&self, arguments: &[&str]) -> Ended {
         let variables = [("POSTERN_URL", self.url.as_str()), ("POSTERN_TOKEN", &self.token)];
         run_in(&variables, ["action"].iter().chain(arguments)).await
     }
@@ -142,7 +148,12 @@ async fn what_does_not_build_or_may_do_more_is_not_deployed() {
     let deployed = terminal.run(&["deploy", &component, "--name", "terms", "--json"]).await.expect(0).json();
     assert!(deployed["permissions"].as_array().is_some_and(|all| !all.is_empty()), "{deployed}");
     let again = terminal.run(&["deploy", &component, "--name", "terms"]).await;
-    assert!(again.expect(0).stdout.contains("terms version 2"), "{again:?}");
+    assert!(again.expect(0).stdout.contains("unchanged  terms version 1"), "{again:?}");
+    // Their code is in their artifacts alone: nothing else tells them apart.
+    let action_build::Program::Component(bytes) = guest("fetches.c").program else { panic!("a component") };
+    terminal.file("terms.wasm", bytes);
+    let other = terminal.run(&["deploy", &component, "--name", "terms", "--accept-permissions"]).await;
+    assert!(other.expect(0).stdout.contains("deployed  terms version 2"), "{other:?}");
     let script = terminal.file("terms.js", handler(""));
     let refused = terminal.run(&["deploy", &script, "--name", "terms"]).await;
     assert!(refused.expect(1).stdout.contains("everything: it is a script now"), "{refused:?}");

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use end_to_end::flow::exchange_web;
 use end_to_end::management::Api;
 use end_to_end::{Login, TestServer, actions, jwt, seed};
+use idp::manage::{Deployment, deploy_action};
 use model::{ActionId, Execution, ExecutionStatus, TenantId};
 use serde_json::{Value, json};
 
@@ -250,6 +251,15 @@ async fn secrets_go_in_and_never_come_back() {
     assert_eq!(names, ["A", "B"]);
     assert!(before["secrets"][0]["updated_at"].is_string());
 
+    // The values that they have: nothing changes.
+    server.clock.advance_secs(60);
+    let same = api.patch(&path, &json!({ "secrets": new["secrets"] })).await.expect_json(200);
+    assert_eq!(
+        (&same["secrets"], &same["all_changes_deployed"]),
+        (&before["secrets"], &json!(true)),
+        "there is nothing to deploy"
+    );
+
     // One without a value keeps what is stored; one that is not named goes. Another name of the Action changes nothing.
     server.clock.advance_secs(60);
     let update =
@@ -390,17 +400,9 @@ async fn an_action_of_before_has_an_id_versions_and_secrets() {
     let api = Api::of(&server).await;
     let script = says("event.secrets.A");
     let secrets = [("A".to_owned(), "canary".to_owned())].into();
-    idp::manage::deploy_action(
-        &server.idp,
-        &server.acme(),
-        "old",
-        &actions::kept(&script),
-        &actions::build(&script),
-        &secrets,
-        None,
-    )
-    .await
-    .unwrap();
+    let (source, artifact) = (&actions::kept(&script), &actions::build(&script));
+    let deployment = Deployment { source, artifact, secrets: &secrets, hosts: None, modules: None };
+    deploy_action(&server.idp, &server.acme(), "old", deployment).await.unwrap();
     for sql in [
         "INSERT INTO actions (tenant_id, id, name, created_at, deployed_version)
          SELECT tenant_id, 'act_old', 'other', created_at, deployed_version FROM actions WHERE name = 'old'",

@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod log_streams;
 mod logs;
+mod module_commands;
 mod organizations;
 mod passwords;
 mod refresh_tokens;

@@ -27,18 +27,13 @@ async fn deploy(
 ) -> Result<i64, String> {
     let artifact = actions::build(NOTHING);
     let secrets: BTreeMap<_, _> = secrets.iter().cloned().collect();
-    manage::deploy_action(
-        &server.idp,
-        &server.acme(),
-        name,
-        &actions::kept(source),
-        &artifact,
-        &secrets,
-        None,
-    )
-    .await
-    .map(|version| version.number)
-    .map_err(|error| error.to_string())
+    let source = &actions::kept(source);
+    let deployment =
+        manage::Deployment { source, artifact: &artifact, secrets: &secrets, hosts: None, modules: None };
+    manage::deploy_action(&server.idp, &server.acme(), name, deployment)
+        .await
+        .map(|(version, _)| version.number)
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -76,7 +71,9 @@ async fn s4_actions_per_tenant_and_trigger() {
     }
     let error = deploy(&server, "one more", NOTHING, &[]).await.expect_err("the 21st");
     assert!(error.contains("20 Actions"), "{error}");
-    assert_eq!(deploy(&server, "a7", NOTHING, &[]).await, Ok(2), "a new version is no new Action");
+    assert_eq!(deploy(&server, "a7", NOTHING, &[]).await, Ok(1), "it is what runs");
+    let other = format!("{NOTHING}//");
+    assert_eq!(deploy(&server, "a7", &other, &[]).await, Ok(2), "a new version is no new Action");
     Login::web().code(&server.client(), seed::ADA).await;
     assert_eq!(server.reports().await.len(), 20);
     // Those that are not bound count as well.
@@ -100,7 +97,7 @@ async fn s4_actions_per_tenant_and_trigger() {
 async fn s4_versions_per_action() {
     let server = TestServer::start().await;
     for number in 1..=52 {
-        assert_eq!(deploy(&server, "a", NOTHING, &[]).await, Ok(number));
+        assert_eq!(deploy(&server, "a", &format!("{NOTHING}//{number}"), &[]).await, Ok(number));
     }
     let count = async |sql| server.database.count(sql).await;
     assert_eq!(count("SELECT COUNT(*) FROM action_versions").await, 50);

@@ -14,7 +14,7 @@ use super::validate::rule;
 use super::{ManageError, limits};
 use crate::Idp;
 
-/// Modules of a tenant, of an Action, and versions of a module (`reference/management-api.md` section 2.1).
+/// Modules of a tenant, and versions of a module (`reference/management-api.md` section 2.1).
 const MAX_MODULES: usize = 100;
 const MAX_VERSIONS: usize = 50;
 
@@ -332,9 +332,12 @@ async fn change_draft(
     if let Some(secrets) = &change.secrets {
         let values: SecretValues =
             open_module_secrets(idp, tenant, &module.id, draft.sealed_secrets.as_deref())?;
-        let (names, values) = replaced(secrets, (&draft.secrets, &values), now)?;
+        let (names, new) = replaced(secrets, (&draft.secrets, &values), now)?;
         draft.secrets = names;
-        draft.sealed_secrets = seal(idp, &module_context(tenant, &module.id), &values)?;
+        // What is sealed again differs: then there would be something to publish.
+        if new != values {
+            draft.sealed_secrets = seal(idp, &module_context(tenant, &module.id), &new)?;
+        }
     }
     module.updated_at = now;
     Ok(())

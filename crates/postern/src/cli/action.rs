@@ -53,8 +53,8 @@ Ends with 0 when nothing is wrong, with 5 when something is.")]
     /// Show what an Action may do, how large it is, and what a run of it costs.
     #[command(after_help = "\
 Examples:
-  postern action inspect action.wasm
-  postern action inspect limit.js --json")]
+  postern action inspect limit-sessions
+  postern action inspect action.wasm --json")]
     Inspect(ActionInspectArgs),
     /// Run the cases of an Action: files in its folder `tests`, as data (.toml, .json) or code (.test.js, .test.ts).
     #[command(after_help = "\
@@ -76,13 +76,23 @@ Ends with 0 when all cases passed, with 5 when one failed or the Action does not
     /// Build an Action and make it the version that a tenant's next login runs. A running server needs no restart.
     #[command(after_help = "\
 Examples:
-  postern action deploy limit.js --tenant acme --name limit-sessions --secret API_KEY=s3cret
+  postern action deploy limit-sessions --tenant acme --secret API_KEY=s3cret
   postern action deploy limit.js --url https://acme.example --name limit-sessions
+  postern action deploy limit-sessions --url https://acme.example --module-secret shared.API_KEY=s3cret
 
 With --tenant it goes to the database of the configuration, with --url (or POSTERN_URL) to the Management API of a running
-server. The access token comes from POSTERN_TOKEN, or POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET get one.
+server. The access token comes from POSTERN_TOKEN, or POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET get one; its scopes must
+be read:actions, create:actions and update:actions.
 
-Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets.
+There is a new version where something changed, and none where nothing did.
+
+Secrets are replaced as a whole: a deploy without --secret leaves the Action without secrets. [secrets] of action.toml are for
+runs and cases; they are not sent.
+
+What the Action requires as actions:NAME is modules/NAME.js in its folder, or beside its file. Such a module is made or changed
+on the server first, and published where its code or its secrets changed; then the Action takes that version. Other Actions keep
+the version that they have. A module that is not in the folder is the tenant's: in the version that the Action has, or the newest.
+--module-secret replaces all secrets of its module; a module for which none is given keeps those that it has.
 
 A component may do what it imports (`postern action inspect`). An update that may do more than the version that is
 deployed needs --accept-permissions.")]
@@ -93,13 +103,15 @@ deployed needs --accept-permissions.")]
     /// Deploy an old version of an Action again, as its next version. Its draft stays as it is.
     #[command(after_help = REMOTE_HELP)]
     Rollback(ActionRollbackArgs),
-    /// Show how versions of an Action on a running server differ, or how a file differs from what is deployed.
+    /// Show how versions of an Action on a running server differ, or what the deploy of a file would change.
     #[command(after_help = format!("\
 Examples:
   postern action diff limit-sessions                     what is deployed, and the draft
   postern action diff limit-sessions 3                   version 3, and what is deployed
   postern action diff limit-sessions 3 4
   postern action diff limit-sessions --file limit.js     what is deployed, and the file
+
+The code of `actions:` modules is compared as well. Secrets are not.
 
 Ends with 0 when nothing differs, with 1 when something does.
 
@@ -156,8 +168,8 @@ pub struct ActionDiffArgs {
     /// One version, to compare with what is deployed, or two.
     #[arg(value_name = "VERSION", num_args = 0..=2)]
     pub versions: Vec<u64>,
-    /// Compare what is deployed with this file.
-    #[arg(long, conflicts_with = "versions")]
+    /// Compare what is deployed with this file, or with an Action's folder.
+    #[arg(long, value_name = "FOLDER|FILE", conflicts_with = "versions")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub remote: RemoteArgs,
@@ -213,7 +225,7 @@ fn language() -> impl TypedValueParser<Value = String> {
 #[derive(Debug, Args)]
 pub struct ActionRunArgs {
     /// The Actions in their order: folders with an action.toml, or files (.js, .ts, .wasm) without settings.
-    #[arg(required = true, value_name = "FOLDER|FILE")]
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
     pub actions: Vec<PathBuf>,
     /// The event: a file with JSON, the name of one that the program has, or `-` for standard input.
     #[arg(long, value_name = "EVENT")]
@@ -260,6 +272,7 @@ fn module_secret(text: &str) -> Result<ModuleSecret, String> {
 #[derive(Debug, Args)]
 pub struct ActionCheckArgs {
     /// The Action's folder with its `action.toml`, or its file.
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
     pub path: PathBuf,
     /// How many events.
     #[arg(long, default_value_t = 10_000, value_name = "N")]
@@ -281,8 +294,9 @@ pub struct ActionCheckArgs {
 /// Arguments of `action inspect`.
 #[derive(Debug, Args)]
 pub struct ActionInspectArgs {
-    /// The Action: a script (.js, .ts) or a component (.wasm).
-    pub file: PathBuf,
+    /// The Action's folder with its `action.toml`, or its file: a script (.js, .ts) or a component (.wasm).
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
+    pub path: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -321,19 +335,24 @@ pub struct ActionTestArgs {
 /// Arguments of `action deploy`.
 #[derive(Debug, Args)]
 pub struct ActionDeployArgs {
-    /// The Action: JavaScript (.js) or a component (.wasm).
-    pub file: PathBuf,
+    /// The Action's folder with its `action.toml`, or its file: a script (.js, .ts) or a component (.wasm).
+    #[arg(default_value = ".", value_name = "FOLDER|FILE")]
+    pub path: PathBuf,
     /// Whose it is: in the database of the configuration.
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub tenant: Option<String>,
     #[command(flatten)]
     pub remote: RemoteArgs,
-    /// The Action's name in the tenant. A new name is bound to the post-login trigger, after those that are there.
+    /// The Action's name in the tenant; of a folder, its name is the usual one. A new name is bound to the post-login
+    /// trigger, after those that are there.
     #[arg(long)]
-    pub name: String,
+    pub name: Option<String>,
     /// A secret for `event.secrets`. May be given again.
     #[arg(long = "secret", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub secrets: Vec<(String, String)>,
+    /// A secret for `actions.secrets` of an `actions:` module that this deploys. May be given again.
+    #[arg(long = "module-secret", value_name = "MODULE.NAME=VALUE", value_parser = module_secret)]
+    pub module_secrets: Vec<ModuleSecret>,
     /// A host that its requests may go to, as api.example or *.example.com. May be given again; the Action reaches these
     /// and no others, also after the next deploy.
     #[arg(long = "allow-host", value_name = "HOST")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use action_build::Source;
 use action_runtime::Runtime;
-use idp::manage::{self, NewUser};
+use idp::manage::{self, Deployment, NewUser};
 use idp::management_api::STORED_AUDIENCE;
 use idp::{Idp, hash_credential};
 use model::{
@@ -149,7 +149,10 @@ pub async fn seed(
         let source = Source::script("limit-transferred-session.js", ACTION);
         let kept = postern::rebuild::kept(&source);
         let artifact = build(runtime, source, config).await?.or_exit(ExitCode::Action, "the demo Action")?;
-        manage::deploy_action(idp, &id, ACTION_NAME, &kept, &artifact, &BTreeMap::new(), None)
+        let none = BTreeMap::new();
+        let deployment =
+            Deployment { source: &kept, artifact: &artifact, secrets: &none, hosts: None, modules: None };
+        manage::deploy_action(idp, &id, ACTION_NAME, deployment)
             .await
             .or_exit(failed, "the demo Action was not deployed")?;
     }

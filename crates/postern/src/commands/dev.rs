@@ -110,6 +110,14 @@ fn print(output: &Output, demo: &Demo, config_file: &Path, ca: Option<&Path>) {
         ),
         row("Action", &demo.action),
         row(
+            "another one",
+            &format!(
+                "postern --config {} action deploy FOLDER --tenant {}",
+                config_file.display(),
+                demo.tenant
+            ),
+        ),
+        row(
             "what happened",
             &format!("postern --config {} logs --tenant {}", config_file.display(), demo.tenant),
         ),

@@ -1,10 +1,10 @@
 //! The folder of an Action, and its settings: `action.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use action_api::Limits;
-use action_build::BuildError;
+use action_build::{BuildError, Source};
 use action_runtime::Runtime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +71,9 @@ pub enum ProjectError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A folder of something else.
+    #[error("there is no {FILE} in {}: `postern action new NAME` makes the folder of an Action", .0.display())]
+    NoProject(PathBuf),
     /// No TOML, or other settings than there are.
     #[error("{}: {message}", .path.display())]
     Toml {
@@ -124,7 +127,11 @@ impl Project {
     /// # Errors
     /// [`ProjectError`]
     pub fn open(folder: &Path) -> Result<Self, ProjectError> {
-        let settings: Settings = read_toml(&folder.join(FILE))?;
+        let file = folder.join(FILE);
+        if folder.is_dir() && !file.exists() {
+            return Err(ProjectError::NoProject(folder.to_path_buf()));
+        }
+        let settings: Settings = read_toml(&file)?;
         Ok(Self { folder: folder.to_path_buf(), settings })
     }
 
@@ -191,6 +198,38 @@ impl Project {
             .map_err(|error| NotBuilt::Source(file, error))?;
         let Settings { secrets, module_secrets, .. } = self.settings.clone();
         Ok(Action { secrets, module_secrets, ..action })
+    }
+}
+
+/// An Action as its author has it, before it is built.
+#[derive(Debug)]
+pub struct Authored {
+    /// The file with the handlers.
+    pub file: PathBuf,
+    /// It, with what it requires of the author's files.
+    pub source: Source,
+    /// The names of all `actions:` modules that it requires.
+    pub required: BTreeSet<String>,
+    /// The folder, where a folder was named.
+    pub project: Option<Project>,
+}
+
+impl Authored {
+    /// Reads what a command line names: a folder with settings, whose `build` is run, or a file.
+    ///
+    /// # Errors
+    /// [`NotBuilt`]
+    pub fn read(path: &Path) -> Result<Self, NotBuilt> {
+        let project = path.is_dir().then(|| Project::open(path)).transpose().map_err(NotBuilt::Project)?;
+        let file = match &project {
+            Some(project) => project.entry().map_err(NotBuilt::Project)?,
+            None => path.to_path_buf(),
+        };
+        let folder = project.as_ref().map(|project| project.folder.as_path());
+        match runner::source(&file, folder) {
+            Ok((source, required)) => Ok(Self { file, source, required, project }),
+            Err(error) => Err(NotBuilt::Source(file, Box::new(error))),
+        }
     }
 }
 

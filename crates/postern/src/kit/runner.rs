@@ -1,7 +1,7 @@
 //! One login through any number of Actions, as the server runs it: the same engine, the same limits, the same fold of what they
 //! ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,15 +114,16 @@ pub struct Run {
     limits: Limits,
 }
 
-/// Reads an Action with the `actions:` modules of the folder `modules` in this folder; without it, beside the Action.
+/// Reads an Action with the `actions:` modules of the folder `modules` in this folder; without it, beside the Action. The
+/// names are those of all modules that it requires.
 ///
 /// # Errors
 /// [`BuildError`]: its author's.
-pub fn source(file: &Path, folder: Option<&Path>) -> Result<Source, BuildError> {
+pub fn source(file: &Path, folder: Option<&Path>) -> Result<(Source, BTreeSet<String>), BuildError> {
     let mut source = Source::read(file)?;
     let folder = folder.or(file.parent()).unwrap_or(Path::new(""));
-    source.add_shared_modules(&folder.join(MODULES))?;
-    Ok(source)
+    let required = source.add_shared_modules(&folder.join(MODULES))?;
+    Ok((source, required))
 }
 
 /// Builds an Action on a thread for it. Its source is read as by [`source`].
@@ -136,7 +137,7 @@ pub fn build(
     build_limits: &Limits,
     limits: Limits,
 ) -> Result<Action, Box<BuildError>> {
-    let source = source(&file, folder)?;
+    let (source, _) = source(&file, folder)?;
     if matches!(&source.program, Program::Component(bytes) if bytes.len() > LARGE_COMPONENT) {
         let file = escape(&file.display().to_string(), false);
         progress(format!("{file} is compiled: a component of this size takes up to minutes, the first time"));

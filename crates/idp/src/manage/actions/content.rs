@@ -124,7 +124,10 @@ pub(super) fn source(source: &ActionSource, is_component: bool) -> Result<(), Ma
     let ActionSource { file_name, code, modules } = source;
     rule(
         is_component || code.len() <= MAX_CODE_BYTES,
-        "an Action's code has at most 100 kB, without the files that it requires",
+        format!(
+            "an Action's code has at most 100 kB ({MAX_CODE_BYTES} bytes), without the files that it requires, and this has {}",
+            code.len()
+        ),
     )?;
     let bytes: usize = modules.iter().map(|(name, text)| name.len() + text.len()).sum();
     rule(bytes <= MAX_FILES_BYTES, "the files of an Action have at most 8 MiB")?;

@@ -306,7 +306,7 @@ async fn required_modules(
     Ok(files)
 }
 
-/// The code of the modules that the draft of the Action of this name requires: for a build outside of the server.
+/// The modules that the draft of the Action of this name requires.
 ///
 /// # Errors
 /// [`ManageError::Server`]
@@ -314,12 +314,10 @@ pub async fn modules_of_draft(
     idp: &Idp,
     tenant: &TenantId,
     name: &str,
-) -> Result<BTreeMap<String, String>, ManageError> {
+) -> Result<Vec<UsedModule>, ManageError> {
     let mut tx = idp.storage.begin_read(tenant).await?;
-    let Some(id) = tx.action_id(name).await? else { return Ok(BTreeMap::new()) };
-    let action = existing(&mut tx, &id).await?;
-    drop(tx);
-    required_modules(idp, tenant, &action.draft.settings.modules).await
+    let Some(id) = tx.action_id(name).await? else { return Ok(Vec::new()) };
+    Ok(existing(&mut tx, &id).await?.draft.settings.modules)
 }
 
 /// Stores a new Action under a free name, where there is room for one.

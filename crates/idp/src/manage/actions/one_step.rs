@@ -10,11 +10,26 @@ use model::{
 use super::content::{POST_LOGIN, SCRIPT_RUNTIME, runtime_of};
 use super::{NewSecret, SecretValues, bindings, build, content, drafts, existing, secrets, versions};
 use crate::Idp;
+use crate::manage::modules::{self, NewUsedModule};
 use crate::manage::{ManageError, hex, sha256, validate};
 
-/// Deploys a new version of the Action of this name, with these secrets and no others, and binds it after the others unless
-/// it has its place. `hosts` is where its requests may go from now on; without it that stays as it is, which is anywhere for
-/// a new Action.
+/// What is deployed in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Deployment<'a> {
+    /// With the code of the `actions:` modules that it requires.
+    pub source: &'a ActionSource,
+    /// What was built of it.
+    pub artifact: &'a Artifact,
+    /// All secrets that there are to be.
+    pub secrets: &'a SecretValues,
+    /// Where its requests may go from now on; without it that stays as it is, which is anywhere for a new Action.
+    pub hosts: Option<&'a AllowedHosts>,
+    /// The `actions:` modules that it requires; without it, those of its draft.
+    pub modules: Option<&'a [NewUsedModule]>,
+}
+
+/// Deploys a new version of the Action of this name, and binds it after the others unless it has its place. There is no new
+/// version where it would be what runs: then that is the answer, with `false`.
 ///
 /// # Errors
 /// [`ManageError::Invalid`] for a rule that is broken, too many Actions, or an artifact that is not what its digest says.
@@ -22,11 +37,9 @@ pub async fn deploy_action(
     idp: &Idp,
     tenant: &TenantId,
     name: &str,
-    source: &ActionSource,
-    artifact: &Artifact,
-    values: &SecretValues,
-    hosts: Option<&AllowedHosts>,
-) -> Result<ActionVersion, ManageError> {
+    deployment: Deployment<'_>,
+) -> Result<(ActionVersion, bool), ManageError> {
+    let Deployment { source, artifact, secrets: values, hosts, modules } = deployment;
     let now = idp.now();
     content::name(name)?;
     let runtime = runtime_of(&artifact.kind);
@@ -38,28 +51,49 @@ pub async fn deploy_action(
     if hex(sha256(&artifact.bytes).as_ref()) != artifact.digest {
         return Err(ManageError::invalid("the artifact does not have its digest"));
     }
+    let used = match modules {
+        Some(new) => Some(modules::used(idp, tenant, new).await?),
+        None => None,
+    };
     let new: Vec<_> = values
         .iter()
         .map(|(name, value)| NewSecret { name: name.clone(), value: Some(value.clone()) })
         .collect();
-    let (names, values) = secrets::replaced(&new, (&[], &SecretValues::new()), now)?;
-    let sealed = drafts::sealed(idp, tenant, name, &values)?;
 
     let mut tx = idp.storage.begin(tenant).await?;
     tx.lock_settings().await?;
     build::store(&mut tx, artifact).await?;
+    let stored = match tx.action_id(name).await? {
+        Some(id) => Some(existing(&mut tx, &id).await?),
+        None => None,
+    };
+    let open = |sealed: Option<&str>| secrets::open_secrets(idp, tenant, name, sealed);
+    let before = stored.as_ref().map(|action| &action.draft);
+    let (names, values) = secrets::replaced(
+        &new,
+        (
+            before.map_or(&[], |draft| &draft.settings.secrets),
+            &open(before.and_then(|draft| draft.sealed_secrets.as_deref()))?,
+        ),
+        now,
+    )?;
+    let sealed = drafts::sealed(idp, tenant, name, &values)?;
     let draft = |settings: ActionSettings| ActionDraft {
         source: source.clone(),
-        settings: ActionSettings { runtime: runtime.to_owned(), secrets: names, ..settings },
+        settings: ActionSettings {
+            runtime: runtime.to_owned(),
+            secrets: names,
+            modules: used.unwrap_or(settings.modules),
+            ..settings
+        },
         sealed_secrets: sealed,
         digest: Some(artifact.digest.clone()),
         errors: Vec::new(),
         built_at: now,
         updated_at: now,
     };
-    let action = match tx.action_id(name).await? {
-        Some(id) => {
-            let mut action = existing(&mut tx, &id).await?;
+    let action = match stored {
+        Some(mut action) => {
             action.draft = draft(action.draft.settings);
             if let Some(hosts) = hosts {
                 action.allowed_hosts = hosts.clone();
@@ -82,8 +116,18 @@ pub async fn deploy_action(
             action
         }
     };
-    let version = versions::deploy(idp, &mut tx, &action).await?;
+    let unchanged = match action.deployed.as_ref().filter(|_| action.all_changes_deployed()) {
+        // Of the same source, another engine makes another image. And a moment is not enough to tell two values by.
+        Some(version) if version.digest == artifact.digest => {
+            (open(version.sealed_secrets.as_deref())? == values).then(|| version.clone())
+        }
+        _ => None,
+    };
+    let (version, is_new) = match unchanged {
+        Some(version) => (version, false),
+        None => (versions::deploy(idp, &mut tx, &action).await?, true),
+    };
     bindings::append(idp, &mut tx, &action).await?;
     tx.commit().await?;
-    Ok(version)
+    Ok((version, is_new))
 }

@@ -67,7 +67,8 @@ pub(in crate::manage) fn seal(
     idp.vault.seal(&*idp.random, context, &plain).map(Some)
 }
 
-/// What is to be stored, when these replace those: an entry without a value keeps the one that is there.
+/// What is to be stored, when these replace those: an entry without a value keeps the one that is there. A value that is set
+/// to what it is does not change: a tool that sends the same again makes nothing to deploy.
 pub(in crate::manage) fn replaced(
     new: &[NewSecret],
     (names, values): (&[SecretName], &SecretValues),
@@ -77,21 +78,16 @@ pub(in crate::manage) fn replaced(
     let (mut new_names, mut new_values): (Vec<SecretName>, _) = (Vec::new(), SecretValues::new());
     for secret in new {
         let NewSecret { name, value } = secret;
-        let chars = name.chars().count();
         rule(
-            (1..=limits::SECRET_NAME_CHARS).contains(&chars),
+            (1..=limits::SECRET_NAME_CHARS).contains(&name.chars().count()),
             "the name of a secret has 1 to 128 characters",
         )?;
-        let (value, updated_at) = match value {
-            Some(value) => (value.clone(), now),
-            None => {
-                let stored = values.get(name).ok_or_else(|| {
-                    ManageError::invalid(format!("the secret {name} has no value, and none is stored"))
-                })?;
-                let before = names.iter().find(|before| before.name == *name);
-                (stored.clone(), before.map_or(now, |before| before.updated_at))
-            }
-        };
+        let stored = values.get(name);
+        let value = value.as_ref().or(stored).cloned().ok_or_else(|| {
+            ManageError::invalid(format!("the secret {name} has no value, and none is stored"))
+        })?;
+        let before = names.iter().find(|before| before.name == *name && stored == Some(&value));
+        let updated_at = before.map_or(now, |before| before.updated_at);
         rule(
             value.chars().count() <= limits::SECRET_CHARS,
             format!("the secret {name} has more than 4,096 characters"),

@@ -10,7 +10,7 @@ use action_runtime::sha256_hex;
 use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::run::project_failure;
+use super::run::{not_built, project_failure};
 use crate::cli::action::ActionCheckArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
@@ -18,7 +18,6 @@ use crate::kit::check::problem::Problem;
 use crate::kit::check::{Check, Count, Found, Outcome};
 use crate::kit::frame::code_frame;
 use crate::kit::project::{NotBuilt, Project};
-use crate::kit::show::build_failure;
 use crate::kit::stand_ins::USUAL_NOW_MS;
 use crate::kit::{hints, runner, suite};
 use crate::render::{Output, Style, duration_us, escape, thousands};
@@ -39,10 +38,7 @@ pub async fn run(config: &Config, args: &ActionCheckArgs) -> Result<(), Failure>
     };
     let built =
         tokio::task::spawn_blocking(build).await.or_exit(ExitCode::Failed, "the build did not end")?;
-    let mut action = built.map_err(|error| match error {
-        NotBuilt::Project(error) => project_failure(error),
-        NotBuilt::Source(file, error) => build_failure(&output, &file, &error, args.json),
-    })?;
+    let mut action = built.map_err(|error| not_built(&output, error, args.json))?;
     action.secrets.extend(args.secrets.iter().cloned());
     action.take_module_secrets(&args.module_secrets);
     let settings = project.as_ref().map(|project| project.settings.clone());

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use action_api::{ArtifactKind, Command, Handler, Limits, NoOperations, RunReport};
-use action_runtime::{Environment, RunInput};
+use action_api::{ArtifactKind, Command, Limits, NoOperations, RunReport};
+use model::Timestamp;
 use serde_json::{Value, json};
 
-use super::deploy::build;
 use super::permissions::{self, Permissions};
+use super::run::{Given, not_built};
 use crate::cli::action::ActionInspectArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
 use crate::kit::event;
-use crate::kit::runner;
-use crate::kit::show::build_failure;
+use crate::kit::runner::{self, Action, Login};
 use crate::kit::stand_ins::USUAL_NOW_MS;
 use crate::render::{Output, Style, duration_us, escape, thousands};
 use crate::wiring::start_runtime;
@@ -24,31 +23,26 @@ const EVENT: &str = "native-to-web";
 /// Builds the Action, reads what it imports, and runs it once, with nothing around it.
 pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failure> {
     let output = Output::stdout();
+    let given = Given::open(&args.path)?;
     let runtime = start_runtime(config).await?;
-    let failed = |error| build_failure(&output, &args.file, &error, args.json);
-    let source = runner::source(&args.file, None).map_err(failed)?;
-    let artifact = Arc::new(build(&runtime, source, config).await?.map_err(|error| failed(*error))?);
+    let builder = Arc::clone(&runtime);
+    let (limits, build_limits) = (config.actions.limits(), config.actions.build_limits());
+    let built = tokio::task::spawn_blocking(move || given.build(&builder, &limits, &build_limits)).await;
+    let built = built.or_exit(ExitCode::Failed, "the build did not end")?;
+    let action = built.map_err(|error| not_built(&output, error, args.json))?;
+    let event = event::built_in(EVENT).and_then(|text| serde_json::from_str(text).ok());
+    let event = event.ok_or_else(|| Failure::new(ExitCode::Failed, format!("there is no event {EVENT}")))?;
+    let login = Login { event, continues: None, now: Timestamp::from_ms(USUAL_NOW_MS), seed: [0; 32] };
+    // As `action run` runs it, so that fuel is the same.
+    let outcome =
+        runner::run(&runtime, std::slice::from_ref(&action), &login, |_| Arc::new(NoOperations)).await;
+    let Action { file, artifact, limits, .. } = action;
     let permissions = Permissions::of(&artifact);
-    let limits = config.actions.limits();
-    let event = event::built_in(EVENT)
-        .ok_or(())
-        .map_err(|()| Failure::new(ExitCode::Failed, format!("there is no event {EVENT}")))?;
-    let input = RunInput {
-        handler: Handler::Execute,
-        event: event.to_owned(),
-        secrets: std::collections::BTreeMap::new(),
-    };
-    let environment = Environment {
-        now_ms: USUAL_NOW_MS,
-        seed: [0; 32],
-        operations: Arc::new(NoOperations),
-        turns: Vec::new(),
-        held: Box::new(()),
-    };
-    let report = runtime.run(&artifact, input, environment, &limits).await.report;
+    let report = outcome.runs.into_iter().next().map(|run| run.report);
+    let report = report.ok_or_else(|| Failure::new(ExitCode::Failed, "it did not run"))?;
     if args.json {
         output.json(&json!({
-            "file": args.file,
+            "file": file,
             "kind": if matches!(artifact.kind, ArtifactKind::Component) { "component" } else { "script" },
             "digest": artifact.digest,
             "bytes": artifact.bytes.len(),
@@ -74,7 +68,7 @@ pub async fn run(config: &Config, args: &ActionInspectArgs) -> Result<(), Failur
         ArtifactKind::MemoryImage { .. } => "a script",
     };
     output.table(&[
-        row("file", escape(&args.file.display().to_string(), false)),
+        row("file", escape(&file.display().to_string(), false)),
         row("kind", kind.to_owned()),
         row("digest", artifact.digest.clone()),
         row("size", format!("{} bytes", thousands(artifact.bytes.len() as u64))),

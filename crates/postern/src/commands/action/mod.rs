@@ -6,6 +6,8 @@ mod deploy_remote;
 mod diff;
 mod inspect;
 mod logs;
+mod module_store;
+mod modules;
 mod new;
 mod permissions;
 mod run;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::action::ActionRunArgs;
 use crate::config::Config;
 use crate::exit_code::{ExitCode, Failure, OrExit};
-use crate::kit::project::{NotBuilt, Project, ProjectError, read_toml};
+use crate::kit::project::{Authored, NotBuilt, Project, ProjectError, read_toml};
 use crate::kit::real_world::RealWorld;
 use crate::kit::runner::{self, Action, Login, Outcome};
 use crate::kit::stand_ins::{StandIns, World};
@@ -48,13 +48,8 @@ pub async fn run(config: &Config, args: &ActionRunArgs) -> Result<(), Failure> {
         })
         .collect::<Result<Vec<_>, _>>()
     });
-    let actions = match built.await.or_exit(ExitCode::Failed, "the build did not end")? {
-        Ok(actions) => actions,
-        Err(NotBuilt::Project(error)) => return Err(project_failure(error)),
-        Err(NotBuilt::Source(file, error)) => {
-            return Err(show::build_failure(&output, &file, &error, args.json));
-        }
-    };
+    let built = built.await.or_exit(ExitCode::Failed, "the build did not end")?;
+    let actions = built.map_err(|error| not_built(&output, error, args.json))?;
     let (outcome, unmatched) = if stand_ins.is_empty() && args.stand_ins.is_none() {
         let config = config.clone();
         let make = move || outside(&config).map_err(|failure| format!("{:?}", failure.error));
@@ -100,13 +95,21 @@ fn answer(
 }
 
 /// What the command line names: a folder with settings, or a file.
-enum Given {
+pub enum Given {
     Project(Box<Project>),
     File(PathBuf),
 }
 
 impl Given {
-    fn build(&self, runtime: &Runtime, server: &Limits, build: &Limits) -> Result<Action, NotBuilt> {
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        if path.is_dir() {
+            let project = Project::open(path).map_err(project_failure)?;
+            return Ok(Self::Project(Box::new(project)));
+        }
+        Ok(Self::File(path.to_path_buf()))
+    }
+
+    pub fn build(&self, runtime: &Runtime, server: &Limits, build: &Limits) -> Result<Action, NotBuilt> {
         match self {
             Self::Project(project) => project.build(runtime, server, build),
             Self::File(file) => {
@@ -126,13 +129,11 @@ fn projects(named: &[PathBuf], file: Option<&Path>) -> Result<(Vec<Given>, Stand
     };
     let mut given = Vec::with_capacity(named.len());
     for path in named {
-        if path.is_dir() {
-            let project = Project::open(path).map_err(project_failure)?;
+        let one = Given::open(path)?;
+        if let Given::Project(project) = &one {
             stand_ins = stand_ins.before(&project.settings.stand_ins);
-            given.push(Given::Project(Box::new(project)));
-        } else {
-            given.push(Given::File(path.clone()));
         }
+        given.push(one);
     }
     Ok((given, stand_ins))
 }
@@ -142,6 +143,22 @@ pub fn project_failure(error: ProjectError) -> Failure {
     let code =
         if matches!(error, ProjectError::Build { .. }) { ExitCode::Action } else { ExitCode::Configuration };
     Failure::new(code, error)
+}
+
+/// How the process ends when an Action was not built, which is shown.
+pub fn not_built(output: &Output, error: NotBuilt, as_json: bool) -> Failure {
+    match error {
+        NotBuilt::Project(error) => project_failure(error),
+        NotBuilt::Source(file, error) => show::build_failure(output, &file, &error, as_json),
+    }
+}
+
+/// Reads an Action on a thread for it: its `build` takes what it takes.
+pub async fn read(output: &Output, path: &Path, as_json: bool) -> Result<Authored, Failure> {
+    let path = path.to_path_buf();
+    let read = tokio::task::spawn_blocking(move || Authored::read(&path)).await;
+    let read = read.or_exit(ExitCode::Failed, "the Action was not read")?;
+    read.map_err(|error| not_built(output, error, as_json))
 }
 
 fn continues(args: &ActionRunArgs) -> Option<Map<String, Value>> {
