@@ -17,6 +17,7 @@ mod command_line;
 mod components;
 mod conformance;
 mod consent;
+mod consent_later;
 mod device;
 mod discovery;
 mod double_spend;

@@ -7,10 +7,11 @@ use model::{
 };
 use oauth::ErrorCode;
 use serde_json::{Value, json};
-use storage::{RefreshTokenUse, TenantTx};
+use storage::{ConsentKey, RefreshTokenUse, TenantTx};
 
 use super::session_transfer::{self, SessionTransferRequest};
 use super::{TokenInput, TokenResponse, seen_at};
+use crate::consent::{self, Standing};
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::decision::{Decision, idle_limit};
 use crate::post_login::{self, Outcome, log_entry};
@@ -41,11 +42,22 @@ struct Valid<'a> {
     token: RefreshToken,
     user: User,
     organization: Option<Organization>,
+    /// The scopes that the user has agreed to, where users are asked.
+    agreed: Option<Vec<String>>,
     again: bool,
     /// The number of the secret.
     number: i64,
     /// The key that the request proved possession of.
     jkt: Option<&'a str>,
+}
+
+impl Valid<'_> {
+    /// Leaves what the user has agreed to.
+    fn limit(&self, scope: &mut Vec<String>) {
+        if let Some(agreed) = &self.agreed {
+            scope.retain(|name| agreed.contains(name));
+        }
+    }
 }
 
 /// What the exchange is for.
@@ -86,9 +98,14 @@ pub(super) async fn exchange(
     let user = usable(user)?;
     let organization =
         organizations::of_grant(idp, ctx, token.organization_id.as_ref(), &user.user_id).await?;
+    let agreed = match consent::standing(idp, ctx, client, &token).await? {
+        Standing::All => None,
+        Standing::To(scope) => Some(scope),
+        Standing::Nothing => return not_agreed(idp, ctx, client, &user, organization.as_ref()).await,
+    };
     let again = matches!(state, State::Again);
-    let valid = Valid { user, organization, token, again, number, jkt };
-    let target = target(idp, ctx, client, input, &valid.token, requested).await?;
+    let valid = Valid { user, organization, agreed, token, again, number, jkt };
+    let target = target(idp, ctx, client, input, &valid, requested).await?;
     let mut session = match &valid.token.session_id {
         Some(id) if valid.token.online => idp.storage.begin_read(&ctx.tenant.id).await?.session(id).await?,
         _ => None,
@@ -214,14 +231,16 @@ async fn target(
     ctx: &RequestContext,
     client: &Client,
     input: &TokenInput,
-    token: &RefreshToken,
+    valid: &Valid<'_>,
     requested: Vec<String>,
 ) -> Result<Target, IdpError> {
     let asked_for = input.parameters.get("audience");
     if let Some(audience) = asked_for.filter(|audience| session_transfer::is_audience(audience)) {
-        return Ok(Target::Transfer(session_transfer::request(ctx, client, token, audience, requested)?));
+        let request = session_transfer::request(ctx, client, &valid.token, audience, requested)?;
+        return Ok(Target::Transfer(request));
     }
-    let (audience, available) = available(idp, ctx, client, token, asked_for).await?;
+    let (audience, mut available) = available(idp, ctx, client, &valid.token, asked_for).await?;
+    valid.limit(&mut available);
     // What was not granted is left out, not refused: SDKs always ask for all they know (RFC 6749 §6).
     let all = requested.is_empty();
     let scope: Vec<String> = available.into_iter().filter(|scope| all || requested.contains(scope)).collect();
@@ -368,6 +387,7 @@ async fn make(
         api_access::limit(&mut scope, granted.as_deref());
         outcome.decision.change_scope(&mut scope);
     }
+    valid.limit(&mut scope);
     let grant = Grant {
         client,
         user: &valid.user,
@@ -395,7 +415,7 @@ async fn make(
         },
         Target::Transfer(request) => {
             let id_token = tokens::id_token(idp, ctx, &grant, None, now).await?;
-            Made::Transfer(session_transfer::make(idp, ctx, token, request, id_token, now))
+            Made::Transfer(session_transfer::make(idp, ctx, token, request, &scope, id_token, now))
         }
     })
 }
@@ -423,6 +443,12 @@ async fn commit(
     let (mut tx, token) = loop {
         let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
         tx.lock_user(&valid.user.user_id).await?;
+        // Before the token, as whoever withdraws it does.
+        if valid.agreed.is_some()
+            && tx.use_consent(ConsentKey::of_refresh_token(&valid.token), now).await?.is_none()
+        {
+            return Err(unknown());
+        }
         if again {
             match look_up(&mut tx, client, hash, now).await?.1 {
                 // The successor is there already. It is this one, unless the leeway was set only after it was made.
@@ -603,6 +629,25 @@ fn details(token: &RefreshToken, outcome: &Outcome, made: &Made, again: bool) ->
         "within_leeway": again,
         "actions": outcome.for_log(),
     })
+}
+
+/// The user has not agreed, and learns of it by the login that the client begins: to it, the refresh token is none any
+/// more. The log says why.
+async fn not_agreed(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    user: &User,
+    organization: Option<&Organization>,
+) -> Result<TokenResponse, IdpError> {
+    let mut entry = log_entry(LogType::Warning, Some(client), None, &ctx.origin, idp.now())
+        .with_user(user)
+        .with_organization(organization);
+    entry.description = "The user of the refresh token has not agreed to what it is for".to_owned();
+    let mut tx = idp.storage.begin(&ctx.tenant.id).await?;
+    tx.insert_log(&entry).await?;
+    tx.commit().await?;
+    Err(unknown())
 }
 
 /// A spent secret came back: nobody can tell who is the thief, so the whole family ends, and what descends from it.
