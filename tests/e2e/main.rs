@@ -23,6 +23,7 @@ mod discovery;
 mod double_spend;
 mod dpop;
 mod event;
+mod forged_assertions;
 mod groups;
 mod hostile;
 mod housekeeping;
