@@ -11,7 +11,9 @@ use idp::manage::{self, NewOrganization};
 use model::{OrganizationId, OrganizationUsage};
 use serde_json::{Value, json};
 
-use crate::consent::{CONSENT, agreed, consent_page, grants, login, permissive, say, third_party, withdraw, words};
+use crate::consent::{
+    CONSENT, agreed, consent_page, grants, login, permissive, say, third_party, withdraw, words,
+};
 use crate::online;
 
 const OFFLINE: &str = "openid offline_access read:things";

@@ -52,6 +52,7 @@ mod response_mode;
 mod revocation;
 mod secrets;
 mod sessions;
+mod signing_algorithms;
 mod third_party;
 mod tls;
 mod token;
