@@ -27,7 +27,7 @@ const SIGNS: [(&str, &dyn RsaEncoding); 4] = [
 ];
 
 /// How the API's access tokens and the web client's ID tokens are signed from now on.
-async fn sign_with(api: &Api, of_api: Value, of_client: Value) {
+async fn sign_with(api: &Api, of_api: &Value, of_client: &Value) {
     let path = format!("/resource-servers/{}", seed::API.replace(':', "%3A").replace('/', "%2F"));
     api.patch(&path, &json!({ "signing_alg": of_api })).await.expect_json(200);
     let patch = json!({ "jwt_configuration": { "alg": of_client } });
@@ -91,7 +91,7 @@ async fn tokens_are_signed_as_their_api_and_their_client_say() {
     for (of_api, of_client) in
         [("PS256", "RS512"), ("RS512", "PS256"), ("RS256", "RS256"), ("PS256", "RS256")]
     {
-        sign_with(&api, json!(of_api), json!(of_client)).await;
+        sign_with(&api, &json!(of_api), &json!(of_client)).await;
         assert!(offered.contains(&json!(of_client)));
         let browser = server.client();
         let code = login().code(&browser, seed::ADA).await;
@@ -125,7 +125,7 @@ async fn tokens_are_signed_as_their_api_and_their_client_say() {
     }
     // Without a setting, and with the one that has no effect.
     for setting in [json!(null), json!("HS256")] {
-        sign_with(&api, setting.clone(), setting).await;
+        sign_with(&api, &setting, &setting).await;
         let code = login().code(&server.client(), seed::ADA).await;
         let tokens = exchange_web(&server.client(), &code).await.expect(200).json();
         expect_signed(&text(&tokens, "access_token"), "RS256", &jwks);
@@ -138,7 +138,7 @@ async fn tokens_are_signed_as_their_api_and_their_client_say() {
 async fn keys_rotate_and_end_with_each_of_their_algorithms() {
     let server = TestServer::start().await;
     let api = Api::of(&server).await;
-    sign_with(&api, json!("PS256"), json!("RS512")).await;
+    sign_with(&api, &json!("PS256"), &json!("RS512")).await;
     let browser = server.client();
     let before = browser.get(JWKS).await.json();
     let tokens = exchange_web(&browser, &login().code(&browser, seed::ADA).await).await.expect(200).json();
