@@ -15,46 +15,46 @@ use storage::TokenFilter;
 
 use crate::device as tv;
 
-const CONSENT: &str = "/u/consent?state=";
+pub(crate) const CONSENT: &str = "/u/consent?state=";
 const DECLINED: &str = "User did not authorize the request";
 
 /// The web client is somebody else's from now on, and has the API without a grant (`third_party.rs` has the others).
-async fn third_party(server: &TestServer) {
+pub(crate) async fn third_party(server: &TestServer) {
     server.change_client(seed::WEB, |client| permissive(client, true)).await;
 }
 
-fn permissive(client: &mut Client, is_third_party: bool) {
+pub(crate) fn permissive(client: &mut Client, is_third_party: bool) {
     client.is_first_party = !is_third_party;
     client.third_party_security_mode = Some(ThirdPartySecurityMode::Permissive);
 }
 
 /// Of the third party's client, for the API.
-fn login(scope: &str) -> Login {
+pub(crate) fn login(scope: &str) -> Login {
     Login::web().with("scope", scope).with("audience", seed::API)
 }
 
 #[track_caller]
-fn consent_page(response: &Response) -> String {
+pub(crate) fn consent_page(response: &Response) -> String {
     let location = response.location();
     assert!([302, 303].contains(&response.status) && location.starts_with(CONSENT), "{response:?}");
     location.to_owned()
 }
 
 /// Says it on the page.
-async fn say(browser: &RawClient, page: &str, decision: &str) -> Response {
+pub(crate) async fn say(browser: &RawClient, page: &str, decision: &str) -> Response {
     let csrf = browser.get(page).await.expect(200).field("csrf");
     browser.post_form(page, &[("csrf", &csrf), ("decision", decision)]).await
 }
 
 /// Logs in and agrees.
-async fn agreed(server: &TestServer, scope: &str) -> (RawClient, String) {
+pub(crate) async fn agreed(server: &TestServer, scope: &str) -> (RawClient, String) {
     let browser = server.client();
     let asked = login(scope).finish(&browser, seed::ADA).await;
     let done = say(&browser, &consent_page(&asked), "accept").await;
     (browser, code_of(done.expect(303)))
 }
 
-async fn grants(server: &TestServer) -> Vec<storage::UserGrant> {
+pub(crate) async fn grants(server: &TestServer) -> Vec<storage::UserGrant> {
     let user = server.user_id(seed::ADA).await;
     let filter = TokenFilter { user: Some(&user), ..TokenFilter::default() };
     let counted = Span { counted: true, ..Span::ALL };
@@ -64,12 +64,12 @@ async fn grants(server: &TestServer) -> Vec<storage::UserGrant> {
 }
 
 /// Deletes what users have granted, by way of an id as the Management API shows it.
-async fn withdraw(server: &TestServer) {
+pub(crate) async fn withdraw(server: &TestServer) {
     let user = server.user_id(seed::ADA).await;
     manage::delete_grants_of_user(&server.idp, &server.acme(), &user).await.unwrap();
 }
 
-fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 

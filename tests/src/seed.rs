@@ -126,6 +126,7 @@ pub fn api() -> ResourceServer {
         allow_online_access_with_ephemeral_sessions: false,
         token_lifetime_secs: 3600,
         token_dialect: TokenDialect::default(),
+        signing_alg: None,
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),

@@ -133,11 +133,11 @@ async fn deliver(
 ) -> Result<(), IdpError> {
     // The client as it is now: a URL that was wrong may have been put right.
     let client = idp.settings.client(tenant, &logout.client_id).await?;
-    let settings = client.as_ref().and_then(|client| client.oidc_logout.as_ref());
-    let Some(url) = settings.and_then(|settings| settings.backchannel_logout_urls.first()) else {
+    let url = client.as_ref().and_then(|client| client.oidc_logout.as_ref()?.backchannel_logout_urls.first());
+    let (Some(client), Some(url)) = (&client, url) else {
         return Ok(finish(idp, &tenant.id, logout, None).await?);
     };
-    let token = tokens::logout_token(idp, tenant, logout, idp.now()).await?;
+    let token = tokens::logout_token(idp, tenant, client, logout, idp.now()).await?;
     let reason = match http.post_form(url, &[("logout_token", &token)]).await {
         // §2.8. Some frameworks make a 204 of an answer without content.
         Ok(200 | 204) => {

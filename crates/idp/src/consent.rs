@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use model::{Client, PendingAuthorization, User};
+use model::{Client, PendingAuthorization, RefreshToken, User};
 use oauth::ErrorCode;
+use storage::ConsentKey;
 
+use crate::authorize::{OFFLINE_ACCESS, ONLINE_ACCESS};
 use crate::complete::{ConsentDue, resume_after_consent};
 use crate::error::PageError;
 use crate::login::{LoginOutcome, csrf, outcome, over, spend, under_way};
@@ -89,6 +91,36 @@ pub(crate) async fn is_asked_for(
     let Some(audience) = audience else { return Ok(false) };
     let api = idp.settings.api(&ctx.tenant, audience).await?;
     Ok(api.is_some_and(|api| !api.server.skip_consent_for_verifiable_first_party_clients))
+}
+
+/// What a refresh token may still give. Its client's users may be asked now who were not when it was issued.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// All that it was issued with: nobody is asked.
+    All,
+    /// Of that, these scopes: its user has agreed to them.
+    To(Vec<String>),
+    /// Nothing: its user has not agreed, or not to a refresh token.
+    Nothing,
+}
+
+/// What this refresh token of the client may still give.
+pub(crate) async fn standing(
+    idp: &Idp,
+    ctx: &RequestContext,
+    client: &Client,
+    token: &RefreshToken,
+) -> Result<Standing, ServerError> {
+    if !is_asked_for(idp, ctx, client, token.audience.as_deref()).await? {
+        return Ok(Standing::All);
+    }
+    let key = ConsentKey::of_refresh_token(token);
+    let agreed = idp.storage.begin_read(&ctx.tenant.id).await?.consent(key).await?;
+    let access = if token.online { ONLINE_ACCESS } else { OFFLINE_ACCESS };
+    Ok(match agreed {
+        Some(scope) if scope.iter().any(|name| name == access) => Standing::To(scope),
+        _ => Standing::Nothing,
+    })
 }
 
 /// The page for a login under way.

@@ -11,6 +11,7 @@ use oauth::ErrorCode;
 use serde_json::{Map, Value, json};
 use storage::{StorageError, TenantTx};
 
+use crate::consent::{self, Standing};
 use crate::credential::hash_credential;
 use crate::token::{TokenInput, client_auth, refresh_token};
 use crate::{Idp, IdpError, RequestContext, ServerError, tokens};
@@ -127,9 +128,17 @@ async fn token_of_client(
             ],
         )));
     }
-    let Some(token) = refresh_token::usable_at(&mut tx, client, &hash, now).await? else { return Ok(None) };
+    let Some(mut token) = refresh_token::usable_at(&mut tx, client, &hash, now).await? else {
+        return Ok(None);
+    };
     if !may_log_in(&mut tx, &token.user_id).await? {
         return Ok(None);
+    }
+    drop(tx);
+    match consent::standing(idp, ctx, client, &token).await? {
+        Standing::All => {}
+        Standing::To(agreed) => token.scope.retain(|name| agreed.contains(name)),
+        Standing::Nothing => return Ok(None),
     }
     Ok(Some(active(
         ctx,

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{SigningKey, SigningKeyState, Tenant, TenantId, Timestamp, random_token};
 use serde_json::{Value, json};
 
+use crate::jws_algorithm::JwsAlgorithm;
 use crate::{Idp, ServerError};
 
 /// How long a key stays published after it has stopped to sign: the longest lifetime that a token may have.
@@ -25,19 +26,22 @@ pub struct Rotation {
     pub next_kid: String,
 }
 
-/// The tenant's JWKS (RFC 7517 §5): public members only.
+/// The tenant's JWKS (RFC 7517 §5): public members only. Each key is there with each algorithm, in use or not: an entry is
+/// published before anything is signed so, and as long as anything that was is good. Some clients take RS256 and
+/// look at nothing else; they pass over the rest.
 ///
 /// # Errors
 /// [`ServerError`] when the keys cannot be read.
 pub async fn jwks(idp: &Idp, tenant: &Tenant) -> Result<Value, ServerError> {
     let keys = published(idp, tenant, idp.now()).await?;
-    let keys: Vec<Value> = keys
-        .iter()
-        .map(|key| {
-            json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": key.kid, "n": key.modulus, "e": key.exponent })
+    let entry = |alg: JwsAlgorithm, key: &SigningKey| {
+        json!({
+            "kty": "RSA", "use": "sig", "alg": alg.name(), "kid": alg.kid(&key.kid), "n": key.modulus,
+            "e": key.exponent,
         })
-        .collect();
-    Ok(json!({ "keys": keys }))
+    };
+    let entries = JwsAlgorithm::ALL.into_iter().flat_map(|alg| keys.iter().map(move |key| entry(alg, key)));
+    Ok(json!({ "keys": entries.collect::<Vec<_>>() }))
 }
 
 /// Makes the tenant's first keys, unless it has them.

@@ -20,6 +20,7 @@ mod error;
 mod event;
 pub mod introspect;
 mod jws;
+mod jws_algorithm;
 pub mod keys;
 pub mod log_streams;
 pub mod login;

@@ -134,6 +134,7 @@ pub fn resource_server(ctx: &RequestContext) -> model::ResourceServer {
         allow_online_access_with_ephemeral_sessions: false,
         token_lifetime_secs: TOKEN_LIFETIME_SECS,
         token_dialect: model::TokenDialect::AccessToken,
+        signing_alg: None,
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: model::SubjectTypeAuthorization::default(),

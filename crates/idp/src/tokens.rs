@@ -1,4 +1,4 @@
-//! Making the tokens that clients get: RS256 JWTs (RFC 7519, OIDC Core §2, RFC 9068) and opaque handles for `/userinfo`.
+//! Making the tokens that clients get: signed JWTs (RFC 7519, OIDC Core §2, RFC 9068) and opaque handles for `/userinfo`.
 
 mod logout;
 mod verify;
@@ -6,9 +6,8 @@ mod verify;
 use std::sync::Arc;
 
 use action_api::{check_claim_name, scope_of_profile_claim};
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::digest;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{
@@ -23,6 +22,7 @@ pub(crate) use logout::logout_token;
 pub(crate) use verify::{is_jwt, origin_lives, verify_access_token, verify_id_token_hint};
 
 use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
+use crate::jws_algorithm::JwsAlgorithm;
 use crate::settings::Api;
 use crate::{Idp, IdpError, RequestContext, ServerError, api_access, dpop, keys, management_api};
 
@@ -158,6 +158,8 @@ pub(crate) async fn id_token(
     if !grant.has("openid") {
         return Ok(None);
     }
+    let settings = grant.client.jwt_configuration;
+    let alg = JwsAlgorithm::of(settings.alg);
     let mut claims = profile_claims(grant.user, grant.scope);
     claims.extend(custom_claims(grant.id_token_claims, grant.scope));
     let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
@@ -165,7 +167,7 @@ pub(crate) async fn id_token(
     set("sub", json!(grant.user.user_id));
     set("aud", json!(grant.client.client_id));
     set("iat", json!(now.as_secs()));
-    set("exp", json!(now.plus_secs(grant.client.jwt_configuration.lifetime_in_seconds).as_secs()));
+    set("exp", json!(now.plus_secs(settings.lifetime_in_seconds).as_secs()));
     set("auth_time", json!(grant.auth_time.as_secs()));
     if let Some(nonce) = grant.nonce {
         set("nonce", json!(nonce));
@@ -181,9 +183,9 @@ pub(crate) async fn id_token(
         set("acr", json!(acr));
     }
     if let Some(access_token) = access_token {
-        set("at_hash", json!(half_hash(access_token)));
+        set("at_hash", json!(half_hash(access_token, alg)));
     }
-    Ok(Some(sign(idp, &ctx.tenant, TokenType::Jwt, &claims).await?))
+    Ok(Some(sign(idp, &ctx.tenant, TokenType::Jwt, alg, &claims).await?))
 }
 
 /// The access token of a client for itself (RFC 6749 §4.4), with its type: its `sub` can be no user's. What it may have at
@@ -266,6 +268,7 @@ fn mfa_api(ctx: &RequestContext) -> Api {
         allow_online_access_with_ephemeral_sessions: false,
         token_lifetime_secs: MFA_LIFETIME_SECS,
         token_dialect: TokenDialect::AccessToken,
+        signing_alg: None,
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),
@@ -390,7 +393,7 @@ async fn jwt_access_token(
         }
         TokenType::Jwt
     };
-    sign(idp, &ctx.tenant, typ, &claims).await
+    sign(idp, &ctx.tenant, typ, JwsAlgorithm::of(api.signing_alg), &claims).await
 }
 
 /// `org_id`, and `org_name` where the tenant's clients may use names (`reference/authentication-api.md` section 2.4).
@@ -426,25 +429,27 @@ async fn sign(
     idp: &Idp,
     tenant: &Tenant,
     typ: TokenType,
+    alg: JwsAlgorithm,
     claims: &Map<String, Value>,
 ) -> Result<String, IdpError> {
     let (kid, private) = keys::current(idp, tenant).await?;
-    let header = json!({ "alg": "RS256", "kid": kid, "typ": typ }).to_string();
+    let header = json!({ "alg": alg.name(), "kid": alg.kid(&kid), "typ": typ }).to_string();
     let payload =
         serde_json::to_vec(claims).map_err(|error| ServerError::Crypto(format!("claims: {error}")))?;
     let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let mut signature = vec![0; private.public_modulus_len()];
     private
-        .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+        .sign(alg.encoding(), &SystemRandom::new(), token.as_bytes(), &mut signature)
         .map_err(|_| ServerError::Crypto("signing failed".to_owned()))?;
     token.push('.');
     token.push_str(&URL_SAFE_NO_PAD.encode(signature));
     Ok(token)
 }
 
-/// `at_hash` of OIDC Core §3.1.3.6 for RS256.
-fn half_hash(token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&digest(&SHA256, token.as_bytes()).as_ref()[..16])
+/// `at_hash` in an ID token that is signed so (OIDC Core §3.1.3.6).
+fn half_hash(token: &str, alg: JwsAlgorithm) -> String {
+    let hash = digest(alg.digest(), token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
 }
 
 #[cfg(test)]
@@ -477,6 +482,9 @@ mod tests {
     #[test]
     fn at_hash_is_the_left_half() {
         // The example of OIDC Core Appendix A.3.
-        assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        assert_eq!(half_hash(token, JwsAlgorithm::Rs256), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(half_hash(token, JwsAlgorithm::Ps256), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(half_hash(token, JwsAlgorithm::Rs512).len(), 43);
     }
 }

@@ -23,7 +23,6 @@ optional_fields! {
         /// What the scopes are for, by their values.
         #[schema(ignore)]
         scope_descriptions: BTreeMap<String, String>,
-        signing_alg: SigningAlgorithm,
         token_lifetime_for_web: i64,
         authorization_details: Vec<AuthorizationDetailsType>,
     }
@@ -33,16 +32,6 @@ optional_fields! {
     /// One of `authorization_details`.
     pub struct AuthorizationDetailsType {
         r#type: String,
-    }
-}
-
-values! {
-    /// `signing_alg`.
-    pub enum SigningAlgorithm("UPPERCASE") {
-        Hs256,
-        Rs256,
-        Rs512,
-        Ps256,
     }
 }
 

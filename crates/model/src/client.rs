@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     ClientId, ComplianceLevel, DefaultOrganization, OrganizationUsage, RedirectionPolicy,
-    SignedRequestObject, ThirdPartySecurityMode, Timestamp, TokenQuota,
+    SignedRequestObject, SigningAlgorithm, ThirdPartySecurityMode, Timestamp, TokenQuota,
 };
 
 /// An OAuth client of a tenant ("application" in the dialect). As JSON, in the database too, it has the names of the
@@ -289,12 +289,15 @@ impl LogoutInitiator {
 pub struct JwtConfiguration {
     /// Lifetime of its ID tokens in seconds.
     pub lifetime_in_seconds: i64,
+    /// How its ID tokens are signed; absent: with RS256. `HS256` has no effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alg: Option<SigningAlgorithm>,
 }
 
 impl Default for JwtConfiguration {
     /// Ten hours, as the dialect has it.
     fn default() -> Self {
-        Self { lifetime_in_seconds: 36_000 }
+        Self { lifetime_in_seconds: 36_000, alg: None }
     }
 }
 

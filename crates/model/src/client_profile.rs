@@ -90,9 +90,8 @@ values! {
 }
 
 optional_fields! {
-    /// `jwt_configuration` but for the lifetime.
+    /// `jwt_configuration` but for what has an effect.
     pub struct JwtProfile {
-        alg: JwtAlgorithm,
         secret_encoded: bool,
         scopes: Map<String, Value>,
     }
@@ -189,16 +188,6 @@ optional_fields! {
         enforce: bool,
         per_day: i64,
         per_hour: i64,
-    }
-}
-
-values! {
-    /// `jwt_configuration.alg`.
-    pub enum JwtAlgorithm("UPPERCASE") {
-        Hs256,
-        Rs256,
-        Rs512,
-        Ps256,
     }
 }
 

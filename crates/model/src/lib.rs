@@ -21,6 +21,7 @@ mod random;
 mod resource_server;
 pub mod search;
 mod session;
+mod signing_algorithm;
 mod tenant;
 mod tenant_profile;
 mod token;
@@ -35,7 +36,7 @@ pub use action_module::{ActionModule, ActionModuleVersion, ModuleContent};
 pub use api_profile::{
     Active, AuthorizationDetailsType, ClientGrantProfile, ConnectionProfile, DefaultFor,
     GrantOrganizationUsage, ManagedClientGrant, ManagedConnection, ManagedResourceServer,
-    ResourceServerProfile, SigningAlgorithm, SubjectType,
+    ResourceServerProfile, SubjectType,
 };
 pub use authenticator::{Authenticator, FactorType, MfaToken};
 pub use authorization::{
@@ -51,7 +52,7 @@ pub use client::{
 };
 pub use client_profile::{
     ApprovalChannel, ClientProfile, ComplianceLevel, DefaultOrganization, Delegation, DelegationBinding,
-    Enabled, JwtAlgorithm, JwtProfile, ManagedClient, Mobile, MobileAndroid, MobileIos, NativeSocialLogin,
+    Enabled, JwtProfile, ManagedClient, Mobile, MobileAndroid, MobileIos, NativeSocialLogin,
     OrganizationDiscoveryMethod, OrganizationRequireBehavior, RedirectionPolicy, SessionTransferProfile,
     SignedRequestObject, ThirdPartySecurityMode, TlsCredential, TlsCredentialType, TokenExchange,
     TokenExchangeType, TokenQuota, TokenQuotaLimits,
@@ -82,6 +83,7 @@ pub use resource_server::{
 pub use session::{
     AuthenticationMethod, Device, MAX_METADATA_ENTRIES, MetadataChange, Session, check_metadata,
 };
+pub use signing_algorithm::SigningAlgorithm;
 pub use tenant::{CookieMode, SessionSettings, SigningKey, SigningKeyState, Tenant, TenantFlags};
 pub use tenant_profile::{
     CustomPage, DefaultTokenQuota, DefaultTokenQuotaOf, DeviceFlow, DynamicRegistrationMode, ErrorPage, Mtls,

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::SigningAlgorithm;
 use crate::profile::{optional_fields, values};
 
 /// An API that access tokens are for ("resource server").
@@ -29,6 +30,9 @@ pub struct ResourceServer {
     /// What its access tokens look like.
     #[serde(default)]
     pub token_dialect: TokenDialect,
+    /// How its access tokens are signed; absent: with RS256. `HS256` has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_alg: Option<SigningAlgorithm>,
     /// Whether its access tokens are bound to a key; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_of_possession: Option<ProofOfPossession>,

@@ -96,7 +96,7 @@ pub fn metadata(issuer: &str, offers: Offers) -> Metadata {
         ]),
         code_challenge_methods_supported: list(&["S256"]),
         subject_types_supported: list(&["public"]),
-        id_token_signing_alg_values_supported: list(&["RS256"]),
+        id_token_signing_alg_values_supported: list(&["RS256", "RS512", "PS256"]),
         token_endpoint_auth_methods_supported: list(&all),
         token_endpoint_auth_signing_alg_values_supported: assertion_algs.clone(),
         revocation_endpoint_auth_methods_supported: list(&all),

@@ -1,6 +1,6 @@
 //! What users have agreed to when they were asked: which client may do what at which API in their name.
 
-use model::{AuthorizationRequest, ClientId, OrganizationId, Timestamp, UserId};
+use model::{AuthorizationRequest, ClientId, OrganizationId, RefreshToken, Timestamp, UserId};
 
 use crate::row::to_json;
 use crate::statement::Statement;
@@ -28,6 +28,17 @@ impl<'a> ConsentKey<'a> {
             client: &request.client_id,
             audience: request.audience.as_deref(),
             organization: request.organization_id.as_ref(),
+        }
+    }
+
+    /// The one that this refresh token rests on, where its user is asked.
+    #[must_use]
+    pub fn of_refresh_token(token: &'a RefreshToken) -> Self {
+        Self {
+            user: &token.user_id,
+            client: &token.client_id,
+            audience: token.audience.as_deref(),
+            organization: token.organization_id.as_ref(),
         }
     }
 

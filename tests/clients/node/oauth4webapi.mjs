@@ -54,6 +54,19 @@ const headers = { authorization: `Bearer ${api.access_token}` }
 const atApi = new Request('https://api.example/things', { headers })
 assert.equal((await oauth.validateJwtAccessToken(as, atApi, config.api)).sub, sub)
 
+// APIs and a client that want other algorithms: of the published keys, each is for one.
+for (const [audience, alg] of Object.entries(config.signed)) {
+  const signed = await exchange(native, oauth.None(), callback, await authorize(native, callback, { scope, audience }))
+  assert.equal(JSON.parse(Buffer.from(signed.access_token.split('.')[0], 'base64url')).alg, alg)
+  const request = new Request('https://api.example/things', { headers: { authorization: `Bearer ${signed.access_token}` } })
+  assert.equal((await oauth.validateJwtAccessToken(as, request, audience, { signingAlgorithms: [alg] })).sub, sub)
+}
+const strict = { client_id: 'outside-signed', id_token_signed_response_alg: 'PS256' }
+const strictBegun = await authorize(strict, callback, { scope: 'openid' })
+const strictRequest = await oauth.authorizationCodeGrantRequest(as, strict, oauth.None(), strictBegun.answer, callback, strictBegun.code_verifier)
+await oauth.processAuthorizationCodeResponse(as, strict, strictRequest, { requireIdToken: true })
+await oauth.validateApplicationLevelSignature(as, strictRequest)
+
 // A code twice.
 const again = await oauth.authorizationCodeGrantRequest(as, native, oauth.None(), begun.answer, callback, begun.code_verifier)
 await assert.rejects(oauth.processAuthorizationCodeResponse(as, native, again), { error: 'invalid_grant' })

@@ -1,10 +1,12 @@
 //! Packages from npm.
 
+use std::collections::BTreeMap;
+
 use end_to_end::chromium::Chromium;
 use end_to_end::flow::text;
 use end_to_end::outside::{Application, Outside};
 use end_to_end::process::free_port;
-use model::{AppType, TokenDialect, TokenEndpointAuthMethod};
+use model::{AppType, ResourceServer, SigningAlgorithm, TokenDialect, TokenEndpointAuthMethod};
 use serde_json::json;
 
 const API: &str = "https://things.example/";
@@ -38,7 +40,26 @@ async fn openid_client_logs_in_refreshes_and_logs_out() {
 
 #[tokio::test]
 async fn oauth4webapi_reads_every_answer() {
-    with_clients().await.node("oauth4webapi.mjs", &json!({ "api": API })).await;
+    let outside = with_clients().await;
+    let signed =
+        [("https://ps.example/", SigningAlgorithm::Ps256), ("https://rs.example/", SigningAlgorithm::Rs512)];
+    for (identifier, alg) in signed {
+        let change = |api: &mut ResourceServer| {
+            api.token_dialect = TokenDialect::Rfc9068Profile;
+            api.signing_alg = Some(alg);
+        };
+        outside.add_api(identifier, change).await;
+    }
+    outside
+        .add_client("outside-signed", |client| {
+            client.app_type = AppType::Native;
+            client.client_secret_hashes = Vec::new();
+            client.token_endpoint_auth_method = TokenEndpointAuthMethod::None;
+            client.callbacks = vec!["http://127.0.0.1:8765/callback".into()];
+            client.jwt_configuration.alg = Some(SigningAlgorithm::Ps256);
+        })
+        .await;
+    outside.node("oauth4webapi.mjs", &json!({ "api": API, "signed": BTreeMap::from(signed) })).await;
 }
 
 #[tokio::test]

@@ -38,6 +38,9 @@ pub struct ResourceServerSettings {
     token_lifetime: i64,
     #[serde(default)]
     token_dialect: model::TokenDialect,
+    /// How its access tokens are signed. `HS256` has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signing_alg: Option<model::SigningAlgorithm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proof_of_possession: Option<model::ProofOfPossession>,
     /// Whether a user's access token has only the scopes that the user has the permission for.
@@ -287,6 +290,7 @@ fn patched(id: &str, mut object: Object, sent: &Object) -> Result<ManagedResourc
             allow_online_access_with_ephemeral_sessions: settings.allow_online_access_with_ephemeral_sessions,
             token_lifetime_secs: settings.token_lifetime,
             token_dialect: settings.token_dialect,
+            signing_alg: settings.signing_alg,
             proof_of_possession: settings.proof_of_possession,
             enforce_policies: settings.enforce_policies,
             subject_type_authorization: settings.subject_type_authorization,
@@ -341,6 +345,7 @@ fn whole(api: &ManagedResourceServer) -> Result<Object, ServerError> {
         allow_online_access_with_ephemeral_sessions: server.allow_online_access_with_ephemeral_sessions,
         token_lifetime: server.token_lifetime_secs,
         token_dialect: server.token_dialect,
+        signing_alg: server.signing_alg,
         proof_of_possession: server.proof_of_possession.clone(),
         enforce_policies: server.enforce_policies,
         subject_type_authorization: server.subject_type_authorization,

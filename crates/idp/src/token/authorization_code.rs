@@ -15,7 +15,7 @@ use crate::credential::{CREDENTIAL_LENGTH, hash_credential};
 use crate::post_login::log_entry;
 use crate::revocation::{self, Event};
 use crate::tokens::{self, Grant};
-use crate::{Idp, IdpError, RequestContext, api_access, dpop, organizations};
+use crate::{Idp, IdpError, RequestContext, api_access, consent, dpop, organizations};
 
 /// How the secret of an online refresh token begins.
 const ONLINE_PREFIX: &str = "ORT";
@@ -236,6 +236,11 @@ async fn check(
     let (Some(session), Some(user)) = (session, user.filter(|user| !user.blocked)) else {
         return Ok(Err(Refused::OAuth(invalid_code())));
     };
+    // Nobody was asked for it, and now users are.
+    let audience = code.request.audience.as_deref();
+    if code.request.consented.is_none() && consent::is_asked_for(idp, ctx, client, audience).await? {
+        return Ok(Err(Refused::OAuth(invalid_code())));
+    }
     let organization_id = code.request.organization_id.as_ref();
     let organization = organizations::of_grant(idp, ctx, organization_id, &user.user_id).await?;
     let refresh = wants_refresh_token(idp, ctx, client, &code, &session).await?;

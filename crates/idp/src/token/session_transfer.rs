@@ -74,12 +74,14 @@ fn names_tenant(issuers: &[String], host: &str) -> bool {
     })
 }
 
-/// Makes the token: random, single use, bound to this refresh token and to where this request came from.
+/// Makes the token: random, single use, bound to this refresh token and to where this request came from. `scope` is what the
+/// refresh token gives.
 pub(super) fn make(
     idp: &Idp,
     ctx: &RequestContext,
     token: &RefreshToken,
     request: &SessionTransferRequest,
+    scope: &[String],
     id_token: Option<String>,
     now: Timestamp,
 ) -> Made {
@@ -100,7 +102,7 @@ pub(super) fn make(
         row,
         audience: request.audience.clone(),
         id_token,
-        scope: token.scope.join(" "),
+        scope: scope.join(" "),
     }
 }
 

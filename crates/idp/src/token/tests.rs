@@ -137,6 +137,7 @@ impl World {
             allow_online_access_with_ephemeral_sessions: false,
             token_lifetime_secs: 600,
             token_dialect: TokenDialect::default(),
+            signing_alg: None,
             proof_of_possession: None,
             enforce_policies: false,
             subject_type_authorization: SubjectTypeAuthorization::default(),
@@ -502,7 +503,8 @@ async fn revocation_and_rotation_of_keys() {
     assert_eq!(jsonwebtoken::decode_header(&id_token).unwrap().kid.unwrap(), kid);
     assert_eq!(claims(&id_token).get("nonce"), None);
     let jwks = keys::jwks(&world.idp, &world.request().await.tenant).await.unwrap();
-    assert_eq!(jwks["keys"].as_array().unwrap().len(), 3);
+    // Three keys, with three algorithms.
+    assert_eq!(jwks["keys"].as_array().unwrap().len(), 9);
     assert!(jwks["keys"][0].get("d").is_none());
     let own = || input(&[("client_id", "native"), ("token", again.refresh_token.as_deref().unwrap())]);
     revoke::revoke(&world.idp, &world.request().await, own()).await.unwrap();

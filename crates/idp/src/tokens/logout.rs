@@ -1,9 +1,10 @@
 //! Logout tokens (OpenID Connect Back-Channel Logout §2.4).
 
-use model::{BackchannelLogout, Tenant, Timestamp, random_token};
+use model::{BackchannelLogout, Client, Tenant, Timestamp, random_token};
 use serde_json::{Map, Value, json};
 
 use super::{JTI_LENGTH, TokenType, sign};
+use crate::jws_algorithm::JwsAlgorithm;
 use crate::{Idp, IdpError};
 
 /// Two minutes at most (§2.4).
@@ -11,14 +12,15 @@ const LIFETIME_SECS: i64 = 120;
 /// The one member of `events` (§2.4).
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// A token that tells the client that the session has ended: a new one for each attempt. Signs, so no transaction may be
-/// open.
+/// A token that tells the client that the session has ended: a new one for each attempt, signed as its ID tokens are (§2.6).
+/// Signs, so no transaction may be open.
 ///
 /// # Errors
 /// [`IdpError::Server`] when the tenant's key cannot be had.
 pub(crate) async fn logout_token(
     idp: &Idp,
     tenant: &Tenant,
+    client: &Client,
     logout: &BackchannelLogout,
     now: Timestamp,
 ) -> Result<String, IdpError> {
@@ -35,5 +37,5 @@ pub(crate) async fn logout_token(
         ]
         .map(|(name, value): (&str, Value)| (name.to_owned(), value)),
     );
-    sign(idp, tenant, TokenType::Logout, &claims).await
+    sign(idp, tenant, TokenType::Logout, JwsAlgorithm::of(client.jwt_configuration.alg), &claims).await
 }

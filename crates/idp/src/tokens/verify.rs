@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{DecodingKey, Validation};
 use model::{ClientId, SessionId, StoredAccessToken, Timestamp, UserId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +10,7 @@ use storage::{StorageError, TenantTx};
 
 use super::TokenType;
 use crate::jws::Audience;
+use crate::jws_algorithm::JwsAlgorithm;
 use crate::{Idp, RequestContext, ServerError, keys};
 
 /// No token of ours is larger: claims and scopes that Actions add are bounded.
@@ -135,12 +136,12 @@ pub(crate) async fn verify_id_token_hint(
 #[serde(deny_unknown_fields)]
 struct OurHeader {
     typ: TokenType,
-    alg: String,
+    alg: JwsAlgorithm,
     kid: String,
 }
 
-/// The type and the claims of a token that one of the tenant's published keys signed with RS256. Type, issuer, audience
-/// and expiry are the caller's to check.
+/// The type and the claims of a token that one of the tenant's published keys signed, with the algorithm for which its `kid`
+/// is. Type, issuer, audience and expiry are the caller's to check.
 async fn verify<T: DeserializeOwned>(
     idp: &Idp,
     ctx: &RequestContext,
@@ -149,10 +150,10 @@ async fn verify<T: DeserializeOwned>(
 ) -> Result<Option<(TokenType, T)>, ServerError> {
     let Some(header) = our_header(token) else { return Ok(None) };
     let keys = keys::published(idp, &ctx.tenant, now).await?;
-    let Some(key) = keys.iter().find(|key| key.kid == header.kid) else { return Ok(None) };
+    let Some(key) = keys.iter().find(|key| header.alg.is_kid(&key.kid, &header.kid)) else { return Ok(None) };
     let key = DecodingKey::from_rsa_components(&key.modulus, &key.exponent)
         .map_err(|error| ServerError::Crypto(format!("a public key of our own: {error}")))?;
-    let mut validation = Validation::new(Algorithm::RS256);
+    let mut validation = Validation::new(header.alg.to_verify());
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_aud = false;
@@ -168,8 +169,7 @@ fn our_header(token: &str) -> Option<OurHeader> {
     if rest.bytes().filter(|c| *c == b'.').count() != 1 {
         return None;
     }
-    let header: OurHeader = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-    (header.alg == "RS256").then_some(header)
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -182,9 +182,12 @@ mod tests {
         let token = |header: &str| format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(header));
         assert!(our_header(&token(r#"{"typ":"JWT","alg":"RS256","kid":"a"}"#)).is_some());
         assert!(our_header(&token(r#"{"typ":"at+jwt","alg":"RS256","kid":"a"}"#)).is_some());
+        assert!(our_header(&token(r#"{"typ":"at+jwt","alg":"PS256","kid":"a-PS256"}"#)).is_some());
         for header in [
             r#"{"typ":"JWT","alg":"none","kid":"a"}"#,
             r#"{"typ":"JWT","alg":"HS256","kid":"a"}"#,
+            r#"{"typ":"JWT","alg":"PS512","kid":"a"}"#,
+            r#"{"typ":"JWT","alg":"rs256","kid":"a"}"#,
             r#"{"typ":"JWT","alg":"RS256"}"#,
             r#"{"alg":"RS256","kid":"a"}"#,
             r#"{"typ":"JWT","alg":"RS256","kid":"a","jku":"https://evil.example"}"#,

@@ -121,6 +121,7 @@ pub async fn seed(
         allow_online_access_with_ephemeral_sessions: true,
         token_lifetime_secs: 3_600,
         token_dialect: TokenDialect::default(),
+        signing_alg: None,
         proof_of_possession: None,
         enforce_policies: false,
         subject_type_authorization: SubjectTypeAuthorization::default(),

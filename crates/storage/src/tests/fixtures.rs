@@ -157,6 +157,7 @@ pub fn resource_server() -> ResourceServer {
         allow_online_access_with_ephemeral_sessions: true,
         token_lifetime_secs: 300,
         token_dialect: TokenDialect::Rfc9068Profile,
+        signing_alg: None,
         proof_of_possession: Some(ProofOfPossession {
             mechanism: PossessionMechanism::Dpop,
             required: true,

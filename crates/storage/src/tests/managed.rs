@@ -2,9 +2,10 @@
 
 use model::{
     Client, ClientGrant, ClientGrantProfile, ClientId, ClientProfile, ComplianceLevel, Connection,
-    ConnectionId, ConnectionProfile, DefaultFor, ManagedClient, ManagedClientGrant, ManagedConnection,
-    ManagedResourceServer, RedirectionPolicy, ResourceServerProfile, SignedRequestObject, SubjectType,
-    TenantProfile, ThirdPartySecurityMode, TokenQuota, TokenQuotaLimits,
+    ConnectionId, ConnectionProfile, DefaultFor, JwtConfiguration, ManagedClient, ManagedClientGrant,
+    ManagedConnection, ManagedResourceServer, RedirectionPolicy, ResourceServer, ResourceServerProfile,
+    SignedRequestObject, SigningAlgorithm, SubjectType, TenantProfile, ThirdPartySecurityMode, TokenQuota,
+    TokenQuotaLimits,
 };
 
 use super::fixtures::*;
@@ -294,7 +295,7 @@ pub async fn connections_are_listed_in_pages_and_filtered(storage: &Storage) {
     }
 }
 
-/// A client of a version in which `par_request_expiry`, and one in which some others, had no effect.
+/// A client and an API of versions in which `par_request_expiry`, some others, and algorithms had no effect.
 pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage) {
     with_tenants(storage).await;
     let mut tx = storage.begin(&acme()).await.unwrap();
@@ -307,19 +308,31 @@ pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage)
     tx.commit().await.unwrap();
     let profile = r#"{"description":"\u0000 \"par_request_expiry\":7","par_request_expiry":60,"compliance_level":"none",
         "token_quota":{"client_credentials":{"enforce":false,"per_day":3}},"signed_request_object":{"required":false},
-        "third_party_security_mode":"strict","redirection_policy":"allow_always"}"#;
+        "third_party_security_mode":"strict","redirection_policy":"allow_always",
+        "jwt_configuration":{"secret_encoded":false,"alg":"RS512"}}"#;
     let store = Statement::new("UPDATE clients SET profile = $1 WHERE id = $2");
     storage.write(&store.bind(profile).bind(client_id().as_str())).await.unwrap();
+    let mut tx = storage.begin(&acme()).await.unwrap();
+    for identifier in ["urn:signed", "urn:unset"] {
+        let api = ResourceServer { identifier: identifier.to_owned(), ..resource_server() };
+        tx.put_resource_server(&api).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let store = Statement::new("UPDATE resource_servers SET profile = $1 WHERE identifier = $2");
+    let profile = r#"{"scope_descriptions":{"a":"\u0000 \"signing_alg\":1"},"signing_alg":"PS256"}"#;
+    storage.write(&store.bind(profile).bind("urn:signed")).await.unwrap();
     let migrations = match storage.kind() {
         DatabaseKind::Sqlite => [
             include_str!("../../migrations/sqlite/0046_par_request_expiry.sql"),
             include_str!("../../migrations/sqlite/0071_client_settings_with_an_effect.sql"),
             include_str!("../../migrations/sqlite/0072_third_party_security_mode.sql"),
+            include_str!("../../migrations/sqlite/0073_signing_algorithms.sql"),
         ],
         DatabaseKind::Postgres => [
             include_str!("../../migrations/postgres/0046_par_request_expiry.sql"),
             include_str!("../../migrations/postgres/0071_client_settings_with_an_effect.sql"),
             include_str!("../../migrations/postgres/0072_third_party_security_mode.sql"),
+            include_str!("../../migrations/postgres/0073_signing_algorithms.sql"),
         ],
     };
     for statement in migrations.iter().flat_map(|migration| migration.split_inclusive(";\n")) {
@@ -334,6 +347,10 @@ pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage)
         signed_request_object: Some(SignedRequestObject { required: Some(false), credentials: None }),
         third_party_security_mode: Some(ThirdPartySecurityMode::Strict),
         redirection_policy: Some(RedirectionPolicy::AllowAlways),
+        jwt_configuration: JwtConfiguration {
+            alg: Some(SigningAlgorithm::Rs512),
+            ..client().jwt_configuration
+        },
         ..client()
     };
     assert_eq!(tx.client(&client_id()).await.unwrap(), Some(expected));
@@ -341,6 +358,10 @@ pub async fn what_gets_an_effect_is_moved_to_what_a_client_is(storage: &Storage)
     let as_it_was =
         Client { third_party_security_mode: Some(ThirdPartySecurityMode::Permissive), ..other.clone() };
     assert_eq!(tx.client(&other.client_id).await.unwrap(), Some(as_it_was));
+    for (identifier, signing_alg) in [("urn:signed", Some(SigningAlgorithm::Ps256)), ("urn:unset", None)] {
+        let expected = ResourceServer { identifier: identifier.to_owned(), signing_alg, ..resource_server() };
+        assert_eq!(tx.resource_server(identifier).await.unwrap(), Some(expected));
+    }
 }
 
 #[tokio::test]
