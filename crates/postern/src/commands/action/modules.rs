@@ -62,9 +62,8 @@ impl Plan {
         let required = &authored.required;
         if required.len() > MODULES_OF_ACTION {
             let names = required.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let text = format!(
-                "an Action has at most {MODULES_OF_ACTION} modules, and this one requires {names}"
-            );
+            let text =
+                format!("an Action has at most {MODULES_OF_ACTION} modules, and this one requires {names}");
             return Err(Failure::new(ExitCode::Action, text));
         }
         let mut planned = Vec::with_capacity(required.len());

@@ -13,8 +13,7 @@ use super::shown::VersionView;
 use super::{ActionsPage, ActionsPageQuery, shown};
 use crate::AppState;
 use crate::management::schema::list;
-    ApiPath((id, version)): ApiPath<(ActionId, String)>,
-    ApiOptionalJson(body): ApiOptionalJson<DeployBody>,
+use crate::management::{ApiCaller, ApiError, ApiOptionalJson, ApiPath};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(deploy))
