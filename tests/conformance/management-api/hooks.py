@@ -277,9 +277,12 @@ KINDS = {
 }
 def credential(client):
     known = MAKER.call("GET", f"/clients/{client}/credentials")
-    known = [credential["id"] for credential in known if credential["credential_type"] == "public_key"]
-    if known:
-        return known[0]
+    keys = [credential["id"] for credential in known if credential["credential_type"] == "public_key"]
+    if keys:
+        return keys[0]
+    # A client has ten at most.
+    for certificate in known[9:]:
+        MAKER.call("DELETE", f"/clients/{client}/credentials/{certificate['id']}")
     return MAKER.call("POST", f"/clients/{client}/credentials", {"credential_type": "public_key", "pem": key()})["id"]
 
 
