@@ -33,7 +33,7 @@ pub(crate) fn error_answer(
     let description = oauth::sanitize_description(&error.description);
     let parameters = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
     let answer = answer(ctx, mode, redirect_uri, state, parameters);
-    AuthorizationResponse { kept_here: (!client.hears_errors()).then(|| error.clone()), ..answer }
+    AuthorizationResponse { kept_here: (!client.hears_errors()).then(|| Box::new(error.clone())), ..answer }
 }
 
 /// The answer with `state` and `iss`.

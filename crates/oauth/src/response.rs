@@ -50,7 +50,7 @@ pub struct AuthorizationResponse {
     pub parameters: Vec<(&'static str, String)>,
     /// An error that the client does not hear of: the user sees it on a page of the server, and the browser is sent nowhere
     /// (RFC 9700 §4.11.2).
-    pub kept_here: Option<OAuthError>,
+    pub kept_here: Option<Box<OAuthError>>,
 }
 
 impl AuthorizationResponse {
@@ -96,7 +96,7 @@ mod tests {
         ] {
             let mode = ResponseMode::named(name).unwrap();
             assert_eq!(answer(mode, None).location().as_deref(), location, "{name}");
-            let kept = answer(mode, Some(OAuthError::invalid_request("no")));
+            let kept = answer(mode, Some(OAuthError::invalid_request("no").into()));
             assert_eq!(kept.location(), None, "{name}");
         }
         assert_eq!(ResponseMode::named("jwt"), None);

@@ -43,7 +43,7 @@ pub(crate) fn respond(
         return Ok(redirect(state, caller, method, &location, cookies)?);
     }
     let response = match (&answer.kept_here, answer.mode) {
-        (Some(error), _) => PageFailure::from(error.clone()).into_response(),
+        (Some(error), _) => PageFailure::from((**error).clone()).into_response(),
         (None, ResponseMode::WebMessage) => message(answer)?,
         (None, _) => {
             let form = FormPost { redirect_uri: &answer.redirect_uri, parameters: &answer.parameters };

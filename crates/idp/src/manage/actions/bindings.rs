@@ -7,8 +7,6 @@ use super::{POST_LOGIN, content, derived_id};
 use crate::Idp;
 use crate::manage::{ManageError, limits, validate};
 
-/// Actions that a trigger has at most (`reference/post-login.md` section 4).
-
 /// The Action of a binding, as a request names it.
 #[derive(Debug, Clone)]
 pub enum BindingReference {
