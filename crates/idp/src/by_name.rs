@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(read(value), Ok(known));
         assert_eq!(read(json!({ "kind": "plain" })).unwrap().kind, Some(Kind::Plain));
         for list in [
-            json!([null, []]),
+            json!([null, [], null, null]),
             json!({ "inner": [1] }),
             json!({ "list": [[2]] }),
             json!({ "kind": { "made": [5] } }),
