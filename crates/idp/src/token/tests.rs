@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use action_api::{Artifact, Limits, RunReport};
 use model::{
     AppType, AuthorizationCode, AuthorizationRequest, Client, ClientId, Clock, CookieMode, Device,
-    ExpirationType, JwtConfiguration, OrganizationUsage, RefreshTokenChanges, RefreshTokenId,
-    RefreshTokenSettings, RequestOrigin, ResourceServer, RotationType, Session, SessionId, SessionSettings,
-    SessionTransfer, SubjectTypeAuthorization, SystemRandom, Tenant, TenantFlags, TenantId, Timestamp,
-    TokenDialect, TokenEndpointAuthMethod, User, random_token,
+    ExpirationType, RefreshTokenChanges, RefreshTokenId, RefreshTokenSettings, RequestOrigin, ResourceServer,
+    RotationType, Session, SessionId, SessionSettings, SessionTransfer, SubjectTypeAuthorization,
+    SystemRandom, Tenant, TenantFlags, TenantId, Timestamp, TokenDialect, TokenEndpointAuthMethod, User,
+    random_token,
 };
 use serde_json::{Map, Value};
 use storage::Storage;
@@ -292,40 +292,15 @@ fn client(id: &str, secret: Option<&str>) -> Client {
         None => TokenEndpointAuthMethod::None,
     };
     Client {
-        client_id: ClientId::new(id),
-        name: id.to_owned(),
         client_secret_hashes: secret.map(hash_credential).into_iter().collect(),
-        app_type: AppType::Native,
-        token_endpoint_auth_method: method,
         callbacks: vec!["https://app.example/cb".to_owned()],
-        allowed_logout_urls: Vec::new(),
-        web_origins: Vec::new(),
-        allowed_origins: Vec::new(),
         grant_types: ["authorization_code", "refresh_token"].map(str::to_owned).to_vec(),
-        metadata: BTreeMap::new(),
         session_transfer: Some(SessionTransfer {
             can_create_session_transfer_token: id == "native",
             allow_refresh_token: id == "web",
             ..SessionTransfer::default()
         }),
-        refresh_token: RefreshTokenSettings::default(),
-        jwt_configuration: JwtConfiguration::default(),
-        is_token_endpoint_ip_header_trusted: false,
-        require_pushed_authorization_requests: false,
-        par_request_expiry: None,
-        client_authentication_methods: None,
-        require_proof_of_possession: false,
-        resource_server_identifier: None,
-        oidc_logout: None,
-        organization_usage: OrganizationUsage::default(),
-        default_organization: None,
-        token_quota: None,
-        signed_request_object: None,
-        compliance_level: None,
-        is_first_party: true,
-        third_party_security_mode: None,
-        redirection_policy: None,
-        sso_disabled: false,
+        ..Client::new(ClientId::new(id), id, AppType::Native, method)
     }
 }
 
