@@ -75,7 +75,7 @@ async fn web_tokens(browser: &RawClient, user: &str) -> Value {
     exchange_web(browser, &code).await.expect(200).json()
 }
 
-async fn machine_token(server: &TestServer) -> String {
+pub(crate) async fn machine_token(server: &TestServer) -> String {
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", seed::MACHINE),

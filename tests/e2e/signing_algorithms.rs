@@ -17,6 +17,8 @@ use model::{Client, ClientId, SigningKeyState};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::introspection::machine_token;
+
 const JWKS: &str = "/.well-known/jwks.json";
 /// What signs with each algorithm, one that is not offered among them.
 const SIGNS: [(&str, &dyn RsaEncoding); 4] = [
@@ -48,16 +50,6 @@ async fn refreshed(app: &RawClient, tokens: &Value) -> Value {
     let token = text(tokens, "refresh_token");
     let form = [("grant_type", "refresh_token"), ("refresh_token", &token)];
     post_as_web(app, "/oauth/token", &form).await.expect(200).json()
-}
-
-async fn machine_token(server: &TestServer) -> String {
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", seed::MACHINE),
-        ("client_secret", seed::MACHINE_SECRET),
-        ("audience", seed::API),
-    ];
-    text(&server.client().post_form("/oauth/token", &form).await.expect(200).json(), "access_token")
 }
 
 async fn userinfo(app: &RawClient, token: &str) -> Response {
